@@ -1,0 +1,35 @@
+# Everything runs in .venv; `make` lists the targets.
+VENV := .venv
+PYTHON := $(VENV)/bin/python
+
+.DEFAULT_GOAL := help
+.PHONY: help demo test real lint check bench
+
+help: ## Show the targets
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  %-8s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
+
+$(VENV)/.ready: pyproject.toml
+	python3 -m venv $(VENV)
+	$(PYTHON) -m pip install -q -e '.[dev,local]'
+	@touch $@
+
+demo: $(VENV)/.ready ## Run the main job on the embedded model, without key and network
+	$(VENV)/bin/agentkit demo
+
+test: $(VENV)/.ready ## Run the tests that need only the extra `dev`
+	$(PYTHON) -m pytest -q
+
+real: $(VENV)/.ready ## Run the tests against counterparts that we did not write
+	$(PYTHON) -m pip install -q -e '.[real]'
+	$(PYTHON) -m pytest -q -m real
+
+lint: $(VENV)/.ready ## Run ruff, mypy and pyright
+	$(VENV)/bin/ruff check
+	$(VENV)/bin/ruff format --check
+	$(VENV)/bin/mypy
+	$(VENV)/bin/pyright
+
+check: lint test ## Run all that must hold before a commit: lint, the house test, the tests
+
+bench: $(VENV)/.ready ## Compare with the bare HTTP client, as ratios in one run (about 3 minutes)
+	$(PYTHON) tests/benchmarks/bench.py

@@ -1,0 +1,52 @@
+"""Runs: the agent, its loop and driver, the events and the result."""
+
+from agentkit.agent.agent import Agent
+from agentkit.agent.blocking import SyncStream
+from agentkit.agent.event import (
+    AttemptFailed,
+    Event,
+    OutputReady,
+    Progress,
+    ReasoningDelta,
+    ReplyReceived,
+    RunEnded,
+    RunStarted,
+    TextDelta,
+    ToolCallDelta,
+    ToolCallReady,
+    ToolCallStarted,
+    ToolResulted,
+    event_json,
+)
+from agentkit.agent.extract import extract, extract_sync
+from agentkit.agent.result import Result
+from agentkit.agent.run import Instructions, Middleware, Run
+from agentkit.agent.start import Prompt
+from agentkit.agent.stream import AgentStream
+
+__all__ = [
+    "Agent",
+    "AgentStream",
+    "AttemptFailed",
+    "Event",
+    "Instructions",
+    "Middleware",
+    "OutputReady",
+    "Progress",
+    "Prompt",
+    "ReasoningDelta",
+    "ReplyReceived",
+    "Result",
+    "Run",
+    "RunEnded",
+    "RunStarted",
+    "SyncStream",
+    "TextDelta",
+    "ToolCallDelta",
+    "ToolCallReady",
+    "ToolCallStarted",
+    "ToolResulted",
+    "event_json",
+    "extract",
+    "extract_sync",
+]

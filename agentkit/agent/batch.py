@@ -1,0 +1,166 @@
+"""The open calls of one reply to their answers: read and validate all, gate all, then run what may run.
+
+A refused call never becomes a `CallTool`, so no middleware sees damaged arguments; nothing starts before the whole
+batch has passed the gate.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import inspect
+from dataclasses import replace
+from functools import partial
+from typing import Any, cast
+
+from pydantic_core import to_json
+
+from agentkit.agent.event import ToolCallReady, ToolResulted
+from agentkit.agent.run import Run, context_of
+from agentkit.schema.argument import ArgumentError, read_object, shorten
+from agentkit.state.decision import Approve, Deny, Give
+from agentkit.state.run import PendingCall, RunState
+from agentkit.tools.answer import Answer, answer_error, answer_value
+from agentkit.tools.execute import CallTool, execute
+from agentkit.wire.message import ToolCall, ToolMessage
+
+__all__ = ["call_tools"]
+
+_CUT = (
+    "Your arguments were cut off: the reply reached its token limit. Call the tool again with shorter arguments, "
+    "or in several smaller calls."
+)
+
+
+async def call_tools(run: Run, calls: tuple[ToolCall, ...]) -> RunState:
+    """Answer the calls; those that wait for a decision stay open and are held on the state given back.
+
+    Raises:
+        LimitExceededError: The batch would go over the limit of calls; none of it has started.
+        ToolFailedError: A tool raised and `on_tool_error` is "raise"; its siblings have ended, their results are kept.
+    """
+    read = [_read(run, call) for call in calls]
+    allowed = sum(isinstance(entry, CallTool) for entry in read)
+    run.recipe.bounds.limits.check_calls(run.state, allowed)
+    gated = [await _gate(run, entry) for entry in read]
+    answers = [entry for entry in gated if isinstance(entry, Answer)]
+    for answer in answers:
+        _land(run, answer)
+    ready = [entry for entry in gated if isinstance(entry, CallTool)]
+    answers += await _run_all(run, ready)
+    held = tuple(entry for entry in gated if isinstance(entry, PendingCall))
+    run.decisions = {}  # they were on this batch; some endpoints use an id again in the next
+    return replace(run.state.with_refusals(tuple(answers)), held=held)
+
+
+def _read(run: Run, call: ToolCall) -> CallTool | Answer:
+    name, arguments = call.function.name, call.function.arguments
+    tool = run.turn.toolbox.get(name)
+    if tool is None:
+        known = ", ".join(run.turn.toolbox.names) or "none"
+        unknown = f"There is no tool '{shorten(name)}'. The tools are: {known}. Call one of them, or answer."
+        return answer_error(call.id, name, ArgumentError(unknown), status="refused")
+    decision = run.decisions.get(call.id)
+    if isinstance(decision, Approve) and decision.arguments is not None:
+        arguments = to_json(dict(decision.arguments)).decode()
+        call = call.replace(function=call.function.replace(arguments=arguments))
+    elif run.state.finish_reason == "length" and _may_be_cut(run, call):
+        return answer_error(call.id, name, ArgumentError(_CUT), status="refused")
+    try:
+        values = tool.read(arguments)
+    except ArgumentError as error:
+        return answer_error(call.id, name, error, status="refused")
+    return CallTool(call, tool, values, context_of(run, call))
+
+
+def _may_be_cut(run: Run, call: ToolCall) -> bool:
+    """At the token limit the last call's arguments may end anywhere; empty ones would pass for "no arguments"."""
+    if call != run.state.calls[-1]:
+        return False
+    try:
+        read_object(call.function.arguments)
+    except ArgumentError:
+        return True
+    return not call.function.arguments.strip()
+
+
+async def _gate(run: Run, entry: CallTool | Answer) -> CallTool | Answer | PendingCall:
+    if isinstance(entry, Answer):
+        return entry
+    decision = run.decisions.get(entry.id)
+    if decision is None:
+        return _pending(entry.call) if await _asks(entry) else entry
+    if isinstance(decision, Give):
+        return answer_value(entry.id, entry.name, decision.result, status="given")
+    if decision is False or isinstance(decision, Deny):
+        reason = (decision or Deny()).reason
+        return Answer(ToolMessage(tool_call_id=entry.id, content=f"Not run: {reason}"), "denied", entry.name)
+    return entry
+
+
+async def _asks(entry: CallTool) -> bool:
+    approval = entry.tool.approval
+    if not callable(approval):
+        return approval
+    try:
+        wanted = approval(entry.context, entry.arguments)
+        return bool(await cast("Any", wanted)) if inspect.isawaitable(wanted) else bool(wanted)
+    except Exception:  # noqa: BLE001 # a predicate that fails has not said that it is safe: ask
+        return True
+
+
+def _pending(call: ToolCall) -> PendingCall:
+    return PendingCall(call.id, call.function.name, call.function.arguments)
+
+
+def _land(run: Run, answer: Answer) -> None:
+    run.state = run.state.with_answers((answer,))
+    if run.watcher is not None:
+        content = cast("str", answer.message.content)
+        run.emit(ToolResulted(answer.message.tool_call_id, answer.tool_name, content, answer.status, answer.seconds))
+
+
+async def _run_all(run: Run, calls: list[CallTool]) -> list[Answer]:
+    """Run calls at once, but a barrier alone, and all one by one where the settings say so."""
+    one_by_one = run.recipe.settings.parallel_tool_calls is False
+    answers: list[Answer] = []
+    group: list[CallTool] = []
+    for call in calls:
+        if call.tool.sequential or one_by_one:
+            answers += await _run_group(run, group)
+            answers += await _run_group(run, [call])
+            group = []
+        else:
+            group.append(call)
+    return answers + await _run_group(run, group)
+
+
+async def _run_group(run: Run, calls: list[CallTool]) -> list[Answer]:
+    if len(calls) == 1:
+        return [await _run_one(run, calls[0], None)]
+    if not calls:
+        return []
+    most = run.recipe.bounds.limits.concurrency
+    room = asyncio.Semaphore(most) if len(calls) > most else None
+    tasks = [asyncio.create_task(_run_one(run, call, room), name=f"agentkit {call.name}") for call in calls]
+    try:
+        await asyncio.wait(tasks)
+    except asyncio.CancelledError:
+        for task in tasks:
+            task.cancel()
+        await asyncio.wait(tasks)
+        raise
+    failed = [error for task in tasks if not task.cancelled() and (error := task.exception()) is not None]
+    if failed:
+        raise failed[0]
+    return [task.result() for task in tasks]
+
+
+async def _run_one(run: Run, call: CallTool, room: asyncio.Semaphore | None) -> Answer:
+    if room is not None:
+        async with room:
+            return await _run_one(run, call, None)
+    if run.watcher is not None:
+        run.emit(ToolCallReady(call.id, call.name, call.arguments))
+    answer: Answer = await run.fold("call", partial(execute, on_error=run.recipe.on_tool_error))(call)
+    _land(run, answer)
+    return answer

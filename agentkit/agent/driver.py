@@ -1,0 +1,104 @@
+"""The loop's effects performed: whatever awaits, in one place, with the run's clock over it."""
+
+from __future__ import annotations
+
+import asyncio
+import time
+from contextlib import suppress
+from dataclasses import replace
+
+from agentkit.agent.batch import call_tools
+from agentkit.agent.check import answer_outputs, check_output
+from agentkit.agent.effect import AskModel, CallTools, Checked, CheckOutput, Effect, Finished, Paused, Prepare, Turn
+from agentkit.agent.event import OutputReady, RunEnded, RunStarted
+from agentkit.agent.loop import loop
+from agentkit.agent.run import Run
+from agentkit.agent.turn import ask_model, prepare
+from agentkit.model import listener
+from agentkit.state.limit import over_limit
+from agentkit.state.run import RunState
+
+__all__ = ["drive"]
+
+_ENDED = "Not finished: the run ended before this call did. Its effect may or may not have happened."
+
+
+async def drive(run: Run) -> Finished | Paused:
+    """Perform one effect after another until the loop ends.
+
+    Every error leaves with the state so far, as `error.state`; that of a cancelled run has all calls answered.
+    """
+    run.started = time.monotonic()
+    token = listener.set(run.emit) if run.watcher is not None else None  # without one, a parent's stays
+    run.emit(RunStarted(run.state.run_id))
+    try:
+        end = await _perform_all(run)
+    except asyncio.CancelledError as error:
+        run.state = run.state.with_closed_calls(_ENDED)
+        _carry(run, error)
+        raise
+    except Exception as error:
+        _carry(run, error)
+        raise
+    finally:
+        if token is not None:
+            listener.reset(token)
+    run.state = state = replace(run.state, seconds=run.seconds)
+    if isinstance(end, Finished):
+        run.emit(OutputReady(end.output))
+    run.emit(RunEnded(state.run_id, state.finish_reason, state.turns, state.usage, len(state.held)))
+    return replace(end, state=state)
+
+
+def _carry(run: Run, error: BaseException) -> None:
+    """Put the state on an error, our own or one of a user's function, for `agent.resume(error.state)`."""
+    run.state = replace(run.state, seconds=run.seconds)
+    with suppress(AttributeError):  # an error that has a `state` of its own, which cannot be set
+        error.state = run.state  # type: ignore[attr-defined] # any error can carry it
+
+
+async def _perform_all(run: Run) -> Finished | Paused:
+    steps = loop(run.state, run.recipe.bounds)
+    seconds = run.recipe.bounds.limits.seconds
+    perform = _perform if seconds is None else _perform_in_time
+    try:
+        effect = next(steps)
+        while True:
+            effect = steps.send(await perform(run, effect))
+    except StopIteration as stop:
+        end: Finished | Paused = stop.value
+        return end
+
+
+async def _perform_in_time(run: Run, effect: Effect) -> Turn | RunState | Checked:
+    seconds = run.recipe.bounds.limits.seconds
+    assert seconds is not None
+    clock = asyncio.timeout(seconds - run.seconds)
+    try:
+        async with clock:
+            return await _perform(run, effect)
+    except TimeoutError as error:
+        if not clock.expired():
+            raise
+        run.state = run.state.with_closed_calls(_ENDED)
+        raise over_limit("seconds", run.seconds, seconds, "what was on its way was cancelled") from error
+
+
+async def _perform(run: Run, effect: Effect) -> Turn | RunState | Checked:
+    match effect:
+        case Prepare():
+            run.turn = await prepare(run)
+            return run.turn
+        case AskModel():
+            run.state = await ask_model(run, effect.request)
+        case CallTools():
+            outputs = tuple(call for call in run.state.open_calls if call.function.name == run.recipe.output_tool)
+            others = tuple(call for call in run.state.open_calls if call not in outputs)
+            run.state = await call_tools(run, others)
+            if outputs and not run.state.held:
+                run.state = await answer_outputs(run, outputs, alone=not others)
+        case CheckOutput():
+            checked = await check_output(run)
+            run.state = checked.state
+            return checked
+    return run.state

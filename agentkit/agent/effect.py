@@ -1,0 +1,84 @@
+"""What the loop asks for and what it ends with; the driver performs each and sends the outcome back."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from typing import Any
+
+from agentkit.state.run import RunState
+from agentkit.tools.toolbox import Toolbox
+from agentkit.wire.message import Message
+from agentkit.wire.request import ChatRequest
+
+__all__ = ["AskModel", "CallTools", "CheckOutput", "Checked", "Effect", "Finished", "Paused", "Prepare", "Turn"]
+
+
+@dataclass(frozen=True, slots=True)
+class Turn:
+    """What one request is made of besides the history.
+
+    Attributes:
+        instructions: Sent first, never kept.
+        toolbox: The tools that may be called.
+        fields: The request's other fields, settings and output format.
+    """
+
+    instructions: tuple[Message, ...] = ()
+    toolbox: Toolbox = field(default_factory=Toolbox)
+    fields: dict[str, Any] = field(default_factory=dict[str, Any])
+
+
+@dataclass(frozen=True, slots=True)
+class Prepare:
+    """Find the instructions, tools and settings of the next request; the outcome is a `Turn`."""
+
+    state: RunState
+
+
+@dataclass(frozen=True, slots=True)
+class AskModel:
+    """Send the request; the outcome is the state with the reply."""
+
+    state: RunState
+    request: ChatRequest
+
+
+@dataclass(frozen=True, slots=True)
+class CallTools:
+    """Answer the open calls; the outcome is the state with the results, and with the calls held for a decision."""
+
+    state: RunState
+
+
+@dataclass(frozen=True, slots=True)
+class CheckOutput:
+    """Read the reply in hand as the output; the outcome is `Checked`."""
+
+    state: RunState
+
+
+@dataclass(frozen=True, slots=True)
+class Checked:
+    """Whether the reply was the output, and the state after it: finished, or with a correction to send."""
+
+    state: RunState
+    valid: bool
+    output: Any = None
+
+
+@dataclass(frozen=True, slots=True)
+class Finished:
+    """The run is over and this is its output."""
+
+    state: RunState
+    output: Any
+
+
+@dataclass(frozen=True, slots=True)
+class Paused:
+    """The run waits for decisions on `state.held`."""
+
+    state: RunState
+
+
+Effect = Prepare | AskModel | CallTools | CheckOutput

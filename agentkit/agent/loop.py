@@ -1,0 +1,92 @@
+"""The agent loop: ask the model, call the tools it asks for, repeat until its reply is the output.
+
+A pure generator over a `RunState`: no await, no I/O, no logging. The state alone decides what comes next, so a start,
+a resume, a decision and a crash all come in by the same door.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Generator
+from dataclasses import dataclass
+from typing import Any
+
+from agentkit.agent.effect import AskModel, CallTools, Checked, CheckOutput, Effect, Finished, Paused, Prepare, Turn
+from agentkit.errors import OutputError, ToolRetriesExceededError
+from agentkit.state.limit import RunLimits
+from agentkit.state.run import RunState
+from agentkit.wire.request import ChatRequest
+
+__all__ = ["Bounds", "loop", "request_for"]
+
+
+@dataclass(frozen=True, slots=True)
+class Bounds:
+    """How far the loop may go.
+
+    Attributes:
+        limits: Of the run.
+        output_retries: How often the model is asked again for a valid output.
+        tool_retries: The same for calls, by tool; other names have the default.
+        default_tool_retries: For tools and names not in `tool_retries`.
+    """
+
+    limits: RunLimits
+    output_retries: int
+    tool_retries: dict[str, int]
+    default_tool_retries: int
+
+
+def loop(state: RunState, bounds: Bounds) -> Generator[Effect, Any, Finished | Paused]:
+    """Give one effect after another; each is answered with its outcome.
+
+    Raises:
+        LimitExceededError: Before the step that would go over a limit.
+        OutputError: No valid output came within the retries.
+        ToolRetriesExceededError: A tool's calls were refused too often in a row.
+    """
+    while True:
+        if state.open_calls:
+            state = yield CallTools(state)
+            if state.held:
+                return Paused(state)
+        elif state.reply is not None:
+            checked: Checked = yield CheckOutput(state)
+            state = checked.state
+            if checked.valid:
+                return Finished(state, checked.output)
+        else:
+            _check(state, bounds)
+            turn: Turn = yield Prepare(state)
+            state = yield AskModel(state, request_for(state, turn))
+
+
+def request_for(state: RunState, turn: Turn) -> ChatRequest:
+    """Put a request together from values that are encoded already."""
+    messages = (*turn.instructions, *state.messages, *state.correction)
+    return ChatRequest.model_construct(messages=messages, **turn.fields)
+
+
+def _check(state: RunState, bounds: Bounds) -> None:
+    failed = state.attempts[state.forgiven :]
+    if len(failed) > bounds.output_retries:
+        error = OutputError(
+            f"No valid output after {len(failed)} attempts. The last was refused: {failed[-1].reason[:500]} "
+            "The attempts are in `error.attempts`; `agent.resume(error.state)` asks again."
+        )
+        error.attempts, error.text = failed, failed[-1].text
+        raise error
+    for name, times in state.refused.items():
+        retries = bounds.tool_retries.get(name, bounds.default_tool_retries)
+        if times > retries:
+            raise _too_often(state, name, times)
+    bounds.limits.check_turn(state)
+
+
+def _too_often(state: RunState, name: str, times: int) -> ToolRetriesExceededError:
+    call, told = state.last_call(name)
+    error = ToolRetriesExceededError(
+        f"The calls of tool '{name}' were refused {times} times in a row. The last reason: {told[:500]} "
+        "The arguments are in `error.arguments`; `agent.resume(error.state)` lets the model try again."
+    )
+    error.tool_name, error.arguments = name, call
+    return error

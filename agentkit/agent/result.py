@@ -1,0 +1,103 @@
+"""What a run gives: the output, the messages, what it cost, and the state to go on from."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from typing import Any, Generic
+
+from typing_extensions import TypeVar
+
+from agentkit.errors import PendingCallsError
+from agentkit.state.run import Attempt, PendingCall, RunState
+from agentkit.wire.message import Message
+from agentkit.wire.response import Usage
+
+__all__ = ["Result"]
+
+Output = TypeVar("Output", default=str, covariant=True)  # noqa: PLC0105 # the word that users see in errors
+
+_NOTHING: Any = object()
+
+
+@dataclass(frozen=True, slots=True)
+class Result(Generic[Output]):
+    """A run that finished, or that waits for decisions on calls.
+
+    Attributes:
+        state: The whole run as one JSON-able value, for `agent.resume`.
+    """
+
+    state: RunState
+    _output: Any = field(default=_NOTHING, repr=False)
+
+    @property
+    def output(self) -> Output:
+        """Give the output.
+
+        Raises:
+            PendingCallsError: The run has not finished: calls wait for a decision.
+        """
+        if self._output is _NOTHING:
+            names = ", ".join(f"{call.name} ({call.id})" for call in self.pending)
+            error = PendingCallsError(
+                f"The run has no output yet: it waits for decisions on {names}. "
+                "Go on with `agent.resume(result.state, decisions={call_id: True})`."
+            )
+            error.state = self.state
+            raise error
+        output: Output = self._output
+        return output
+
+    @property
+    def messages(self) -> tuple[Message, ...]:
+        """Give the whole history, without instructions; it can be the `history` of the next run."""
+        return self.state.messages
+
+    @property
+    def new_messages(self) -> tuple[Message, ...]:
+        """Give what this run added, the prompt first."""
+        return self.state.new_messages
+
+    @property
+    def usage(self) -> Usage:
+        """Give the tokens of all requests, failed attempts included."""
+        return self.state.usage
+
+    @property
+    def usages(self) -> tuple[Usage | None, ...]:
+        """Give the tokens of each request in order; None where the endpoint did not say."""
+        return self.state.usages
+
+    @property
+    def cost(self) -> float | None:
+        """Give what the endpoint billed, as its own `usage.cost` says; None where it does not for every request."""
+        costs = [cost for usage in self.state.usages if isinstance(cost := getattr(usage, "cost", None), int | float)]
+        return sum(costs) if costs and len(costs) == len(self.state.usages) else None
+
+    @property
+    def finish_reason(self) -> str | None:
+        """Give why the last reply ended, as the endpoint said it: stop, length, tool_calls ..."""
+        return self.state.finish_reason
+
+    @property
+    def turns(self) -> int:
+        """Count the replies."""
+        return self.state.turns
+
+    @property
+    def run_id(self) -> str:
+        """Give the run's id."""
+        return self.state.run_id
+
+    @property
+    def pending(self) -> tuple[PendingCall, ...]:
+        """Give the calls that wait for a decision; empty when the run finished."""
+        return self.state.held
+
+    @property
+    def attempts(self) -> tuple[Attempt, ...]:
+        """Give the replies that were no valid output, oldest first."""
+        return self.state.attempts
+
+    def __str__(self) -> str:
+        return str(self._output) if self._output is not _NOTHING else f"waits for {len(self.pending)} decisions"

@@ -1,0 +1,155 @@
+"""The one mutable thing of a run: its state so far, what its user gave it, and who watches.
+
+Middleware get it; the driver and the batch write to it.
+"""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Awaitable, Callable, Mapping
+from dataclasses import dataclass, field
+from functools import partial
+from typing import Any
+
+from agentkit.agent.effect import Turn
+from agentkit.agent.event import Progress
+from agentkit.agent.loop import Bounds
+from agentkit.model import Model
+from agentkit.output import Mode, OutputPlan
+from agentkit.state.decision import Decision
+from agentkit.state.run import RunState
+from agentkit.tools.answer import Answer
+from agentkit.tools.context import Context
+from agentkit.tools.execute import CallTool, OnToolError
+from agentkit.tools.toolbox import Toolbox
+from agentkit.wire.message import ToolCall
+from agentkit.wire.request import ChatRequest
+from agentkit.wire.response import ChatCompletion
+from agentkit.wire.setting import Settings
+
+__all__ = ["Ask", "Call", "Instructions", "Middleware", "Recipe", "Run", "context_of", "outermost"]
+
+Instructions = str | Callable[[Context[Any]], str | Awaitable[str | None] | None]
+"""A text, or a function (sync or async) of the context that gives one; None adds nothing."""
+
+Ask = Callable[[ChatRequest], Awaitable[ChatCompletion]]
+Call = Callable[[CallTool], Awaitable[Answer]]
+
+
+class Middleware:
+    """What stands around a run's two acts; override one method or both.
+
+    Each gets what is about to happen, the run, and `next`, which lets it happen and gives the outcome. It may change
+    either, or answer without `next`. The first of an agent's list is the outermost.
+    """
+
+    async def ask(self, request: ChatRequest, run: Run, next: Ask, /) -> ChatCompletion:  # noqa: A002, ARG002 # as in starlette; for those that override
+        """Stand around one request to the model."""
+        return await next(request)
+
+    async def call(self, call: CallTool, run: Run, next: Call, /) -> Answer:  # noqa: A002, ARG002 # as in starlette; for those that override
+        """Stand around one call; its name is known, its arguments are whole, valid and let through."""
+        return await next(call)
+
+
+outermost: list[Middleware] = []
+"""Around every run of this process, outside an agent's own; filled at import where the environment asks for logs."""
+
+
+@dataclass(frozen=True, slots=True)
+class Recipe:
+    """What of a run does not change while it runs; an agent makes it from its fields and the call's.
+
+    Attributes:
+        mode: How the output is asked for.
+        output_tool: The name of the tool whose arguments are the output, in the mode "tool".
+        instructions: Those of the output mode last.
+        fields: Of each request, besides messages and model: tools, output format, settings.
+    """
+
+    model: Model
+    plan: OutputPlan[Any]
+    mode: Mode
+    output_tool: str | None
+    toolbox: Toolbox
+    fields: dict[str, Any]
+    instructions: tuple[Instructions, ...]
+    settings: Settings
+    bounds: Bounds
+    on_tool_error: OnToolError
+    middleware: tuple[Middleware, ...]
+
+
+@dataclass(slots=True)
+class Run:
+    """A run in progress.
+
+    Attributes:
+        recipe: What it runs with.
+        state: As far as it came; every outcome lands here at once.
+        deps: What tools get as `context.deps`.
+        decisions: What was decided on held calls, by call id.
+        watcher: Takes events; None where nobody watches, and then none is made.
+        room: Waits until the watcher has room for more events.
+        turn: The tools and instructions of the last request.
+        outputs: Outputs that were read and validated, by the id of their call.
+        started: When this part of the run began, by the monotonic clock.
+    """
+
+    recipe: Recipe
+    state: RunState
+    deps: Any = None
+    decisions: Mapping[str, Decision] = field(default_factory=dict[str, Decision])
+    watcher: Callable[[Any], None] | None = None
+    room: Callable[[], Awaitable[None]] | None = None
+    turn: Turn = field(default_factory=Turn)
+    outputs: dict[str, Any] = field(default_factory=dict[str, Any])
+    started: float = field(default_factory=time.monotonic)
+    _stacks: dict[str, Callable[[Any], Awaitable[Any]]] = field(
+        default_factory=dict[str, Callable[[Any], Awaitable[Any]]]
+    )
+
+    def emit(self, event: Any) -> None:
+        """Show an event to the watcher, if there is one; callable from any thread."""
+        if self.watcher is not None:
+            self.watcher(event)
+
+    @property
+    def seconds(self) -> float:
+        """Give the time spent, earlier parts included."""
+        return self.state.seconds + time.monotonic() - self.started
+
+    def fold(self, method: str, core: Callable[[Any], Awaitable[Any]]) -> Callable[[Any], Awaitable[Any]]:
+        """Stack the middleware that have a method round one core, the first outermost; once for a run."""
+        step = self._stacks.get(method)
+        if step is None:
+            step = core
+            for layer in reversed(self.recipe.middleware):
+                if getattr(type(layer), method) is not getattr(Middleware, method):
+                    step = partial(_through, getattr(layer, method), self, step)
+            self._stacks[method] = step
+        return step
+
+
+def _through(around: Callable[..., Awaitable[Any]], run: Run, step: Any, act: Any) -> Awaitable[Any]:
+    return around(act, run, step)
+
+
+def context_of(run: Run, call: ToolCall | None = None) -> Context[Any]:
+    """Make what a tool, an instruction or a validator gets to know of the run."""
+    call_id, name, arguments = (call.id, call.function.name, call.function.arguments) if call else ("", "", "")
+    return Context(
+        deps=run.deps,
+        run_id=run.state.run_id,
+        call_id=call_id,
+        tool_name=name,
+        arguments=arguments,
+        turn=run.state.turns,
+        usage=run.state.usage,
+        retry=run.state.refused.get(name, 0),
+        emit=partial(_progress, run, call_id, name),
+    )
+
+
+def _progress(run: Run, call_id: str, name: str, value: Any) -> None:
+    run.emit(Progress(call_id, name, value))

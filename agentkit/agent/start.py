@@ -1,0 +1,88 @@
+"""How a run begins: from a prompt and a history, or from the state of an earlier part; the driver takes it."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping, Sequence
+from typing import Any, cast
+
+from agentkit.agent.effect import Turn
+from agentkit.agent.run import Recipe, Run
+from agentkit.errors import StateError
+from agentkit.state.decision import Approve, Decision, Deny, Give
+from agentkit.state.run import RunState, new_run_id
+from agentkit.tools.execute import running
+from agentkit.wire.content import Part
+from agentkit.wire.message import (
+    AssistantMessage,
+    Message,
+    SystemMessage,
+    ToolMessage,
+    UserMessage,
+    parse_messages,
+)
+
+__all__ = ["Prompt", "go_on", "start"]
+
+Prompt = str | Sequence[Part | Mapping[str, Any]] | None
+"""What the user says: text, content parts (ours or the contract's dicts), or None to go on from the history."""
+
+_WENT_ON = "Not run: the user went on."
+
+
+def start(recipe: Recipe, prompt: Prompt, deps: Any, history: Iterable[Message | Mapping[str, Any]]) -> Run:
+    """Make a run; calls of the history that still wait are answered with that the user went on.
+
+    Raises:
+        InvalidRequestError: A message of the history is not of the contract.
+    """
+    messages = _read(history)
+    if prompt is not None:
+        messages = RunState(messages=messages).with_closed_calls(_WENT_ON).messages
+    begin = len(messages)
+    if prompt is not None:
+        messages = (*messages, _user_message(prompt))
+    state = RunState(run_id=running.get() or new_run_id(), messages=messages, start=begin)
+    return Run(recipe, state, deps=deps, turn=Turn(toolbox=recipe.toolbox))
+
+
+def go_on(recipe: Recipe, state: RunState | str | bytes, decisions: Mapping[str, Decision] | None, deps: Any) -> Run:
+    """Make a run of the state of an earlier part.
+
+    Raises:
+        StateError: The state cannot be read, or a decision is none or on a call that does not wait.
+    """
+    saved = state if isinstance(state, RunState) else RunState.from_json(state)
+    try:
+        _check_decisions(saved, decisions or {})
+    except StateError as error:
+        error.state = saved
+        raise
+    return Run(recipe, saved.resumed(), deps=deps, decisions=decisions or {}, turn=Turn(toolbox=recipe.toolbox))
+
+
+def _check_decisions(state: RunState, decisions: Mapping[str, Any]) -> None:
+    waiting = [call.id for call in state.open_calls]
+    for call_id, decision in decisions.items():
+        if call_id not in waiting:
+            raise StateError(
+                f"A decision is for the call {call_id!r}, which does not wait for one. "
+                f"Waiting: {', '.join(waiting) or 'none'}. Decide on the ids of `result.pending`."
+            )
+        if not isinstance(decision, bool | Approve | Deny | Give):
+            raise StateError(
+                f"The decision on the call {call_id!r} is {decision!r}, which says neither yes nor no. "
+                "Give True, False, Approve(...), Deny(...) or Give(...)."
+            )
+
+
+def _read(history: Iterable[Message | Mapping[str, Any]]) -> tuple[Message, ...]:
+    given = tuple(history)
+    kinds = (UserMessage, AssistantMessage, ToolMessage, SystemMessage)
+    ours = all(isinstance(message, kinds) for message in given)  # a long conversation is not read again
+    return cast("tuple[Message, ...]", given) if ours else parse_messages(given)
+
+
+def _user_message(prompt: str | Sequence[Part | Mapping[str, Any]]) -> UserMessage:
+    if isinstance(prompt, str):
+        return UserMessage(content=prompt)
+    return cast("UserMessage", parse_messages([{"role": "user", "content": prompt}])[0])

@@ -1,0 +1,145 @@
+"""The program `agentkit`: its commands put together, and every way that one ends turned into an exit code."""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import sys
+from collections.abc import Sequence
+from importlib.metadata import PackageNotFoundError, version
+from io import TextIOWrapper
+from typing import Annotated, Protocol, cast
+
+import typer
+
+from agentkit.cli.chat import ChatCommand
+from agentkit.cli.demo import DemoCommand
+from agentkit.cli.fault import error_line, exit_code
+from agentkit.cli.run import RunCommand
+from agentkit.cli.schema import SchemaCommand
+from agentkit.cli.text import one_line
+
+__all__ = ["main"]
+
+_DONE, _FAILED, _USAGE, _INTERRUPTED = 0, 1, 2, 130
+
+_USAGE_ERROR = cast("type[Exception]", typer.BadParameter.__mro__[1])  # typer has a copy of click and no name for it
+
+_CODES = """\b
+Exit codes:
+  0    done
+  1    the run failed: the endpoint, a limit, no valid output; the demo: not proven
+  2    the command line or the configuration: an option, a key, a model's name, tools
+  3    the run waits for approval of calls, and there was no terminal to ask on
+  130  interrupted by Ctrl-C
+
+\b
+Errors are one line on stderr; AGENTKIT_DEBUG=1 shows the traceback.
+AGENTKIT_MODEL names the model where --model does not; NO_COLOR=1 takes colours off."""
+
+_DEMO = """\b
+Examples:
+  agentkit demo
+  agentkit demo --model openai:gpt-4o-mini"""
+
+_RUN = """\b
+Examples:
+  agentkit run "What is 17 * 23?" --tools calculator.py --model openai:gpt-4o-mini
+  agentkit run "Weather in Oslo?" -t weather:get_weather -m local --stream
+  agentkit run - -m local --output invoice.py:Invoice < mail.txt
+  agentkit run "Refund order 7" -t shop -m groq:llama-3.3-70b-versatile --json"""
+
+_CHAT = """\b
+Examples:
+  agentkit chat --model ollama:llama3.2
+  agentkit chat --model openai:gpt-4o-mini --tools calculator.py
+\b
+In it: /help, /reset, /save FILE, /quit. Ctrl-C cancels the answer, Ctrl-D leaves."""
+
+_SCHEMA = """\b
+Examples:
+  agentkit schema weather
+  agentkit schema tools/weather.py:get_weather --strict"""
+
+
+class _Command(Protocol):
+    def perform(self) -> int: ...
+
+
+_app = typer.Typer(
+    add_completion=False,
+    rich_markup_mode=None,  # plain help, in a pipe too
+    pretty_exceptions_enable=False,
+    context_settings={"help_option_names": ["-h", "--help"]},
+    epilog=_CODES,
+)
+_app.command("demo", help="Show the main job on the embedded model: no key, no network.", epilog=_DEMO)(DemoCommand)
+_app.command("run", help="Say one prompt to a model with tools and print the output.", epilog=_RUN)(RunCommand)
+_app.command("chat", help="Talk with a model that has tools.", epilog=_CHAT)(ChatCommand)
+_app.command("schema", help="Print the JSON of tools exactly as it is sent.", epilog=_SCHEMA)(SchemaCommand)
+
+
+@_app.command("version", help="Print the version.")
+def _version() -> None:
+    try:
+        number = version("agentkit-chat")
+    except PackageNotFoundError:
+        number = "(not installed)"
+    typer.echo(f"agentkit {number}")
+
+
+@_app.callback(
+    invoke_without_command=True,
+    help="Turn Python functions into tools and run agents against any Chat Completions endpoint.",
+)
+def _top(
+    context: typer.Context, version: Annotated[bool, typer.Option("--version", help="Print the version.")] = False
+) -> None:
+    if version:
+        _version()
+        raise typer.Exit
+    if context.invoked_subcommand is None:
+        typer.echo(context.get_help())
+        raise typer.Exit
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """Run the program and give its exit code; see `agentkit --help`."""
+    for stream in (sys.stdout, sys.stderr):
+        if isinstance(stream, TextIOWrapper):
+            stream.reconfigure(errors="backslashreplace")  # a lone surrogate of a model must not end the program
+    try:
+        return _perform(arguments)
+    except BrokenPipeError:  # the reader has left, as `head` does
+        with contextlib.suppress(OSError):
+            os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())  # nothing to flush at exit
+        return _FAILED
+    except (KeyboardInterrupt, typer.Abort):
+        return _INTERRUPTED
+    except _USAGE_ERROR as error:
+        _say(f"error: {one_line(_usage_text(error), None)}")
+        return _USAGE
+    except Exception as error:
+        if os.environ.get("AGENTKIT_DEBUG", "0") not in ("", "0"):
+            raise
+        _say(error_line(error))
+        return exit_code(error)
+
+
+def _perform(arguments: Sequence[str] | None) -> int:
+    command: _Command | int | None = _app(arguments, prog_name="agentkit", standalone_mode=False)
+    code = command if isinstance(command, int | None) else command.perform()
+    sys.stdout.flush()
+    return code or _DONE
+
+
+def _usage_text(error: Exception) -> str:
+    text: str = error.format_message()  # type: ignore[attr-defined] # a click exception
+    context = getattr(error, "ctx", None)
+    path = context.command_path if context else "agentkit"
+    return f"{text.rstrip('.')}. See {path} --help."
+
+
+def _say(line: str) -> None:
+    with contextlib.suppress(BrokenPipeError):
+        print(line, file=sys.stderr, flush=True)

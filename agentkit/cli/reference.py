@@ -1,0 +1,182 @@
+"""What the command line names, `module[:name]` or `path/to/file.py[:name]`, becomes tools and types here.
+
+Everything that goes wrong is a `ConfigurationError` of one line: what was seen, and the close names.
+"""
+
+from __future__ import annotations
+
+import difflib
+import importlib
+import importlib.util
+import os
+import sys
+import traceback
+from collections.abc import Iterable, Iterator
+from functools import reduce
+from inspect import isfunction
+from pathlib import Path
+from types import ModuleType
+from typing import Any
+
+from agentkit.errors import AgentkitError, ConfigurationError
+from agentkit.tools.tool import Tool
+from agentkit.tools.toolbox import Toolbox
+
+__all__ = ["load_object", "load_tools"]
+
+
+def load_tools(references: Iterable[str]) -> Toolbox:
+    """Collect the tools that references name, each once.
+
+    `module:name` is that tool, toolbox or function. `module` alone is every public tool and toolbox in it, and the
+    plain functions that its `__all__` lists.
+
+    Raises:
+        ConfigurationError: A module or a name is not there or has no tools, or a function cannot be a tool.
+    """
+    found: dict[int, Any] = {}
+    for reference in references:
+        found |= {id(value): value for value in _tools(reference)}
+    return Toolbox(found.values())
+
+
+def load_object(reference: str) -> Any:
+    """Give what `module:name` names.
+
+    Raises:
+        ConfigurationError: The module or the name is not there.
+    """
+    source, name = _split(reference)
+    if not name:
+        raise ConfigurationError(f"{reference!r} names a module and nothing in it. Write module:Name.")
+    return _named(_load(source), source, name)
+
+
+def _split(reference: str) -> tuple[str, str]:
+    source, colon, name = reference.rpartition(":")
+    if not colon or reference.endswith(".py"):
+        return reference, ""
+    if not source or not all(part.isidentifier() for part in name.split(".")):
+        raise ConfigurationError(f"{reference!r} names nothing. Write module, module:name or path/to/file.py:name.")
+    return source, name
+
+
+def _load(source: str) -> ModuleType:
+    if source.endswith(".py") or "/" in source or os.sep in source:
+        return _load_file(Path(source))
+    here = str(Path.cwd())
+    if here not in sys.path:
+        sys.path.insert(0, here)
+    try:
+        return importlib.import_module(source)
+    except (Exception, SystemExit) as error:
+        missing = error.name if isinstance(error, ModuleNotFoundError) else None
+        if missing is not None and (source == missing or source.startswith(f"{missing}.")):
+            raise _no_module(source) from error
+        raise _broken(source, error) from error
+
+
+def _load_file(path: Path) -> ModuleType:
+    if not path.is_file():
+        names = [str(path.with_name(one.name)) for one in path.parent.glob("*.py")]
+        raise ConfigurationError(f"There is no file {str(path)!r}.{_close(str(path), names)}")
+    folder, name = str(path.parent.resolve()), path.stem
+    if folder not in sys.path:
+        sys.path.insert(0, folder)  # as `python file.py` has it, for the files beside it
+    known = sys.modules.get(name)
+    if known is not None:
+        if Path(getattr(known, "__file__", None) or "").resolve() == path.resolve():
+            return known
+        name = f"_file_{name}"  # a file may bear the name of a module that is in use
+    spec = importlib.util.spec_from_file_location(name, path)
+    if spec is None or spec.loader is None:
+        raise ConfigurationError(f"{str(path)!r} is no file of Python. Name a .py file.")
+    module = importlib.util.module_from_spec(spec)
+    sys.modules[name] = module
+    try:
+        spec.loader.exec_module(module)
+    except (Exception, SystemExit) as error:
+        del sys.modules[name]
+        raise _broken(str(path), error) from error
+    return module
+
+
+def _no_module(source: str) -> ConfigurationError:
+    parent, _, last = source.rpartition(".")
+    if parent in sys.modules and hasattr(sys.modules[parent], last):
+        return ConfigurationError(f"{source!r} is no module: {last!r} is a name in {parent!r}. Write {parent}:{last}.")
+    names = [path.stem for path in Path.cwd().glob("*.py")]
+    return ConfigurationError(
+        f"There is no module {source!r}, neither installed nor in this folder.{_close(source, names)}"
+    )
+
+
+def _broken(source: str, error: BaseException) -> AgentkitError:
+    """Tell what the code of a module raised, and in which line of it."""
+    if isinstance(error, AgentkitError):
+        return error  # a function that cannot be a tool: its text says all
+    steps = [step for step in traceback.extract_tb(error.__traceback__) if not step.filename.startswith("<")]
+    last = steps[-1]
+    where = f"{Path(last.filename).name}, line {last.lineno}"
+    if isinstance(error, SyntaxError):
+        where = f"{Path(error.filename or source).name}, line {error.lineno}"
+    return ConfigurationError(
+        f"{source!r} could not be imported: {type(error).__name__}: {getattr(error, 'msg', error)} ({where})."
+    )
+
+
+def _named(module: ModuleType, source: str, name: str) -> Any:
+    try:
+        return reduce(getattr, name.split("."), module)
+    except AttributeError as error:
+        close = _close(name, [known for known in vars(module) if not known.startswith("_")])
+        raise ConfigurationError(f"{source!r} has no {name!r}.{close}") from error
+
+
+def _close(wanted: str, names: Iterable[str]) -> str:
+    close = difflib.get_close_matches(wanted, list(names), n=3)
+    return f" Close to it: {', '.join(close)}." if close else ""
+
+
+def _tools(reference: str) -> Iterator[Any]:
+    source, name = _split(reference)
+    module = _load(source)
+    if name:
+        yield from _flat(_named(module, source, name), reference)
+        return
+    listed = getattr(module, "__all__", None)
+    names = [known for known in vars(module) if not known.startswith("_")] if listed is None else listed
+    values = [_named(module, source, known) for known in names]
+    tools = [
+        value for value in values if isinstance(value, Tool | Toolbox) or (listed is not None and isfunction(value))
+    ]
+    if not tools:
+        raise ConfigurationError(f"{source!r} has no tools.{_functions(module, source)}")
+    for value in tools:
+        yield from _flat(value, reference)
+
+
+def _flat(value: Any, reference: str) -> Iterator[Any]:
+    if isinstance(value, Toolbox):
+        yield from value
+    elif callable(value):
+        yield value
+    else:
+        raise ConfigurationError(
+            f"{reference!r} is a value of type {type(value).__name__}, which is no tool. "
+            "Name a tool, a toolbox or a function."
+        )
+
+
+def _functions(module: ModuleType, source: str) -> str:
+    own = [
+        name
+        for name, value in vars(module).items()
+        if isfunction(value) and value.__module__ == module.__name__ and not name.startswith("_")
+    ]
+    if not own:
+        return " Write a function with type hints and @tool above it."
+    return (
+        f" Its functions are {', '.join(own)}: write @tool above them, list them in __all__, "
+        f"or name one, {source}:{own[0]}."
+    )

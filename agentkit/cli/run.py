@@ -1,0 +1,145 @@
+"""`agentkit run`: one prompt to one output; text or JSON on stdout, what happens meanwhile on stderr."""
+
+from __future__ import annotations
+
+import json
+import sys
+from dataclasses import dataclass
+from typing import Annotated, Any
+
+import typer
+
+from agentkit.agent.event import ReplyReceived, TextDelta, event_json
+from agentkit.agent.result import Result
+from agentkit.cli.approval import ask_decision, waiting_text
+from agentkit.cli.choice import Choice, InstructionsOption, ModelOption, ToolsOption, TurnsOption
+from agentkit.cli.conversation import Conversation
+from agentkit.cli.screen import Screen, event_line
+from agentkit.cli.text import json_text
+from agentkit.errors import ConfigurationError
+from agentkit.state.decision import Decision
+from agentkit.state.run import PendingCall
+from agentkit.wire.content import text_of
+
+__all__ = ["RunCommand", "Spoken", "result_json"]
+
+_WAITING = 3  # the exit code of a run that waits for approval
+
+
+@dataclass(frozen=True)
+class RunCommand:
+    """What was asked for on the command line; `perform` does it."""
+
+    prompt: Annotated[
+        str, typer.Argument(metavar="PROMPT", help="What to say to the model; - reads stdin.", show_default=False)
+    ]
+    tools: ToolsOption = None
+    model: ModelOption = None
+    instructions: InstructionsOption = None
+    output: Annotated[
+        str | None,
+        typer.Option(
+            "--output", "-o", metavar="MODULE:TYPE", help="The type of the output; text by default.", show_default=False
+        ),
+    ] = None
+    max_turns: TurnsOption = None
+    json: Annotated[
+        bool,
+        typer.Option(
+            "--json", help="One JSON document: output, messages, usage, finish_reason, turns, run_id, pending."
+        ),
+    ] = False
+    stream: Annotated[
+        bool, typer.Option("--stream", help="Text as it is written; with --json the events, one JSON object a line.")
+    ] = False
+    verbose: Annotated[
+        bool, typer.Option("--verbose", "-v", help="Show the calls on stderr also where it is no terminal.")
+    ] = False
+
+    def perform(self) -> int:
+        """Run and give the exit code."""
+        prompt = _read_prompt(self.prompt)
+        agent = Choice(self.model, self.tools, self.instructions, self.output, self.max_turns).agent()
+        out, err = Screen(sys.stdout), Screen(sys.stderr)
+        spoken = Spoken(out)
+        texts = self.stream and not self.json and self.output is None
+
+        def show(event: Any) -> None:
+            if self.stream and self.json:
+                out.write(f"{json_text(json.loads(event_json(event)))}\n")
+            elif texts:
+                spoken.hear(event)
+            if (err.terminal or self.verbose) and (line := event_line(event)):
+                out.end_line()
+                err.line(*line)
+
+        def decide(call: PendingCall) -> Decision:
+            return ask_decision(call, err, sys.stdin)
+
+        asks = err.terminal and sys.stdin.isatty()
+        result = Conversation(agent, show, decide if asks else None).say(prompt)
+        if self.json and not self.stream:
+            out.write(json_text(result_json(result), indent=2 if out.terminal else None) + "\n")
+        elif not self.json and not result.pending:
+            _print_output(result.output, out, spoken if texts else None)
+        out.end_line()
+        if result.pending:
+            err.line(f"error: {waiting_text(result.pending)}")
+            return _WAITING
+        return 0
+
+
+class Spoken:
+    """The text of replies, written as it comes; a reply that came in one piece is written whole."""
+
+    def __init__(self, screen: Screen) -> None:
+        self._screen = screen
+        self._heard = False
+        self.last = ""
+
+    def hear(self, event: Any) -> None:
+        """Write what an event brings of the replies' text."""
+        if isinstance(event, TextDelta):
+            self._heard = True
+            self._screen.write(event.text)
+        elif isinstance(event, ReplyReceived):
+            self.last = text_of(event.message.content)
+            if not self._heard:
+                self._screen.write(self.last)
+            self._heard = False
+            self._screen.end_line()
+
+
+def result_json(result: Result[Any]) -> dict[str, Any]:
+    """Give a result as one JSON document; one that waits holds the state to resume from, too."""
+    document: dict[str, Any] = {
+        "output": None if result.pending else result.output,
+        "messages": [message.to_dict() for message in result.messages],
+        "usage": result.usage.to_dict(),
+        "finish_reason": result.finish_reason,
+        "turns": result.turns,
+        "run_id": result.run_id,
+        "pending": [{"id": call.id, "name": call.name, "arguments": call.arguments} for call in result.pending],
+    }
+    if result.pending:
+        document["state"] = json.loads(result.state.to_json())
+    return document
+
+
+def _print_output(output: Any, out: Screen, spoken: Spoken | None) -> None:
+    if spoken is not None and spoken.last == output:
+        return
+    out.write(output if isinstance(output, str) else json_text(output, indent=2 if out.terminal else None))
+
+
+def _read_prompt(prompt: str) -> str:
+    if prompt == "-":
+        try:
+            prompt = sys.stdin.buffer.read().decode()
+        except UnicodeDecodeError as error:
+            raise ConfigurationError(
+                f"The prompt on stdin is not UTF-8 (byte {error.start}). Convert it first."
+            ) from error
+    if not prompt.strip():
+        raise ConfigurationError("The prompt is empty. Write it in quotes behind `run`, or - to read it from stdin.")
+    return prompt

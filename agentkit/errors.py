@@ -1,0 +1,339 @@
+"""Every error that agentkit raises, drawn as one tree; all floors use it, and it knows a run only as `RunSoFar`.
+
+```
+AgentkitError
+├── ConfigurationError            what was written cannot work, said before anything is sent
+│   ├── ToolDefinitionError       a function cannot be a tool (also a TypeError)
+│   ├── SchemaError               a JSON Schema cannot be made, or not in strict mode (also a ValueError)
+│   ├── InvalidRequestError       a request breaks the contract (also a ValueError)
+│   ├── UnknownModelError         a model name that no provider owns, or no model at all
+│   ├── MissingKeyError           a provider's key is not set
+│   └── MissingExtraError         an optional package is not installed (also an ImportError)
+├── APIError                      a request was sent and no usable reply came
+│   ├── APIConnectionError        no connection, or it broke
+│   │   ├── APITimeoutError       a clock ran out (also a TimeoutError)
+│   │   └── StreamCutError        a stream ended in the middle; carries what came
+│   ├── InvalidResponseError      a reply that is no Chat Completions reply
+│   ├── RedirectError             the endpoint answered with another address
+│   └── APIStatusError            the endpoint answered with an error
+│       ├── BadRequestError       400, 422
+│       │   ├── ContextOverflowError
+│       │   ├── ContentFilterError    also a 200 whose finish_reason says content_filter
+│       │   └── ToolUseFailedError    the endpoint's own parser refused the model's tool call
+│       ├── AuthenticationError   401
+│       ├── PermissionDeniedError 403
+│       ├── NotFoundError         404
+│       ├── ConflictError         409
+│       ├── RateLimitError        429
+│       └── InternalServerError   500 and above
+├── RunError                      the run cannot go on; its state can be resumed
+│   ├── LimitExceededError        a limit of RunLimits
+│   ├── ToolFailedError           a tool raised and `on_tool_error` is "raise"
+│   ├── ToolRetriesExceededError  a tool's calls were refused too often
+│   ├── OutputError               no valid output within the retries
+│   │   ├── LengthError           the reply was cut at the token limit
+│   │   └── RefusalError          the model declined
+│   ├── PendingCallsError         the output was read while calls are pending
+│   └── StateError                a state that cannot be read or gone on from (also a ValueError)
+├── LocalModelError               the embedded model could not start or answer
+└── ScriptError                   a scripted model was asked what it did not expect (also an AssertionError)
+```
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any, Protocol
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+__all__ = [
+    "APIConnectionError",
+    "APIError",
+    "APIStatusError",
+    "APITimeoutError",
+    "AgentkitError",
+    "AuthenticationError",
+    "BadRequestError",
+    "ConfigurationError",
+    "ConflictError",
+    "ContentFilterError",
+    "ContextOverflowError",
+    "InternalServerError",
+    "InvalidRequestError",
+    "InvalidResponseError",
+    "LengthError",
+    "LimitExceededError",
+    "LocalModelError",
+    "MissingExtraError",
+    "MissingKeyError",
+    "NotFoundError",
+    "OutputError",
+    "PendingCallsError",
+    "PermissionDeniedError",
+    "RateLimitError",
+    "RedirectError",
+    "RefusalError",
+    "RunError",
+    "RunSoFar",
+    "SchemaError",
+    "ScriptError",
+    "StateError",
+    "StreamCutError",
+    "ToolDefinitionError",
+    "ToolFailedError",
+    "ToolRetriesExceededError",
+    "ToolUseFailedError",
+    "UnknownModelError",
+]
+
+
+class RunSoFar(Protocol):
+    """What an error knows of a run: enough to name it and to hand it back to `agent.resume`."""
+
+    @property
+    def run_id(self) -> str:
+        """Give the run's id."""
+        ...
+
+    def to_json(self) -> str:
+        """Give the run as one JSON document."""
+        ...
+
+
+class AgentkitError(Exception):
+    """Root of the tree.
+
+    Attributes:
+        state: The run as far as it came, for `agent.resume(error.state)`; None outside a run.
+    """
+
+    state: Any = None
+
+
+class ConfigurationError(AgentkitError):
+    """Something written cannot work; nothing was sent."""
+
+
+class ToolDefinitionError(ConfigurationError, TypeError):
+    """A function cannot be a tool; the text says what to write instead."""
+
+
+class SchemaError(ConfigurationError, ValueError):
+    """A JSON Schema cannot be made, or not in strict mode; the text gives the path and the reason."""
+
+
+class InvalidRequestError(ConfigurationError, ValueError):
+    """A request breaks the contract; the text names field, value and limit."""
+
+
+class UnknownModelError(ConfigurationError):
+    """No model is named, or no provider owns the name."""
+
+
+class MissingKeyError(ConfigurationError):
+    """A provider's key is not set; the text names its environment variable."""
+
+
+class MissingExtraError(ConfigurationError, ImportError):
+    """A package of an extra is missing; the text has the install command."""
+
+
+class APIError(AgentkitError):
+    """A request was sent and no usable reply came.
+
+    Attributes:
+        endpoint: The URL asked, without credentials and query.
+        request_id: The endpoint's id of the exchange, if it gave one.
+        attempts: How many requests were sent before this was raised.
+    """
+
+    def __init__(
+        self, message: str, *, endpoint: str | None = None, request_id: str | None = None, attempts: int = 1
+    ) -> None:
+        super().__init__(message)
+        self.endpoint = endpoint
+        self.request_id = request_id
+        self.attempts = attempts
+
+
+class APIConnectionError(APIError):
+    """No connection could be made, or it broke."""
+
+
+class APITimeoutError(APIConnectionError, TimeoutError):
+    """A clock ran out: connecting, between bytes, or the whole request."""
+
+
+class StreamCutError(APIConnectionError):
+    """A stream ended before the reply did.
+
+    Attributes:
+        partial: What came until then, a `ChatCompletion`; None where nothing did.
+    """
+
+    partial: Any = None
+
+
+class InvalidResponseError(APIError):
+    """The endpoint answered with something that is no Chat Completions reply.
+
+    Attributes:
+        body: The beginning of what came, as text.
+        error: The decoded `error` object, where one stood in the place of a reply.
+    """
+
+    body: str | None = None
+    error: dict[str, Any] | None = None
+
+
+class RedirectError(APIError):
+    """The endpoint answered with another address; agentkit does not send a key after it.
+
+    Attributes:
+        location: The address named.
+    """
+
+    location: str | None = None
+
+
+class APIStatusError(APIError):
+    """The endpoint answered with an error, by its status or inside a 200.
+
+    Attributes:
+        status_code: The HTTP status; 200 where the error stood in the body or the stream.
+        body: The decoded error body, or its text.
+        code: The `error.code` or `error.type` of the body, as text, if any.
+        retry_after: Seconds the endpoint asked to wait, if it did.
+    """
+
+    status_code: int = 0
+    body: Any = None
+    code: str | None = None
+    retry_after: float | None = None
+
+
+class BadRequestError(APIStatusError):
+    """400 or 422: the endpoint refuses the request as it is."""
+
+
+class ContextOverflowError(BadRequestError):
+    """The messages are longer than the model's context."""
+
+
+class ContentFilterError(BadRequestError):
+    """The endpoint's content filter stopped the request or the reply.
+
+    Attributes:
+        partial: The text that came before the filter, if any.
+    """
+
+    partial: str | None = None
+
+
+class ToolUseFailedError(BadRequestError):
+    """The endpoint's own parser refused the tool call that the model wrote.
+
+    Attributes:
+        failed_generation: What the model wrote.
+    """
+
+    failed_generation: str | None = None
+
+
+class AuthenticationError(APIStatusError):
+    """401: no key, or a wrong one."""
+
+
+class PermissionDeniedError(APIStatusError):
+    """403: the key may not do this."""
+
+
+class NotFoundError(APIStatusError):
+    """404: no such model or path."""
+
+
+class ConflictError(APIStatusError):
+    """409: the endpoint is busy with a conflicting request."""
+
+
+class RateLimitError(APIStatusError):
+    """429: too many requests or tokens, or no quota left."""
+
+
+class InternalServerError(APIStatusError):
+    """500 and above: the endpoint failed."""
+
+
+class RunError(AgentkitError):
+    """The run cannot go on as it is; `state` can be resumed."""
+
+
+class LimitExceededError(RunError):
+    """A limit of `RunLimits` was reached before the next step.
+
+    Attributes:
+        limit: The limit's name, as in `RunLimits`.
+    """
+
+    limit: str = ""
+
+
+class ToolFailedError(RunError):
+    """A tool raised and `on_tool_error` is "raise"; `__cause__` is what it raised.
+
+    Attributes:
+        tool_name: The tool.
+        call_id: The call.
+    """
+
+    tool_name: str = ""
+    call_id: str = ""
+
+
+class ToolRetriesExceededError(RunError):
+    """The calls of one tool were refused more often than its `retries` allow.
+
+    Attributes:
+        tool_name: The tool.
+        arguments: The last arguments, as the model wrote them.
+    """
+
+    tool_name: str = ""
+    arguments: str = ""
+
+
+class OutputError(RunError):
+    """No valid output came within the retries.
+
+    Attributes:
+        attempts: The failed attempts, oldest first, each with its raw text and the reason.
+        text: The last raw text.
+    """
+
+    attempts: Sequence[Any] = ()
+    text: str = ""
+
+
+class LengthError(OutputError):
+    """The reply was cut at the token limit before its output was whole."""
+
+
+class RefusalError(OutputError):
+    """The model declined; `text` is its refusal."""
+
+
+class PendingCallsError(RunError):
+    """`result.output` was read while calls wait for a decision."""
+
+
+class StateError(RunError, ValueError):
+    """A state cannot be read, or does not fit the agent it was given to."""
+
+
+class LocalModelError(AgentkitError):
+    """The embedded model could not start or answer."""
+
+
+class ScriptError(AgentkitError, AssertionError):
+    """A scripted model was asked what its script did not expect."""

@@ -1,0 +1,193 @@
+"""One request and its answer: `Exchange` sends it, once for each attempt, and reads a whole reply or a stream's chunks.
+
+`ChatModel` prepares it; it raises our errors only, none of which leads back to what httpx raised.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from contextlib import suppress
+from dataclasses import dataclass
+
+from agentkit.errors import APIConnectionError, APIError, APITimeoutError, InvalidResponseError, StreamCutError
+from agentkit.http.clock import Timeout
+from agentkit.http.key import Key
+from agentkit.http.status import Asked, inner_error, redirect_error, status_error
+from agentkit.http.stream import ChunkDecoder, completion_of, is_events, one_chunk
+from agentkit.http.transport import Headers, Reply, Transport
+from agentkit.model import RequestSent, report
+from agentkit.wire.chunk import ChatCompletionChunk
+from agentkit.wire.response import ChatCompletion
+
+__all__ = ["Exchange", "Incoming"]
+
+_MOST_ERROR = 1024 * 1024
+_AFTER_DONE = 1.0  # seconds that the end of a body may come after its [DONE]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Exchange:
+    """A request, encoded and addressed.
+
+    Attributes:
+        transport: What sends it.
+        timeout: Its clocks.
+        asked: Where it goes, for errors.
+        url: The whole URL.
+        headers: All headers but the key's.
+        key: The key, read anew for each attempt.
+        key_header: The header that it goes in; `authorization` has "Bearer" before it.
+        body: The encoded request.
+    """
+
+    transport: Transport
+    timeout: Timeout
+    asked: Asked
+    url: str
+    headers: Headers
+    key: Key | None
+    key_header: str
+    body: bytes
+
+    async def completion(self, attempt: int) -> ChatCompletion:
+        """Send the request and read the whole reply.
+
+        Raises:
+            APIError: There is none; the classes are those of the contract's statuses.
+        """
+        reply = await self._open(attempt, first=None)
+        try:
+            return completion_of(await reply.read_all(self.timeout.read))
+        except InvalidResponseError as error:
+            failed: APIError = inner_error(error, reply.headers, self.asked)
+        except StreamCutError as error:
+            failed = error
+        finally:
+            await reply.aclose()
+        raise failed
+
+    async def start(self, attempt: int) -> Incoming:
+        """Send the request and wait for the first chunk of the reply.
+
+        Raises:
+            APIError: There is none.
+        """
+        incoming = Incoming(await self._open(attempt, first=self.timeout.read), self)
+        try:
+            await incoming.begin()
+        except BaseException:
+            await incoming.aclose()
+            raise
+        return incoming
+
+    async def _open(self, attempt: int, first: float | None) -> Reply:
+        headers = self.headers
+        if self.key is not None and (key := await self.key.read()):
+            headers = [*headers, (self.key_header, f"Bearer {key}" if self.key_header == "authorization" else key)]
+        asked = self.asked
+        report(RequestSent(asked.endpoint, asked.model, attempt, len(self.body)))
+        reply = await self.transport.send(
+            self.url, headers, self.body, clocks=self.timeout, first=first, where=asked.endpoint
+        )
+        if 200 <= reply.status < 300:
+            return reply
+        try:
+            if reply.status < 400:
+                raise redirect_error(reply.status, reply.headers, asked)
+            raise status_error(reply.status, reply.headers, await self._error_body(reply), asked)
+        finally:
+            await reply.aclose()
+
+    async def _error_body(self, reply: Reply) -> bytes:
+        body = b""
+        with suppress(APIError):  # an error's body that breaks off still says what it says
+            while len(body) < _MOST_ERROR and (data := await reply.read(self.timeout.read)):
+                body += data
+        return body
+
+
+class Incoming:
+    """The chunks of one answer, as they come.
+
+    Args:
+        reply: The answer, its head read.
+        exchange: What it answers.
+    """
+
+    __slots__ = ("_asked", "_decoder", "_ended", "_first", "_over", "_read", "_reply")
+
+    def __init__(self, reply: Reply, exchange: Exchange) -> None:
+        self._reply = reply
+        self._asked = exchange.asked
+        self._read = exchange.timeout.read
+        self._decoder = ChunkDecoder()
+        self._first: list[ChatCompletionChunk] = []
+        self._ended = False
+        self._over: float | None = None
+
+    async def begin(self) -> None:
+        """Wait for the first chunks, whichever of the two forms the answer has."""
+        head = b""
+        while (events := is_events(head)) is None:
+            data = await self._receive()
+            if not data:
+                break
+            head += data
+        if events is not False:
+            self._first = self._decoder.feed(head) or await self.read()
+            return
+        self._ended = self._decoder.done = True
+        try:
+            whole = completion_of(head + await self._reply.read_all(self._read))
+        except InvalidResponseError as error:
+            failed = inner_error(error, self._reply.headers, self._asked)
+        else:
+            self._first = [one_chunk(whole)]
+            return
+        raise failed
+
+    async def read(self) -> list[ChatCompletionChunk]:
+        """Give the chunks that came with the next network read, none at the end.
+
+        Raises:
+            StreamCutError: The stream ended before the reply did.
+            APIError: An error stood in the place of a chunk, or the connection or a clock failed.
+        """
+        if self._first:
+            chunks, self._first = self._first, []
+            return chunks
+        decoder = self._decoder
+        while decoder.failure is None:
+            if self._ended:
+                if decoder.whole:
+                    return []
+                raise decoder.cut("neither a finish_reason nor [DONE] came", self._asked.endpoint)
+            data = await self._receive()
+            chunks = decoder.feed(data) if data else decoder.end()
+            self._ended = not data
+            if chunks:
+                return chunks
+        raise inner_error(decoder.failure, self._reply.headers, self._asked)
+
+    async def _receive(self) -> bytes:
+        decoder = self._decoder
+        seconds = self._read
+        if decoder.done:
+            now = asyncio.get_running_loop().time()
+            self._over = self._over or now + _AFTER_DONE
+            seconds = max(0.0, self._over - now)
+        try:
+            return await self._reply.read(seconds)
+        except (APIConnectionError, InvalidResponseError) as error:
+            if decoder.done:
+                return b""
+            failed: APIError = error
+        if isinstance(failed, InvalidResponseError):
+            failed = inner_error(failed, self._reply.headers, self._asked)
+        elif not isinstance(failed, APITimeoutError):
+            failed = decoder.cut(str(failed).rstrip("."), self._asked.endpoint)
+        raise failed
+
+    async def aclose(self) -> None:
+        """Let the connection go; at once, where the answer was not read to its end."""
+        await self._reply.aclose()

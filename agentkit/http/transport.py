@@ -1,0 +1,311 @@
+"""Requests as bytes over sockets: the only module that imports httpx, whose transport it drives without its client.
+
+What the client does is therefore done here: proxies of the environment, content codings, redirects (refused by
+`chat`), clocks; and connections are spread over shards, for the cost of one pool grows with its connections.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import functools
+import inspect
+import ssl
+import sys
+import threading
+import weakref
+from collections.abc import AsyncGenerator, Mapping
+from dataclasses import dataclass
+from typing import Any, Protocol, cast
+from urllib.request import getproxies, proxy_bypass
+from weakref import WeakKeyDictionary
+
+# httpx imports its command line, and with it click, pygments and rich where they are installed (90 ms): not here.
+_command_line = sys.modules.setdefault("httpx._main", cast("Any", None))
+
+import httpx  # noqa: E402 # below the line that spares its command line
+
+if _command_line is None:
+    del sys.modules["httpx._main"]
+
+from agentkit.errors import APIConnectionError, APITimeoutError, ConfigurationError
+from agentkit.http.clock import Expired, Timeout, Watchdog
+from agentkit.http.coding import Inflater
+
+__all__ = ["Client", "Headers", "Reply", "Transport", "check_client"]
+
+Headers = list[tuple[str, str]]
+
+_SHARD = 16  # connections of one httpx transport
+_IDLE = 30.0  # seconds that a connection is kept for the next request
+
+
+class Client(Protocol):
+    """What is used of a client given as `http_client`: an `httpx.AsyncClient`, or an httpx2 one."""
+
+    def build_request(self, method: str, url: str, **options: Any) -> Any:
+        """Make a request."""
+        ...
+
+    async def send(self, request: Any, **options: Any) -> Any:
+        """Send a request and give its response."""
+        ...
+
+
+def check_client(client: object) -> None:
+    """Refuse what cannot send for us.
+
+    Raises:
+        ConfigurationError: Its `send` is not async, as that of a plain `httpx.Client`.
+    """
+    if not inspect.iscoroutinefunction(getattr(client, "send", None)):
+        raise ConfigurationError(
+            f"http_client is a {type(client).__name__}, which has no async `send`. Give an httpx.AsyncClient."
+        )
+
+
+@functools.cache
+def _tls() -> ssl.SSLContext:
+    """Give the one TLS context of all models; making it takes 84 ms. Honours SSL_CERT_FILE and SSL_CERT_DIR."""
+    return httpx.create_ssl_context()
+
+
+_url = functools.lru_cache(256)(httpx.URL)
+
+
+@dataclass(slots=True)
+class _Shard:
+    transport: httpx.AsyncHTTPTransport
+    busy: int = 0
+
+
+@dataclass(slots=True)
+class _Pool:
+    """The shards of one event loop, and what closes them at the loop's end."""
+
+    shards: list[_Shard]
+    keeper: AsyncGenerator[None]
+
+
+_Pools = WeakKeyDictionary[asyncio.AbstractEventLoop, _Pool]
+_Sent = tuple[Any, AsyncGenerator[bytes], _Shard | None]
+
+
+async def _keep(shards: list[_Shard], pools: weakref.ref[_Pools]) -> AsyncGenerator[None]:
+    """Close the shards when the loop shuts its async generators down, as `asyncio.run` does at its end, or before."""
+    try:
+        yield
+    finally:
+        known = pools()
+        if known is not None:
+            known.pop(asyncio.get_running_loop(), None)
+        for shard in shards:
+            await shard.transport.aclose()
+
+
+class Reply:
+    """One answer whose head has come; its body is read in pieces, each wait bounded.
+
+    Attributes:
+        status: The HTTP status.
+        headers: The headers, by name in any case.
+    """
+
+    __slots__ = ("_clock", "_closed", "_inflater", "_parts", "_response", "_shard", "_where", "headers", "status")
+
+    def __init__(self, sent: _Sent, clock: Watchdog, where: str) -> None:
+        self._response, self._parts, self._shard = sent
+        self._clock = clock
+        self._where = where
+        self._inflater: Inflater | None = None
+        self._closed = False
+        self.status: int = self._response.status_code
+        self.headers: Mapping[str, str] = self._response.headers
+
+    async def read(self, seconds: float | None) -> bytes:
+        """Give what comes next of the body, b"" at its end.
+
+        Args:
+            seconds: The longest wait; None for what is left of the total.
+
+        Raises:
+            APITimeoutError: Nothing came for so long, or the request's total time is over.
+            APIConnectionError: The connection broke.
+            InvalidResponseError: The body grows beyond its bound or is damaged.
+        """
+        if self._inflater is None:
+            self._inflater = Inflater(self.headers.get("content-encoding"))
+        while (part := await self._part(seconds)) is not None:
+            if data := self._inflater.feed(part):
+                return data
+        return b""
+
+    async def _part(self, seconds: float | None) -> bytes | None:
+        try:
+            return await self._clock.wait(anext(self._parts), seconds)
+        except StopAsyncIteration:
+            return None
+        except Exception as error:  # noqa: BLE001  # what is no network error is raised again as it is
+            failed = error
+        raise _network_error(failed, self._where, None)
+
+    async def read_all(self, seconds: float) -> bytes:
+        """Give the whole body; the seconds are those between reads, before the first what is left of the total."""
+        parts = [await self.read(None)]
+        while parts[-1]:
+            parts.append(await self.read(seconds))
+        return b"".join(parts)
+
+    async def aclose(self) -> None:
+        """Give the connection back, or close it at once where the body was not read to its end."""
+        if self._closed:
+            return
+        self._closed = True
+        self._clock.close()
+        try:
+            await self._parts.aclose()
+            await self._response.aclose()
+        finally:
+            if self._shard is not None:
+                self._shard.busy -= 1
+
+
+class Transport:
+    """The connections of one model; each event loop has its own, closed when the loop ends or by `aclose`.
+
+    Args:
+        origin: Scheme, host and port, as a URL begins.
+        client: A client that sends instead of our own connections; it is never closed here.
+    """
+
+    def __init__(self, origin: str, client: Client | None = None) -> None:
+        self._origin = origin
+        self._client = client
+        self._pools: _Pools = WeakKeyDictionary()
+        self._lock = threading.Lock()  # loops of several threads share one model
+
+    async def send(
+        self, url: str, headers: Headers, body: bytes, *, clocks: Timeout, first: float | None, where: str
+    ) -> Reply:
+        """Send a POST and wait for the head of its answer.
+
+        Args:
+            url: The whole URL.
+            headers: All headers but Host and Content-Length.
+            body: The encoded request.
+            clocks: How long it may take.
+            first: Seconds until the head; None for the total.
+            where: The URL as errors may show it.
+
+        Raises:
+            APITimeoutError: A clock ran out.
+            APIConnectionError: No connection, or it broke.
+        """
+        way = self._by_shard if self._client is None else self._by_client
+        clock = Watchdog(clocks.total)
+        try:
+            return Reply(await clock.wait(way(url, headers, body, clocks), first), clock, where)
+        except BaseException as error:
+            clock.close()
+            if not isinstance(error, Exception):
+                raise
+            failed = error
+        raise _network_error(failed, where, clocks)  # outside: what httpx raises holds the key
+
+    async def _by_client(self, url: str, headers: Headers, body: bytes, clocks: Timeout) -> _Sent:
+        assert self._client is not None
+        own = (clocks.connect, None, None, None)  # ours do the rest
+        request = self._client.build_request("POST", url, headers=headers, content=body, timeout=own)
+        response = await self._client.send(request, stream=True, follow_redirects=False)
+        return response, response.aiter_raw(), None
+
+    async def _by_shard(self, url: str, headers: Headers, body: bytes, clocks: Timeout) -> _Sent:
+        target = _url(url)
+        own = [("Host", target.netloc.decode("ascii")), ("Content-Length", str(len(body)))]
+        extensions = {"timeout": {"connect": clocks.connect}}
+        request = httpx.Request(
+            "POST", target, headers=own + headers, stream=httpx.ByteStream(body), extensions=extensions
+        )
+        shard = await self._free_shard()
+        shard.busy += 1
+        try:
+            response = await shard.transport.handle_async_request(request)
+            stream = cast("httpx.AsyncByteStream", response.stream)
+            return response, cast("AsyncGenerator[bytes]", aiter(stream)), shard
+        except BaseException:
+            shard.busy -= 1
+            raise
+
+    async def _free_shard(self) -> _Shard:
+        loop = asyncio.get_running_loop()
+        pool = self._pools.get(loop)
+        if pool is None:
+            shards: list[_Shard] = []
+            pool = _Pool(shards, _keep(shards, weakref.ref(self._pools)))
+            with self._lock:
+                for gone in [known for known in self._pools if known.is_closed()]:  # closed by hand
+                    del self._pools[gone]
+                self._pools[loop] = pool
+            await anext(pool.keeper)
+        for shard in pool.shards:
+            if shard.busy < _SHARD:
+                return shard
+        shard = _Shard(_new_transport(self._origin))
+        pool.shards.append(shard)
+        return shard
+
+    async def aclose(self) -> None:
+        """Close the connections of the loop that runs; those of other loops are closed with their loops."""
+        pool = self._pools.get(asyncio.get_running_loop())
+        if pool is not None:
+            await pool.keeper.aclose()
+
+
+def _new_transport(origin: str) -> httpx.AsyncHTTPTransport:
+    limits = httpx.Limits(max_connections=_SHARD, max_keepalive_connections=_SHARD, keepalive_expiry=_IDLE)
+    # For http a bare context, which trusts nobody, spares the 84 ms and is never used.
+    verify = _tls() if origin.startswith("https:") else ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
+    try:
+        return httpx.AsyncHTTPTransport(verify=verify, limits=limits, proxy=_proxy(origin))
+    except (ImportError, ValueError):
+        refused = ConfigurationError(
+            f"The proxy that the environment names for {origin} cannot be used. Write http://host:port in HTTP_PROXY, "
+            "HTTPS_PROXY or ALL_PROXY, or list the host in NO_PROXY; for socks5:// run `pip install 'httpx[socks]'`."
+        )
+    raise refused  # outside: the text of the refusal above may hold the proxy's password
+
+
+def _proxy(origin: str) -> httpx.Proxy | None:
+    """Find the proxy for an origin as other programs do: HTTP_PROXY, HTTPS_PROXY, ALL_PROXY, not for NO_PROXY."""
+    scheme, _, host = origin.partition("://")
+    proxies = getproxies()
+    address = proxies.get(scheme) or proxies.get("all")
+    if not address or proxy_bypass(host):
+        return None
+    address = address if "://" in address else f"http://{address}"
+    return httpx.Proxy(address, ssl_context=_tls() if address.startswith("https:") else None)
+
+
+def _network_error(error: Exception, where: str, clocks: Timeout | None) -> Exception:
+    """Make our error of one of httpx's, by its class's name: httpx2 has the same names and other classes."""
+    names = {kind.__name__ for kind in type(error).__mro__}
+    if isinstance(error, Expired):
+        what = "did not answer whole" if error.clock == "total" else "sent nothing"
+        text = f"{where} {what} within {error.seconds:g} s. Give more time by timeout=Timeout({error.clock}=...)."
+        return APITimeoutError(text, endpoint=where)
+    if "ConnectTimeout" in names and clocks is not None:
+        text = f"No connection to {where} within {clocks.connect:g} s. Check host and port, or give more time by "
+        return APITimeoutError(text + "timeout=Timeout(connect=...).", endpoint=where)
+    if "TimeoutException" in names:
+        return APITimeoutError(f"{where}: a clock of the http_client ran out ({type(error).__name__}).", endpoint=where)
+    if "LocalProtocolError" in names:  # its text may hold a header
+        return APIConnectionError(f"The request to {where} is no legal HTTP. Check the headers given.", endpoint=where)
+    reason = str(error) or type(error).__name__
+    if "ProxyError" in names:
+        return APIConnectionError(f"The proxy on the way to {where} refused: {reason}.", endpoint=where)
+    if "ConnectError" in names:
+        text = f"No connection to {where}: {reason}. Check base_url, and that the server runs and can be reached."
+        return APIConnectionError(text, endpoint=where)
+    if "TransportError" in names:
+        text = f"The connection to {where} broke before the answer was whole: {reason.rstrip('.')}."
+        return APIConnectionError(text, endpoint=where)
+    return error

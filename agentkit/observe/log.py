@@ -1,0 +1,101 @@
+"""A run's requests and calls as structured log lines on stderr; a middleware, off unless asked for.
+
+It is asked for by `middleware=[Log()]` or by the environment variable AGENTKIT_LOG (any value but 0). The process's own
+structlog configuration is never touched.
+"""
+
+from __future__ import annotations
+
+import logging
+import sys
+import time
+from collections.abc import Mapping, MutableMapping
+from typing import Any
+
+from agentkit.agent.run import Ask, Call, Middleware, Run
+from agentkit.secret import scrub
+from agentkit.tools.answer import Answer
+from agentkit.tools.execute import CallTool
+from agentkit.wire.request import ChatRequest
+from agentkit.wire.response import ChatCompletion
+
+__all__ = ["Log"]
+
+
+class Log(Middleware):
+    """Log each request and each call: what, how long, what it cost, and a tool's traceback where it raised.
+
+    Arguments, results and texts are not logged, for they may be private; `contents=True` adds them, cut at 200
+    characters. Known keys are hidden in either case.
+
+    Args:
+        contents: Whether arguments and results are logged.
+        logger: A structlog logger; by default one that writes `key=value` lines to stderr, in colour on a terminal.
+    """
+
+    def __init__(self, *, contents: bool = False, logger: Any = None) -> None:
+        self._contents = contents
+        self._logger = logger
+
+    async def ask(self, request: ChatRequest, run: Run, next: Ask, /) -> ChatCompletion:  # noqa: A002 # as in starlette
+        """Log one request."""
+        log = self._bound(run, model=run.recipe.model.name, messages=len(request.messages), tools=len(request.tools))
+        started = time.perf_counter()
+        try:
+            completion = await next(request)
+        except Exception as error:
+            log.warning("request failed", seconds=_since(started), error=scrub(f"{type(error).__name__}: {error}"))
+            raise
+        usage, choice = completion.usage, completion.choices[0]
+        tokens = usage.total_tokens if usage else None
+        calls = len(choice.message.tool_calls)
+        log.info("reply", seconds=_since(started), finish_reason=choice.finish_reason, calls=calls, tokens=tokens)
+        return completion
+
+    async def call(self, call: CallTool, run: Run, next: Call, /) -> Answer:  # noqa: A002 # as in starlette
+        """Log one call."""
+        log = self._bound(run, tool=call.name, call_id=call.id)
+        if self._contents:
+            log = log.bind(arguments=_shown(call.call.function.arguments))
+        answer = await next(call)
+        if self._contents:
+            log = log.bind(result=_shown(answer.message.content))
+        line = log.warning if answer.status in ("error", "timeout") else log.info
+        line("call", status=answer.status, seconds=round(answer.seconds, 4), exc_info=answer.error)
+        return answer
+
+    def _bound(self, run: Run, **values: Any) -> Any:
+        if self._logger is None:
+            self._logger = _stderr_logger()
+        return self._logger.bind(run_id=run.state.run_id, turn=run.state.turns, **values)
+
+
+def _since(started: float) -> float:
+    return round(time.perf_counter() - started, 4)
+
+
+def _shown(value: Any) -> str:
+    text = scrub(str(value))
+    return text if len(text) <= 200 else f"{text[:199]}…"
+
+
+def _stderr_logger() -> Any:
+    import structlog  # noqa: PLC0415 # slow to import, and only needed here
+
+    return structlog.wrap_logger(
+        structlog.WriteLogger(sys.stderr),
+        processors=[
+            structlog.processors.add_log_level,
+            structlog.processors.TimeStamper(fmt="iso"),
+            structlog.processors.format_exc_info,
+            _hide_secrets,
+            structlog.dev.ConsoleRenderer(colors=sys.stderr.isatty()),
+        ],
+        wrapper_class=structlog.make_filtering_bound_logger(logging.INFO),
+        context_class=dict,
+        cache_logger_on_first_use=False,
+    )
+
+
+def _hide_secrets(_logger: Any, _name: str, event: MutableMapping[str, Any]) -> Mapping[str, Any]:
+    return {key: scrub(value) if isinstance(value, str) else value for key, value in event.items()}

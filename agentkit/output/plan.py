@@ -1,0 +1,302 @@
+"""A wanted output made ready, once per agent: what to ask for in each mode, how to read it, how to finish it.
+
+The agent's loop and driver use it; it knows neither requests nor runs.
+"""
+
+from __future__ import annotations
+
+import inspect
+import json
+import re
+import types
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from functools import cached_property
+from typing import Any, Final, Generic, NewType, TypeVar, Union, cast, get_args, get_origin
+
+from pydantic import ValidationError
+from typing_extensions import TypeAliasType
+
+from agentkit.errors import SchemaError
+from agentkit.output.parse import Rejected, decode, find_json
+from agentkit.output.shape import FIELD, FunctionShape, SchemaShape, Shape, TypeShape
+from agentkit.output.spec import Mode, OutputSpec
+from agentkit.schema import to_strict
+from agentkit.schema.value import is_map, is_object
+from agentkit.tools.context import Context, ToolRetry
+from agentkit.tools.thread import run_in_thread
+from agentkit.tools.tool import Tool, as_tool
+from agentkit.wire.request import FunctionDefinition, JsonSchema, ResponseFormat, ToolDefinition
+
+__all__ = ["Asked", "OutputPlan"]
+
+O = TypeVar("O")  # noqa: E741 # as DESIGN names it
+
+_TOOL: Final = "final_result"
+_UNIONS: Final = (Union, types.UnionType)
+_NO_NAME: Final = re.compile(r"[^a-zA-Z0-9_-]+")
+
+
+@dataclass(frozen=True, slots=True)
+class Asked:
+    """What a request carries so that the output comes.
+
+    Attributes:
+        tools: The tool whose arguments are the output, in the mode "tool".
+        tool_choice: "required" with it, unless the model may just answer.
+        response_format: In the modes "native" and "json".
+        instructions: The schema in words, in the modes "json" and "prompted".
+    """
+
+    tools: tuple[ToolDefinition, ...] = ()
+    tool_choice: str | None = None
+    response_format: ResponseFormat | None = None
+    instructions: str | None = None
+
+
+class OutputPlan(Generic[O]):
+    """How one output is asked for, read and finished.
+
+    Attributes:
+        spec: What is wanted.
+        is_text: Whether the reply's text is the output as it is.
+        allows_text: Whether a text may be the output, beside something typed.
+    """
+
+    def __init__(self, spec: OutputSpec[O]) -> None:
+        self.spec = spec
+        self._members = _members(spec.type)
+        typed = [member for member in self._members if member not in (str, type(None))]
+        self.allows_text = str in self._members
+        self.is_text = self.allows_text and not typed
+        self._tool = as_tool(spec.type) if _is_function(spec.type) else None
+
+    @classmethod
+    def of(cls, output: Any) -> OutputPlan[Any]:
+        """Make the plan of an output as callers write it: a type, a function, a schema, or a spec of one."""
+        spec: Any = output if isinstance(output, OutputSpec) else OutputSpec(output)
+        return OutputPlan[Any](spec)
+
+    @property
+    def schema(self) -> dict[str, Any]:
+        """The JSON Schema of the output, an object at the root; read-only."""
+        return self._shape.schema
+
+    @property
+    def name(self) -> str:
+        """The output's name for the model, of letters, digits, `_` and `-`."""
+        wanted: Any = self.spec.type
+        if is_map(wanted):
+            own = wanted.get("title")
+        else:
+            own = None if get_origin(wanted) is not None else getattr(wanted, "__name__", None)
+        return _NO_NAME.sub("_", str(self.spec.name or own or "response")).strip("_")[:64] or "response"
+
+    def ask(self, mode: Mode) -> Asked:
+        """Say what a request must carry.
+
+        Raises:
+            SchemaError: The type has no JSON Schema, or no strict one and `strict=True` demands it.
+        """
+        if self.is_text:
+            return Asked()
+        if mode == "native":
+            return Asked(response_format=self._native())
+        if mode == "tool":
+            choice = None if self.allows_text else "required"
+            return Asked(tools=(self._as_tool(),), tool_choice=choice)
+        if mode == "json":
+            return Asked(response_format=ResponseFormat(type="json_object"), instructions=self._in_words(self._shape))
+        return Asked(instructions=self._in_words(self._typed))
+
+    def read(self, text: str) -> Any:
+        """Turn the text of a reply, or the arguments of the output's tool, into the value; `finish` it then.
+
+        Whole JSON counts, wrapped or bare, or written as a JSON string; else the one object or array in the text that
+        fits, whatever words or fences stand around it. Nothing that was cut is completed.
+
+        Raises:
+            Rejected: It is no valid output.
+        """
+        if not text.strip():
+            if type(None) in self._members or (not self.is_text and self._shape.accepts_none):
+                return None
+            if not self.is_text:
+                raise Rejected.nothing()
+        if self.is_text:
+            return text
+        if not self.allows_text:
+            return self._read(text.strip())
+        try:
+            return self._read(text.strip())
+        except Rejected:
+            if text.lstrip().startswith("{"):
+                raise  # the model meant the object
+            return text
+
+    async def finish(self, value: Any, context: Context[Any]) -> O:
+        """Call the output's function, if it is one, and its validators.
+
+        Raises:
+            Rejected: One of them raised ValueError or `ToolRetry`.
+        """
+        try:
+            if self._tool is not None:
+                value = await _called(self._tool, value, context)
+            for validator in self.spec.validators:
+                value = await _settled(validator(context, value) if _takes_context(validator) else validator(value))
+        except ToolRetry as advice:
+            raise Rejected(str(advice)) from advice
+        except ValueError as error:
+            raise Rejected(f"Your answer is not accepted: {_said(error)} Answer again, corrected.") from error
+        return cast("O", value)
+
+    @cached_property
+    def _shape(self) -> Shape:
+        """The shape of the whole type."""
+        if self._tool is not None:
+            return FunctionShape(self._tool)
+        return SchemaShape(self.spec.type) if is_map(self.spec.type) else TypeShape(self.spec.type)
+
+    @cached_property
+    def _typed(self) -> Shape:
+        """The shape without the text that may stand in its place."""
+        if not self.allows_text:
+            return self._shape
+        return TypeShape(Union[tuple(member for member in self._members if member is not str)])  # noqa: UP007 # of a tuple
+
+    def _native(self) -> ResponseFormat:
+        schema, strict = self._strict(self._shape.schema, by_default=True)
+        described = self.spec.description
+        made = JsonSchema.model_validate(
+            {"name": self.name, "description": described, "strict": strict, "schema": schema}
+        )
+        return ResponseFormat(type="json_schema", json_schema=made)
+
+    def _as_tool(self) -> ToolDefinition:
+        schema, strict = self._strict(self._typed.schema, by_default=False)
+        own = self._tool.description if self._tool else schema.get("description")
+        described = self.spec.description or own or "Give the final result. Call this once, when you are done."
+        name = self.spec.name or (self._tool.name if self._tool else _TOOL)
+        made = FunctionDefinition(name=name, description=described, parameters=schema, strict=strict)
+        return ToolDefinition(function=made)
+
+    def _strict(self, schema: dict[str, Any], *, by_default: bool) -> tuple[dict[str, Any], bool | None]:
+        wanted = self.spec.strict
+        if wanted is False or (wanted is None and not by_default):
+            return schema, wanted
+        try:
+            return to_strict(schema), True
+        except SchemaError as error:
+            if wanted:
+                raise SchemaError(
+                    f"Output {self.name!r} cannot be strict. {error} Change the type, or leave `strict=True` out."
+                ) from error
+            return schema, None
+
+    def _in_words(self, shape: Shape) -> str:
+        may = "Answer in plain text, or" if self.allows_text and shape is self._typed else "Answer"
+        what = f" It is: {self.spec.description}" if self.spec.description else ""
+        schema = json.dumps(shape.schema, ensure_ascii=False, separators=(",", ":"))
+        return f"{may} with one JSON object that fits this JSON Schema, and with nothing else.{what}\n{schema}"
+
+    def _read(self, text: str) -> Any:
+        try:
+            whole = decode(text)
+        except json.JSONDecodeError:
+            return self._found(text)
+        except ValueError as error:
+            raise Rejected.broken(str(error)) from error
+        return self._fitting(text, whole)
+
+    def _found(self, text: str) -> Any:
+        """Read the one JSON value of a text that fits, or a bare word where the type is one."""
+        found = find_json(text)
+        if not found:
+            return self._word(text)
+        values: dict[str, Any] = {}
+        refused: list[Rejected] = []
+        for piece in found:
+            try:
+                whole = decode(piece)
+                values[json.dumps(whole, sort_keys=True)] = self._fitting(piece, whole)
+            except Rejected as rejected:
+                refused.append(rejected)
+        if len(values) > 1:
+            raise Rejected.several(len(values))
+        if not values:
+            raise refused[-1]
+        return next(iter(values.values()))
+
+    def _fitting(self, text: str, whole: Any) -> Any:
+        """Read whole JSON: wrapped as it was asked for, bare, or written as a JSON string."""
+        shape = self._shape
+        if isinstance(whole, str) and self._holds_json(whole):
+            text, whole = whole, decode(whole)
+        if not shape.wrapped:
+            return shape.read(text)
+        if not (is_object(whole) and whole.keys() == {FIELD}):
+            return self._typed.read(text, bare=True)
+        try:
+            return shape.read(text)
+        except Rejected:
+            inner = whole[FIELD]
+            if isinstance(inner, str) and self._holds_json(inner):
+                return self._typed.read(inner, bare=True)
+            raise
+
+    def _holds_json(self, text: str) -> bool:
+        try:
+            return isinstance(decode(text), dict | list)
+        except ValueError:
+            return False
+
+    def _word(self, text: str) -> Any:
+        """Read a text without JSON where the type itself is a word: a Literal, an Enum, a date."""
+        if self.allows_text or not self._shape.wrapped:
+            raise Rejected.no_json()
+        try:
+            return self._shape.read(json.dumps(text), bare=True)
+        except Rejected as rejected:
+            raise Rejected.no_json() from rejected
+
+
+def _members(type_: Any) -> tuple[Any, ...]:
+    """Give the members of a union, the unions in it too; of anything else itself."""
+    if get_origin(type_) in _UNIONS:
+        return tuple(inner for member in get_args(type_) for inner in _members(member))
+    return (type_,)
+
+
+def _is_function(type_: Any) -> bool:
+    if isinstance(type_, Tool):
+        return True
+    if not callable(type_) or isinstance(type_, type | NewType | TypeAliasType) or get_origin(type_) is not None:
+        return False
+    return type(type_).__module__ not in ("typing", "typing_extensions")
+
+
+async def _called(tool: Tool[Any], arguments: Mapping[str, Any], context: Context[Any]) -> Any:
+    if tool.is_async or not tool.thread:
+        return await _settled(tool.call(arguments, context))
+    return await _settled(await run_in_thread(tool.call, arguments, context))
+
+
+async def _settled(value: Any) -> Any:
+    return await value if inspect.isawaitable(value) else value
+
+
+def _takes_context(validator: Callable[..., Any]) -> bool:
+    parameters = inspect.signature(validator).parameters.values()
+    required = [one for one in parameters if one.default is one.empty and one.kind in _BY_POSITION]
+    return len(required) > 1
+
+
+_BY_POSITION: Final = (inspect.Parameter.POSITIONAL_ONLY, inspect.Parameter.POSITIONAL_OR_KEYWORD)
+
+
+def _said(error: ValueError) -> str:
+    if isinstance(error, ValidationError):
+        return "; ".join(detail["msg"] for detail in error.errors(include_url=False)[:3]) + "."
+    said = str(error).strip()
+    return said if said.endswith((".", "!", "?")) else f"{said}."

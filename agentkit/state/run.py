@@ -1,0 +1,255 @@
+"""The whole of a run as one frozen value that JSON can hold; the loop reads it to know what comes next.
+
+Each transition gives a new state. Nothing here awaits, sends or logs.
+"""
+
+from __future__ import annotations
+
+import uuid
+from dataclasses import dataclass, field, replace
+from functools import cache
+from typing import Any, Literal
+
+from pydantic import ConfigDict, TypeAdapter, ValidationError, with_config
+from pydantic_core import from_json, to_json
+
+from agentkit.errors import StateError
+from agentkit.tools.answer import Answer
+from agentkit.wire.content import Part, TextPart, text_of
+from agentkit.wire.message import AssistantMessage, Message, ToolCall, ToolMessage, UserMessage, open_calls
+from agentkit.wire.response import ChatCompletion, Usage
+from agentkit.wire.value import is_object
+
+__all__ = ["Attempt", "PendingCall", "RunState", "new_run_id"]
+
+VERSION = 1
+
+
+def new_run_id() -> str:
+    """Give an id that no other run has: 32 hexadecimal digits."""
+    return uuid.uuid4().hex
+
+
+@dataclass(frozen=True, slots=True)
+class Attempt:
+    """A reply that was no valid output.
+
+    Attributes:
+        text: What the model wrote, raw.
+        reason: What it was told.
+        usage: What the attempt cost.
+    """
+
+    text: str
+    reason: str
+    usage: Usage | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class PendingCall:
+    """A call that waits for a decision; its arguments were validated before anyone is asked.
+
+    Attributes:
+        id: The id to decide on.
+        name: The tool.
+        arguments: As the model wrote them.
+    """
+
+    id: str
+    name: str
+    arguments: str
+
+
+@with_config(ConfigDict(extra="forbid"))
+@dataclass(frozen=True, slots=True)
+class RunState:
+    """A run as far as it came.
+
+    Attributes:
+        run_id: 32 hexadecimal digits; a sub-run's is its parent's, a slash and the call's id.
+        messages: The history without instructions; every call before the last reply's has its result.
+        start: Where this run's own messages begin.
+        turns: Replies taken.
+        usages: What each request cost, in order; None where the endpoint did not say.
+        usage: The sum of those.
+        tool_calls: Calls performed.
+        refused: For each tool, how often in a row its calls were refused.
+        attempts: Replies that were no valid output; none of them is in the history.
+        correction: The last attempt and what is said to it, while the model is asked again; sent, never kept.
+        forgiven: How many of the attempts an earlier part of the run, which was resumed, has paid for.
+        finish_reason: Of the last reply.
+        accepted: The id of the output tool's call whose arguments are the output.
+        held: Calls that wait for a decision.
+        carried: Images and files of the batch that is being answered.
+        seconds: Time spent in earlier parts of the run, before a pause or an error.
+    """
+
+    run_id: str = field(default_factory=new_run_id)
+    messages: tuple[Message, ...] = ()
+    start: int = 0
+    turns: int = 0
+    usages: tuple[Usage | None, ...] = ()
+    usage: Usage = field(default_factory=Usage)
+    tool_calls: int = 0
+    refused: dict[str, int] = field(default_factory=dict[str, int])
+    attempts: tuple[Attempt, ...] = ()
+    correction: tuple[Message, ...] = ()
+    forgiven: int = 0
+    finish_reason: str | None = None
+    accepted: str | None = None
+    held: tuple[PendingCall, ...] = ()
+    carried: tuple[Part, ...] = ()
+    seconds: float = 0.0
+    version: Literal[1] = 1
+
+    @property
+    def new_messages(self) -> tuple[Message, ...]:
+        """Give what this run added, the prompt first."""
+        return self.messages[self.start :]
+
+    @property
+    def open_calls(self) -> tuple[ToolCall, ...]:
+        """Give the calls of the reply in hand that have no result yet."""
+        return open_calls(self.messages)
+
+    @property
+    def calls(self) -> tuple[ToolCall, ...]:
+        """Give all calls of the last reply."""
+        return next((m.tool_calls for m in reversed(self.messages) if isinstance(m, AssistantMessage)), ())
+
+    @property
+    def reply(self) -> AssistantMessage | None:
+        """Give the reply in hand that asks for nothing more, so that it may be the output."""
+        last = self.messages[-1] if len(self.messages) > self.start else None
+        if self.accepted:
+            return next((m for m in reversed(self.messages) if isinstance(m, AssistantMessage)), None)
+        return last if isinstance(last, AssistantMessage) and not last.tool_calls else None
+
+    def last_call(self, name: str) -> tuple[str, str]:
+        """Give the arguments of a tool's last call and what it was answered; both empty where there is none."""
+        told = {m.tool_call_id: text_of(m.content) for m in self.messages if isinstance(m, ToolMessage)}
+        for message in reversed(self.messages):
+            for call in reversed(_calls(message)):
+                if call.function.name == name:
+                    return call.function.arguments, told.get(call.id, "")
+        return "", ""
+
+    def with_reply(self, completion: ChatCompletion) -> RunState:
+        """Take the model's reply; a correction is over with it."""
+        choice = completion.choices[0]
+        message = choice.message.to_history()
+        if message.content is None and not (message.tool_calls or message.refusal or message.audio):
+            message = message.replace(content="")  # endpoints refuse a message of nothing
+        return replace(
+            self,
+            messages=(*self.messages, message),
+            turns=self.turns + 1,
+            usages=(*self.usages, completion.usage),
+            usage=self.usage + completion.usage if completion.usage else self.usage,
+            correction=(),
+            finish_reason=choice.finish_reason,
+        )
+
+    def with_answers(self, answers: tuple[Answer, ...]) -> RunState:
+        """Take answers of the reply in hand as they come; results stand in call order."""
+        if not answers:
+            return self
+        index = next(i for i in range(len(self.messages) - 1, -1, -1) if _calls(self.messages[i]))
+        order = {call.id: position for position, call in enumerate(_calls(self.messages[index]))}
+        given = [m for m in self.messages[index + 1 :] if isinstance(m, ToolMessage)]
+        results = sorted([*given, *(answer.message for answer in answers)], key=lambda m: order[m.tool_call_id])
+        carried = (*self.carried, *(part for answer in answers for part in answer.parts))
+        messages: tuple[Message, ...] = (*self.messages[: index + 1], *results)
+        if carried and len(results) == len(order):
+            messages = (*messages, UserMessage(content=(TextPart(text="Returned by the tools:"), *carried)))
+            carried = ()
+        performed = sum(answer.status not in ("refused", "cancelled", "denied") for answer in answers)
+        return replace(self, messages=messages, carried=carried, tool_calls=self.tool_calls + performed)
+
+    def with_refusals(self, answers: tuple[Answer, ...]) -> RunState:
+        """Count the batch's refusals: one for each tool that only failed, none any more for one that went well."""
+        refused = dict(self.refused)
+        for name in {answer.tool_name for answer in answers}:
+            mine = [answer for answer in answers if answer.tool_name == name]
+            if not all(answer.counts for answer in mine):
+                refused.pop(name, None)
+            else:
+                refused[name] = refused.get(name, 0) + 1
+        return replace(self, refused=refused)
+
+    def with_attempt(self, text: str, reason: str, correction: tuple[Message, ...]) -> RunState:
+        """Put the reply in hand aside as no valid output: it and its results leave the history.
+
+        `correction` shows it to the model once more with what is wrong; it is sent with the next request only.
+        """
+        index = next(i for i in range(len(self.messages) - 1, -1, -1) if isinstance(self.messages[i], AssistantMessage))
+        attempt = Attempt(text, reason, self.usages[-1] if self.usages else None)
+        return replace(
+            self,
+            messages=self.messages[:index],
+            attempts=(*self.attempts, attempt),
+            correction=correction,
+            accepted=None,
+        )
+
+    def with_failed_request(self, text: str, reason: str) -> RunState:
+        """Count a request that the endpoint itself refused for what the model wrote, and tell the model."""
+        correction = UserMessage(content=reason)
+        return replace(self, attempts=(*self.attempts, Attempt(text, reason)), correction=(correction,))
+
+    def resumed(self) -> RunState:
+        """Give the state to go on from: what was spent stays spent, retries start anew."""
+        return replace(self, refused={}, forgiven=len(self.attempts))
+
+    def with_closed_calls(self, why: str) -> RunState:
+        """Answer every open call with why it has no result, so that the history is valid."""
+        calls = self.open_calls
+        answers = tuple(
+            Answer(ToolMessage(tool_call_id=call.id, content=why), "cancelled", call.function.name) for call in calls
+        )
+        return replace(self.with_answers(answers), held=())
+
+    def to_json(self) -> str:
+        """Give the state as one JSON document, without secrets."""
+        return to_json(_adapter().dump_python(self, mode="json", exclude_none=True, by_alias=True)).decode()
+
+    @classmethod
+    def from_json(cls, document: str | bytes) -> RunState:
+        """Read what `to_json` gave.
+
+        A state from outside is trusted as it is: it decides which tools run with which arguments.
+
+        Raises:
+            StateError: It is no state, or of another version.
+        """
+        try:
+            return _adapter().validate_python(_of_this_version(from_json(document)))
+        except ValidationError as error:
+            first = error.errors(include_url=False)[0]
+            where = ".".join(str(step) for step in first["loc"]) or "document"
+            raise StateError(
+                f"This is no state of a run: {where}: {first['msg']}. Give what `to_json` gave."
+            ) from error
+        except StateError:
+            raise
+        except ValueError as error:
+            raise StateError(f"This is no state of a run: {error}. Give what `to_json` gave.") from error
+
+
+def _of_this_version(given: Any) -> Any:
+    version = given.get("version") if is_object(given) else None
+    if version is not None and version != VERSION:
+        raise StateError(
+            f"The state has version {version!r}; this agentkit reads version {VERSION}. "
+            "Finish the run with the release that saved it."
+        )
+    return given
+
+
+def _calls(message: Message) -> tuple[ToolCall, ...]:
+    return message.tool_calls if isinstance(message, AssistantMessage) else ()
+
+
+@cache
+def _adapter() -> TypeAdapter[RunState]:
+    return TypeAdapter(RunState)

@@ -1,0 +1,75 @@
+"""Quirks: known deviations of real servers from the contract, by name; the fake endpoint plays them on good replies."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from typing import Final
+
+from agentkit.testing.answer import Json
+from agentkit.testing.messagequirk import MESSAGE_QUIRKS
+from agentkit.testing.streamquirk import CHUNK_QUIRKS, PIECE_QUIRKS
+
+__all__ = ["QUIRKS", "Quirk", "named"]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Quirk:
+    """One deviation: a change at one of three points on the way of a reply, or the other way of telling it.
+
+    Attributes:
+        name: What it is called.
+        summary: What it does, in a sentence.
+        message: Changes the whole ChatCompletion in place, for plain and streamed replies alike.
+        chunks: Changes a stream's chunks.
+        pieces: Changes the bytes: a stream's events with the closing `[DONE]`, or one JSON document.
+        swaps: Which requests get the other way of telling: streams get JSON, plain ones a stream.
+        streams_only: Whether a plain JSON answer is left alone by `pieces`.
+    """
+
+    name: str
+    summary: str = ""
+    message: Callable[[Json], None] | None = None
+    chunks: Callable[[list[Json]], list[Json]] | None = None
+    pieces: Callable[[list[bytes]], list[bytes]] | None = None
+    swaps: frozenset[bool] = frozenset()
+    streams_only: bool = True
+
+
+_ANYWHERE: Final = {"bom", "leading_whitespace", "split_utf8"}
+
+
+def _said(change: Callable[..., object]) -> str:
+    return change.__doc__ or ""
+
+
+QUIRKS: Final[dict[str, Quirk]] = {
+    quirk.name: quirk
+    for quirk in (
+        *(Quirk(name=name, summary=_said(change), message=change) for name, change in MESSAGE_QUIRKS.items()),
+        *(Quirk(name=name, summary=_said(change), chunks=change) for name, change in CHUNK_QUIRKS.items()),
+        *(
+            Quirk(name=name, summary=_said(change), pieces=change, streams_only=name not in _ANYWHERE)
+            for name, change in PIECE_QUIRKS.items()
+        ),
+        Quirk(name="json_for_stream", summary="A stream is answered with one JSON document.", swaps=frozenset({True})),
+        Quirk(name="sse_for_plain", summary="A plain request is answered with a stream.", swaps=frozenset({False})),
+    )
+}
+"""Every quirk by its name."""
+
+
+def named(quirks: Sequence[Quirk | str]) -> list[Quirk]:
+    """Look quirks up by name; those of your own stay as they are, and are played first.
+
+    Returns:
+        The quirks in the order of `QUIRKS`, in which they can be played together.
+
+    Raises:
+        ValueError: There is no such quirk.
+    """
+    for quirk in quirks:
+        if isinstance(quirk, str) and quirk not in QUIRKS:
+            raise ValueError(f"FakeEndpoint: there is no quirk {quirk!r}; the quirks are {', '.join(sorted(QUIRKS))}.")
+    own = [quirk for quirk in quirks if isinstance(quirk, Quirk)]
+    return [*own, *(quirk for name, quirk in QUIRKS.items() if name in quirks)]

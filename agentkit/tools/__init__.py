@@ -1,0 +1,8 @@
+"""Tools: functions that a model may call, their context, and their collection."""
+
+from agentkit.schema.argument import ArgumentError
+from agentkit.tools.context import Context, ToolRetry
+from agentkit.tools.tool import Function, Tool, as_tool, tool
+from agentkit.tools.toolbox import Toolbox
+
+__all__ = ["ArgumentError", "Context", "Function", "Tool", "ToolRetry", "Toolbox", "as_tool", "tool"]

@@ -1,0 +1,165 @@
+"""What a tool's value becomes for the model: a tool message's text, and parts that only a user message can carry."""
+
+from __future__ import annotations
+
+import base64
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Any, Literal, cast
+
+from pydantic_core import PydanticSerializationError, to_json
+
+from agentkit.errors import ToolDefinitionError
+from agentkit.secret import scrub
+from agentkit.wire.content import AudioPart, FilePart, ImagePart, ImageUrl, Part, TextPart
+from agentkit.wire.message import ToolMessage
+
+__all__ = ["MOST_CHARACTERS", "Answer", "Status", "answer_error", "answer_value", "content_of"]
+
+MOST_CHARACTERS = 100_000
+"""A longer result is cut for the model, with a notice; the whole value stays on the answer."""
+
+_MOST_ERROR = 500
+_IMAGES = {b"\x89PNG\r\n\x1a\n": "png", b"\xff\xd8\xff": "jpeg", b"GIF8": "gif"}
+
+Status = Literal["ok", "refused", "retry", "error", "timeout", "denied", "given", "cancelled"]
+"""How a call ended: done; its name or arguments refused; ToolRetry; raised; ran out of time; denied by a decision;
+its result given by a decision; the run ended before it."""
+
+
+@dataclass(frozen=True, slots=True)
+class Answer:
+    """The outcome of one call.
+
+    Attributes:
+        message: What the model is told.
+        status: How the call ended.
+        tool_name: The name that the model called.
+        value: What the tool returned, whole.
+        error: What the tool raised, if it did.
+        parts: Images, audio and files of the value; they travel in a user message after the batch.
+        seconds: How long the tool's body took.
+    """
+
+    message: ToolMessage
+    status: Status
+    tool_name: str
+    value: Any = None
+    error: BaseException | None = None
+    parts: tuple[Part, ...] = ()
+    seconds: float = 0.0
+
+    @property
+    def counts(self) -> bool:
+        """Tell whether this answer uses up one of the tool's retries."""
+        return self.status in ("refused", "retry")
+
+
+@dataclass(slots=True)
+class _Content:
+    texts: list[str] = field(default_factory=list[str])
+    parts: list[Part] = field(default_factory=list[Part])
+
+
+def answer_value(call_id: str, name: str, value: Any, *, seconds: float = 0.0, status: Status = "ok") -> Answer:
+    """Answer a call with what its tool returned; an exception that was returned is told like one that was raised.
+
+    Raises:
+        ToolDefinitionError: The value has no JSON; the text says what to return instead.
+    """
+    if isinstance(value, BaseException):
+        return answer_error(call_id, name, value, seconds=seconds)
+    text, parts = content_of(value, name)
+    message = ToolMessage(tool_call_id=call_id, content=text)
+    return Answer(message, status, name, value=value, parts=parts, seconds=seconds)
+
+
+def answer_error(
+    call_id: str, name: str, error: BaseException, *, status: Status = "error", seconds: float = 0.0
+) -> Answer:
+    """Answer a call with what went wrong: class and text, at most 500 characters, known secrets hidden."""
+    said = scrub(str(error)) or "no message"
+    text = said if status in ("refused", "retry", "timeout") else f"{type(error).__name__}: {said}"
+    if len(text) > _MOST_ERROR and status != "refused":
+        text = text[: _MOST_ERROR - 1] + "…"
+    content = text if status in ("refused", "retry") else f"The tool failed. {text}"
+    message = ToolMessage(tool_call_id=call_id, content=content)
+    return Answer(message, status, name, error=error, seconds=seconds)
+
+
+def content_of(value: Any, name: str, most: int = MOST_CHARACTERS) -> tuple[str, tuple[Part, ...]]:
+    """Give the text of a tool's value and the parts that no tool message can carry.
+
+    Text stays as it is, None is `null`, bytes are text where they are UTF-8 and an image where they begin like one;
+    everything else is JSON as pydantic writes it, data frames as a list of records.
+    """
+    content = _Content()
+    items: list[Any] = list(cast("Sequence[Any]", value)) if isinstance(value, list | tuple) else [value]
+    for item in items if any(isinstance(item, _PARTS) for item in items) else [value]:
+        _read(item, name, content)
+    text = "\n".join(content.texts)
+    if len(text) > most:
+        text = f"{text[:most]}\n[Cut: the result has {len(text)} characters, the first {most} are shown.]"
+    return text, tuple(content.parts)
+
+
+_CARRIED = (ImagePart, AudioPart, FilePart)
+_PARTS = (*_CARRIED, TextPart)
+
+
+def _read(value: Any, name: str, content: _Content) -> None:
+    if isinstance(value, bytes | bytearray):
+        value = _text_or_image(bytes(value), name)
+    if isinstance(value, str):
+        content.texts.append(value)
+    elif isinstance(value, TextPart):
+        content.texts.append(value.text)
+    elif isinstance(value, _CARRIED):
+        content.parts.append(value)
+        content.texts.append(f"[{value.type.removesuffix('_url')} {len(content.parts)}: in the next user message]")
+    else:
+        content.texts.append(_json(value, name))
+
+
+def _text_or_image(value: bytes, name: str) -> str | ImagePart:
+    kind = next((kind for mark, kind in _IMAGES.items() if value.startswith(mark)), None)
+    if value[:4] == b"RIFF" and value[8:12] == b"WEBP":
+        kind = "webp"
+    if kind is not None:
+        return ImagePart(image_url=ImageUrl(url=f"data:image/{kind};base64,{base64.b64encode(value).decode()}"))
+    try:
+        return value.decode()
+    except UnicodeDecodeError as error:
+        raise ToolDefinitionError(
+            f"Tool '{name}' returned {len(value)} bytes that are neither UTF-8 nor a PNG, JPEG, GIF or WebP image. "
+            "Return text, or a part of agentkit.wire such as FilePart."
+        ) from error
+
+
+def _json(value: Any, name: str) -> str:
+    try:
+        return to_json(value, fallback=_fallback, inf_nan_mode="strings").decode()
+    except (PydanticSerializationError, ValueError, TypeError, RecursionError) as error:
+        raise ToolDefinitionError(
+            f"Tool '{name}' returned a {type(value).__qualname__}, which has no JSON ({str(error)[:200]}). "
+            "Return text, numbers, lists, dicts, dataclasses or pydantic models."
+        ) from error
+
+
+def _fallback(value: Any) -> Any:
+    """Read what pydantic does not know: data frames and arrays by their own methods, else refuse."""
+    if isinstance(value, Mapping):
+        pairs: Mapping[Any, Any] = value
+        return {str(key): item for key, item in pairs.items()}
+    if hasattr(value, "columns"):
+        records: Callable[..., Any] | None = getattr(value, "to_dicts", None)  # polars
+        return records() if records else value.to_dict(orient="records")  # pandas
+    for method in ("tolist", "_asdict", "isoformat"):  # NumPy arrays and scalars, records, dates of other libraries
+        if callable(read := getattr(value, method, None)):
+            return read()
+    if isinstance(value, BaseException):
+        return f"{type(value).__name__}: {value}"
+    if isinstance(value, Sequence):
+        items: Sequence[Any] = value
+        return list(items)
+    raise TypeError(f"no JSON for {type(value).__qualname__}")

@@ -1,0 +1,132 @@
+"""One validated call to its answer: the tool's clock, its thread, and what becomes of what it raises.
+
+The driver reads and gates calls and sends each through the middleware; this is the core at the end of that stack.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import inspect
+import time
+from collections.abc import Callable
+from contextvars import ContextVar
+from dataclasses import dataclass
+from typing import Any, Literal
+
+from agentkit.errors import ToolFailedError
+from agentkit.secret import scrub
+from agentkit.tools.answer import Answer, answer_error, answer_value
+from agentkit.tools.context import Context, ToolRetry
+from agentkit.tools.thread import run_in_thread
+from agentkit.tools.tool import Tool
+from agentkit.wire.message import ToolCall
+
+__all__ = ["CallTool", "OnToolError", "execute", "running"]
+
+running: ContextVar[str | None] = ContextVar("agentkit_running_call", default=None)
+"""The run and call that is being executed, `run_id/call_id`; a run that a tool starts takes it as its id."""
+
+OnToolError = Literal["report", "raise"] | Callable[["CallTool", Exception], Any]
+"""What becomes of an exception of a tool: told to the model, raised as `ToolFailedError`, or a function (sync or
+async) of the call and the exception whose result is the tool's."""
+
+
+@dataclass(frozen=True, slots=True)
+class CallTool:
+    """One call whose name is known and whose arguments are complete and valid.
+
+    Attributes:
+        call: As the model wrote it, or with the arguments that a decision put in their place.
+        tool: What is called.
+        arguments: The validated values by parameter name, as the function takes them.
+        context: What the function gets where it asks for a `Context`.
+    """
+
+    call: ToolCall
+    tool: Tool[Any]
+    arguments: dict[str, Any]
+    context: Context[Any]
+
+    @property
+    def id(self) -> str:
+        """Give the id of the call."""
+        return self.call.id
+
+    @property
+    def name(self) -> str:
+        """Give the name that the model called."""
+        return self.call.function.name
+
+
+class _OutOfTimeError(TimeoutError):
+    """The tool's own clock ran out, not one that its body watches."""
+
+
+async def execute(call: CallTool, on_error: OnToolError = "report") -> Answer:
+    """Run the tool and give its answer; the clock covers its body only.
+
+    Raises:
+        ToolFailedError: The tool raised and `on_error` is "raise"; the cause is what it raised.
+    """
+    started = time.perf_counter()
+    token = running.set(f"{call.context.run_id}/{call.id}")
+    try:
+        value = await _run(call)
+        return answer_value(call.id, call.name, value, seconds=time.perf_counter() - started)
+    except ToolRetry as advice:
+        return answer_error(call.id, call.name, advice, status="retry", seconds=time.perf_counter() - started)
+    except _OutOfTimeError as error:
+        seconds = time.perf_counter() - started
+        if on_error == "report":
+            return answer_error(call.id, call.name, error, status="timeout", seconds=seconds)
+        return await _failed(call, error, on_error, seconds)
+    except Exception as error:  # noqa: BLE001 # a tool may raise anything; the model or the caller is told
+        return await _failed(call, error, on_error, time.perf_counter() - started)
+    finally:
+        running.reset(token)
+
+
+async def _run(call: CallTool) -> Any:
+    tool, timeout = call.tool, call.tool.timeout
+    if timeout is None:
+        return await _body(call)
+    clock = asyncio.timeout(timeout)
+    try:
+        async with clock:
+            return await _body(call)
+    except TimeoutError as error:
+        if not clock.expired():
+            raise  # the tool's own
+        later = "" if tool.is_async or not tool.thread else " Its thread was left running: its effect may still happen."
+        raise _OutOfTimeError(f"Tool '{call.name}' did not end within {timeout:g} s.{later}") from error
+
+
+async def _body(call: CallTool) -> Any:
+    tool = call.tool
+    try:
+        if tool.is_async or not tool.thread:
+            value = tool.call(call.arguments, call.context)
+        else:
+            value = await run_in_thread(tool.call, call.arguments, call.context)
+        return await value if inspect.isawaitable(value) else value
+    except (asyncio.CancelledError, SystemExit) as error:
+        task = asyncio.current_task()
+        if isinstance(error, asyncio.CancelledError) and task is not None and task.cancelling():
+            raise
+        # what the tool waited for was cancelled by others, or it is a program that exits: neither ends the run
+        raise RuntimeError(f"It ended with {type(error).__name__}{f'({error})' if str(error) else ''}.") from error
+
+
+async def _failed(call: CallTool, error: Exception, on_error: OnToolError, seconds: float) -> Answer:
+    if on_error == "report":
+        return answer_error(call.id, call.name, error, seconds=seconds)
+    if on_error == "raise":
+        seen = f"Tool '{call.name}' raised {type(error).__name__}: {scrub(str(error)) or 'no message'}"
+        said = str(error) if isinstance(error, _OutOfTimeError) else seen
+        failed = ToolFailedError(f'{said.rstrip(".")}. With on_tool_error="report" the model is told instead.')
+        failed.tool_name, failed.call_id = call.name, call.id
+        raise failed from error
+    value = on_error(call, error)
+    if inspect.isawaitable(value):
+        value = await value
+    return answer_value(call.id, call.name, value, seconds=seconds)

@@ -1,0 +1,87 @@
+"""One chunk of a streamed reply; models give them, `merge` joins them."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Annotated, Any, Self
+
+from pydantic import Field, ValidationError
+
+from agentkit.wire.repair import as_bytes, repair_chunk
+from agentkit.wire.response import Usage, reasoning_of
+from agentkit.wire.value import WireValue, is_empty
+
+__all__ = ["ChatCompletionChunk", "ChunkChoice", "Delta", "FunctionDelta", "ToolCallDelta"]
+
+
+class FunctionDelta(WireValue):
+    """A piece of a call's function."""
+
+    name: str | None = None
+    arguments: str | None = None
+
+
+class ToolCallDelta(WireValue):
+    """A piece of a call; `index` tells which one, where the server sends it."""
+
+    index: int | None = None
+    id: str | None = None
+    type: str | None = None
+    function: FunctionDelta | None = None
+
+
+class Delta(WireValue):
+    """A piece of the message; `reasoning` reads any of its dialects."""
+
+    role: str | None = None
+    content: str | None = None
+    refusal: str | None = None
+    tool_calls: Annotated[tuple[ToolCallDelta, ...], Field(exclude_if=is_empty)] = ()
+    function_call: FunctionDelta | None = None
+    audio: Any = None
+    annotations: tuple[Any, ...] | None = None
+    reasoning_text: Annotated[str | None, Field(alias="reasoning")] = None
+    reasoning_content: str | None = None
+    reasoning_details: tuple[Any, ...] | None = None
+
+    @property
+    def reasoning(self) -> str | None:
+        """Give the piece of reasoning text, None where there is none."""
+        return reasoning_of(self)
+
+
+class ChunkChoice(WireValue):
+    """A piece of one of `n` replies."""
+
+    index: int
+    delta: Delta
+    finish_reason: str | None = None
+    logprobs: Any = None
+    error: None = None
+
+
+class ChatCompletionChunk(WireValue):
+    """One `data:` of a stream; `choices` is empty in a usage chunk."""
+
+    id: str | None = None
+    object: str | None = None
+    created: int | None = None
+    model: str | None = None
+    system_fingerprint: str | None = None
+    service_tier: str | None = None
+    choices: tuple[ChunkChoice, ...]
+    usage: Usage | None = None
+    error: None = None
+
+    @classmethod
+    def parse(cls, chunk: Mapping[str, Any] | str | bytes) -> Self:
+        """Read a chunk, a dict or its JSON; known deviations are put right.
+
+        Raises:
+            InvalidResponseError: It is no chunk, or an error in its place (`.error` then has that).
+        """
+        raw = as_bytes(chunk)
+        try:
+            return cls.__pydantic_validator__.validate_json(raw)  # type: ignore[no-any-return] # pydantic-core is untyped here
+        except ValidationError:
+            return cls.model_validate(repair_chunk(raw))

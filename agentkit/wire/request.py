@@ -1,0 +1,129 @@
+"""The request of the contract; the agent's loop and users build it, a `Model` sends it."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Annotated, Any, Self
+
+from pydantic import Field, ValidationError
+from pydantic_core import from_json, to_json
+
+from agentkit.errors import InvalidRequestError
+from agentkit.wire.message import Message, parse_messages
+from agentkit.wire.setting import Settings
+from agentkit.wire.value import WireValue, is_empty, is_object
+
+__all__ = ["ChatRequest", "FunctionDefinition", "JsonSchema", "ResponseFormat", "ToolDefinition"]
+
+
+class FunctionDefinition(WireValue):
+    """A function as the model is told of it; `parameters` is a JSON Schema object."""
+
+    name: str
+    description: str | None = None
+    parameters: Mapping[str, Any] | None = None
+    strict: bool | None = None
+
+
+class ToolDefinition(WireValue):
+    """One entry of `tools`; a custom tool has its own fields in `custom`."""
+
+    type: str = "function"
+    function: FunctionDefinition | None = None
+    custom: Mapping[str, Any] | None = None
+
+    @property
+    def name(self) -> str:
+        """Give the name that calls use."""
+        return self.function.name if self.function else str((self.custom or {}).get("name", ""))
+
+    @classmethod
+    def of_bytes(cls, definition: Mapping[str, Any], encoded: bytes) -> Self:
+        """Make an entry of its dict and the JSON of the same, which is then not encoded again."""
+        made = cls.model_validate(definition)
+        object.__setattr__(made, "_encoded", encoded)
+        return made
+
+
+class JsonSchema(WireValue):
+    """The schema of a `json_schema` response format; `schema` stands under its own name in the JSON."""
+
+    name: str
+    description: str | None = None
+    strict: bool | None = None
+
+    @property
+    def definition(self) -> Mapping[str, Any]:
+        """Give the JSON Schema (the field `schema`, a word that pydantic keeps for itself)."""
+        return (self.model_extra or {}).get("schema") or {}
+
+
+class ResponseFormat(WireValue):
+    """The form of the reply: text, json_object, or json_schema with its schema."""
+
+    type: str
+    json_schema: JsonSchema | None = None
+
+
+class ChatRequest(Settings):
+    """One request: the messages, the tools and the settings, flat as in the contract.
+
+    Attributes:
+        messages: At least one.
+        model: The model's name at the endpoint; None lets the `Model` that sends it put its own.
+        tools: At most 128 by the contract.
+        response_format: None is text.
+        stream: Set by the `Model`'s method, not by hand.
+    """
+
+    messages: tuple[Message, ...]
+    model: str | None = None
+    tools: Annotated[tuple[ToolDefinition, ...], Field(exclude_if=is_empty)] = ()
+    response_format: ResponseFormat | None = None
+    stream: bool | None = None
+    stream_options: Mapping[str, Any] | None = None
+
+    @classmethod
+    def parse(cls, request: Mapping[str, Any] | str | bytes) -> Self:
+        """Read a request in the contract's JSON form, a dict or its encoding.
+
+        Raises:
+            InvalidRequestError: It is not of the contract; the text names the field and what is wrong.
+        """
+        try:
+            given = dict(request) if isinstance(request, Mapping) else from_json(request)
+        except ValueError as error:
+            raise InvalidRequestError(f"The request is not JSON: {error}.") from error
+        if not is_object(given) or not isinstance(given.get("messages"), list | tuple):
+            raise InvalidRequestError("The request has no list `messages`. Give an object with `messages`.")
+        given = {**given, "messages": parse_messages(given["messages"])}
+        if given.get("tools", 0) is None:
+            del given["tools"]
+        try:
+            return cls.model_validate(given)
+        except ValidationError as error:
+            first = error.errors(include_url=False)[0]
+            where = ".".join(str(step) for step in first["loc"])
+            seen = repr(first["input"])[:200]
+            raise InvalidRequestError(f"Request field '{where}': {first['msg']}; seen: {seen}.") from error
+
+    def encode(self) -> bytes:
+        """Give the JSON body: messages and tools are joined from their cached bytes, the few other fields encoded."""
+        rest = self.to_json(without=self._left_out())
+        parts = [b'"messages":[' + b",".join([message.encoded for message in self.messages]) + b"]"]
+        if self.tools:
+            parts.append(b'"tools":[' + b",".join([tool.encoded for tool in self.tools]) + b"]")
+        if self.extra_body:
+            parts = [part for part in parts if part[1 : part.index(b'":')].decode() not in self.extra_body]
+            parts.append(to_json(self.extra_body)[1:-1])
+        if len(rest) > 2:
+            parts.insert(0, rest[1:-1])
+        return b"{" + b",".join(parts) + b"}"
+
+    def _left_out(self) -> set[str]:
+        left_out = {"messages", "tools", *(self.extra_body or ())}
+        if not self.tools:
+            left_out |= {"tool_choice", "parallel_tool_calls"}
+        if not self.stream:
+            left_out.add("stream_options")
+        return left_out

@@ -1,0 +1,164 @@
+"""The reply of the contract, whole; models give it, the loop reads it.
+
+The types demand what the loop relies on (choices, indexes, ids, arguments as text, no `error`); what deviates from
+that is put right by `repair`, and kept in unknown fields where it means something.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Annotated, Any, Self, TypeVar
+
+from pydantic import Field, ValidationError
+
+from agentkit.wire.message import AssistantMessage, FunctionCall, ToolCall
+from agentkit.wire.repair import as_bytes, needs_repair, repair_completion
+from agentkit.wire.value import WireValue, is_empty, is_object
+
+__all__ = [
+    "ChatCompletion",
+    "Choice",
+    "CompletionTokensDetails",
+    "PromptTokensDetails",
+    "ResponseMessage",
+    "Usage",
+    "reasoning_of",
+]
+
+
+class PromptTokensDetails(WireValue):
+    """What of the prompt was cached or audio, in tokens."""
+
+    cached_tokens: int | None = None
+    audio_tokens: int | None = None
+
+
+class CompletionTokensDetails(WireValue):
+    """What of the completion was reasoning, audio or predicted, in tokens."""
+
+    reasoning_tokens: int | None = None
+    audio_tokens: int | None = None
+    accepted_prediction_tokens: int | None = None
+    rejected_prediction_tokens: int | None = None
+
+
+class Usage(WireValue):
+    """Tokens spent on one request, or on several when summed; endpoints that bill put `cost` beside them."""
+
+    prompt_tokens: int = 0
+    completion_tokens: int = 0
+    total_tokens: int = Field(default_factory=lambda counts: counts["prompt_tokens"] + counts["completion_tokens"])
+    prompt_tokens_details: PromptTokensDetails | None = None
+    completion_tokens_details: CompletionTokensDetails | None = None
+
+    def __add__(self, other: Usage) -> Usage:
+        return Usage(
+            prompt_tokens=self.prompt_tokens + other.prompt_tokens,
+            completion_tokens=self.completion_tokens + other.completion_tokens,
+            total_tokens=self.total_tokens + other.total_tokens,
+            prompt_tokens_details=_added(self.prompt_tokens_details, other.prompt_tokens_details),
+            completion_tokens_details=_added(self.completion_tokens_details, other.completion_tokens_details),
+        )
+
+
+_Details = TypeVar("_Details", PromptTokensDetails, CompletionTokensDetails)
+
+
+def _added(mine: _Details | None, theirs: _Details | None) -> _Details | None:
+    if mine is None or theirs is None:
+        return theirs if mine is None else mine
+    sums: dict[str, int | None] = {}
+    for name in type(mine).model_fields:
+        values: list[int] = [value for details in (mine, theirs) if (value := getattr(details, name)) is not None]
+        sums[name] = sum(values) if values else None
+    return type(mine)(**sums)
+
+
+class ResponseMessage(WireValue):
+    """What the model said.
+
+    `reasoning` is the reasoning text in whichever dialect it came (`reasoning`, `reasoning_content`,
+    `reasoning_details`, thinking parts, `<think>` tags); the dialect's own field is kept for sending back.
+    """
+
+    role: str = "assistant"
+    content: str | None = None
+    refusal: str | None = None
+    tool_calls: Annotated[tuple[ToolCall, ...], Field(exclude_if=is_empty)] = ()
+    function_call: FunctionCall | None = None
+    audio: Any = None
+    annotations: tuple[Any, ...] | None = None
+    reasoning_text: Annotated[str | None, Field(alias="reasoning")] = None
+    reasoning_content: str | None = None
+    reasoning_details: tuple[Any, ...] | None = None
+
+    @property
+    def reasoning(self) -> str | None:
+        """Give the reasoning text, None where there is none."""
+        return reasoning_of(self)
+
+    def to_history(self) -> AssistantMessage:
+        """Give the message as it is kept and sent back: what the contract's request takes, nothing else."""
+        audio = self.audio if is_object(self.audio) else None
+        return AssistantMessage(
+            content=self.content,
+            refusal=self.refusal or None,
+            tool_calls=self.tool_calls,
+            function_call=self.function_call,
+            audio={"id": audio["id"]} if audio and audio.get("id") else None,
+        )
+
+
+def reasoning_of(message: Any) -> str | None:
+    """Read the reasoning text of a message or delta from the first of its dialects that has any."""
+    if message.reasoning_text or message.reasoning_content:
+        return str(message.reasoning_text or message.reasoning_content)
+    details = message.reasoning_details or ()
+    texts = [detail.get("text") or detail.get("summary") or "" for detail in details if is_object(detail)]
+    return "".join(texts) or None
+
+
+class Choice(WireValue):
+    """One of `n` replies."""
+
+    index: int
+    message: ResponseMessage
+    finish_reason: str | None = None
+    logprobs: Any = None
+    error: None = None
+
+
+class ChatCompletion(WireValue):
+    """A whole reply; `choices` has at least one."""
+
+    id: str | None = None
+    object: str | None = None
+    created: int | None = None
+    model: str | None = None
+    system_fingerprint: str | None = None
+    service_tier: str | None = None
+    choices: Annotated[tuple[Choice, ...], Field(min_length=1)]
+    usage: Usage | None = None
+    error: None = None
+
+    @property
+    def message(self) -> ResponseMessage:
+        """Give the message of the first choice, the one that the loop follows."""
+        return self.choices[0].message
+
+    @classmethod
+    def parse(cls, reply: Mapping[str, Any] | str | bytes) -> Self:
+        """Read a reply, a dict or its JSON; known deviations are put right.
+
+        Raises:
+            InvalidResponseError: It is no reply, or an error in its place (`.error` then has that).
+        """
+        raw = as_bytes(reply)
+        try:
+            completion: Self = cls.__pydantic_validator__.validate_json(raw)
+        except ValidationError:
+            pass  # what deviates is read below, by name
+        else:
+            if not needs_repair(completion):
+                return completion
+        return cls.model_validate(repair_completion(raw))

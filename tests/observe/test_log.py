@@ -1,0 +1,91 @@
+"""Logs of runs."""
+
+import io
+import subprocess
+import sys
+
+import structlog
+
+from agentkit.agent import Agent
+from agentkit.observe import Log
+from agentkit.secret import remember_secret
+from agentkit.testing.reply import call
+from agentkit.testing.scripted import ScriptedModel
+
+
+def get_weather(city: str) -> str:
+    """Get the weather."""
+    return f"sunny in {city}"
+
+
+def fail() -> str:
+    """Fail."""
+    raise ValueError("no luck with sk-verysecret")
+
+
+def captured(replies, tools, **options):
+    logger = structlog.testing.CapturingLogger()
+    wrapped = structlog.wrap_logger(logger, processors=[], wrapper_class=structlog.BoundLogger)
+    Agent(ScriptedModel(replies), tools=tools, middleware=[Log(logger=wrapped, **options)]).run_sync("Go.")
+    return logger.calls
+
+
+def test_each_request_and_each_call_is_a_line():
+    lines = captured([call("get_weather", {"city": "Oslo"}), "Sunny."], [get_weather])
+
+    assert [(line.method_name, line.args) for line in lines] == [("info", ())] * 3
+    assert [line.kwargs["event"] for line in lines] == ["reply", "call", "reply"]
+    assert lines[0].kwargs["calls"] == 1
+    assert lines[1].kwargs["tool"] == "get_weather"
+    assert lines[1].kwargs["status"] == "ok"
+    assert lines[2].kwargs["finish_reason"] == "stop"
+    assert len({line.kwargs["run_id"] for line in lines}) == 1
+
+
+def test_contents_are_logged_only_when_asked_for():
+    replies = [call("get_weather", {"city": "Oslo"}), "Sunny."]
+
+    quiet = captured(replies, [get_weather])
+    told = captured(replies, [get_weather], contents=True)
+
+    assert not any("Oslo" in str(line.kwargs) for line in quiet)
+    assert told[1].kwargs["arguments"] == '{"city":"Oslo"}'
+    assert told[1].kwargs["result"] == "sunny in Oslo"
+
+
+def test_a_tool_that_raised_is_a_warning_with_its_exception():
+    lines = captured([call("fail"), "Sorry."], [fail])
+
+    assert lines[1].method_name == "warning"
+    assert isinstance(lines[1].kwargs["exc_info"], ValueError)
+
+
+def test_lines_go_to_stderr_with_traceback_and_without_keys(monkeypatch):
+    remember_secret("sk-verysecret")
+    stderr = io.StringIO()
+    monkeypatch.setattr(sys, "stderr", stderr)
+
+    Agent(ScriptedModel([call("fail"), "Sorry."]), tools=[fail], middleware=[Log()]).run_sync("Go.")
+
+    text = stderr.getvalue()
+    assert "Traceback" in text
+    assert "sk-verysecret" not in text
+    assert "[secret]" in text
+
+
+def test_the_environment_variable_asks_for_logs():
+    program = (
+        "from agentkit import Agent\nfrom agentkit.testing import ScriptedModel\nAgent(ScriptedModel(['hi'])).run_sync('x')"
+    )
+    run = lambda env: subprocess.run([sys.executable, "-c", program], env=env, capture_output=True, text=True, check=True)
+
+    assert run({"AGENTKIT_LOG": "0"}).stderr == ""
+    assert "finish_reason" in run({"AGENTKIT_LOG": "1"}).stderr
+
+
+def test_the_structlog_configuration_of_the_process_is_left_alone():
+    before = structlog.get_config()
+
+    captured(["hi"], [])
+
+    assert structlog.get_config() == before

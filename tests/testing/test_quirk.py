@@ -1,0 +1,53 @@
+"""The register of quirks, and the two that swap streams and documents."""
+
+import httpx
+import pytest
+
+from agentkit.testing.endpoint import FakeEndpoint
+from agentkit.testing.quirk import QUIRKS, Quirk, named
+
+
+def ask(endpoint, **fields):
+    body = {"model": "any", "messages": [{"role": "user", "content": "Hi"}], **fields}
+    return httpx.post(f"{endpoint.base_url}/chat/completions", json=body, verify=False)
+
+
+def test_every_quirk_has_a_name_and_a_sentence():
+    for name, quirk in QUIRKS.items():
+        assert quirk.name == name
+        assert quirk.summary.endswith(".")
+
+
+def test_json_for_stream_answers_a_stream_with_a_document():
+    with FakeEndpoint(quirks=["json_for_stream"]) as endpoint:
+        answer = ask(endpoint, stream=True)
+    assert answer.headers["content-type"] == "application/json"
+    assert answer.json()["choices"][0]["message"]["content"] == "You said: Hi"
+
+
+def test_sse_for_plain_answers_a_plain_request_with_a_stream():
+    with FakeEndpoint(quirks=["sse_for_plain"]) as endpoint:
+        answer, streamed = ask(endpoint), ask(endpoint, stream=True)
+    assert answer.headers["content-type"] == streamed.headers["content-type"] == "text/event-stream; charset=utf-8"
+    assert answer.text.endswith("data: [DONE]\n\n")
+
+
+def test_names_and_values_are_both_taken():
+    own = Quirk(name="own")
+    assert named([own, "no_id"]) == [own, QUIRKS["no_id"]]
+
+
+def test_an_unknown_name_is_refused_with_the_known_ones():
+    with pytest.raises(ValueError) as caught:
+        FakeEndpoint(quirks=["no_such"])
+    known = ", ".join(sorted(QUIRKS))
+    assert str(caught.value) == f"FakeEndpoint: there is no quirk 'no_such'; the quirks are {known}."
+
+
+def test_quirks_are_played_together():
+    with FakeEndpoint(quirks=["crlf", "bom", "reasoning", "no_done"]) as endpoint:
+        content = ask(endpoint, stream=True).content
+    assert content.startswith(b"\xef\xbb\xbfdata: ")
+    assert b'"reasoning"' in content
+    assert b"[DONE]" not in content
+    assert content.endswith(b"\r\n\r\n")

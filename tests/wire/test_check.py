@@ -1,0 +1,123 @@
+import pytest
+
+from agentkit.errors import InvalidRequestError
+from agentkit.wire import ChatRequest, check_request
+
+HI = {"role": "user", "content": "hi"}
+
+
+def tool(name):
+    return {"type": "function", "function": {"name": name}}
+
+
+def calls(*ids):
+    return {"role": "assistant", "tool_calls": [{"id": one, "function": {"name": "f"}} for one in ids]}
+
+
+def answer(call_id):
+    return {"role": "tool", "tool_call_id": call_id, "content": "ok"}
+
+
+WITHIN = [
+    {"temperature": 0, "top_p": 1, "presence_penalty": -2, "frequency_penalty": 2},
+    {"n": 1, "max_completion_tokens": 1, "stop": ["a"] * 4},
+    {"logprobs": True, "top_logprobs": 20, "logit_bias": {"1": -100, "2": 100}},
+    {"metadata": {f"{n:064}": "x" * 512 for n in range(16)}},
+    {"tools": [tool("a" * 64), tool("A_b-9")] + [{"type": "web_search"}] * 126, "tool_choice": "A_b-9"},
+    {"tools": [tool("f")], "tool_choice": {"type": "allowed_tools", "allowed_tools": {"mode": "auto", "tools": []}}},
+    {
+        "tools": [{"type": "custom", "custom": {"name": "c"}}],
+        "tool_choice": {"type": "custom", "custom": {"name": "c"}},
+    },
+    {"messages": [HI, calls("1", "2"), answer("2"), answer("1"), HI, calls("1"), answer("1")]},
+    {"response_format": {"type": "json_object"}, "messages": [{"role": "user", "content": "Answer in json."}]},
+    {"modalities": ["text", "audio"], "audio": {"voice": "alloy", "format": "wav"}},
+    {"temperature": 9, "messages": [], "check_contract": False},
+]
+
+
+@pytest.mark.parametrize("fields", WITHIN, ids=",".join)
+def test_a_request_within_the_limits_passes(fields):
+    check_request(ChatRequest.parse({"messages": [HI], **fields}))
+
+
+NAMES = "names of 1 to 64 letters, digits, '_' and '-'"
+BROKEN = [
+    ({"temperature": 2.1}, "Request field 'temperature' is 2.1; the contract allows 0 to 2."),
+    ({"temperature": float("nan")}, "Request field 'temperature' is nan; the contract allows 0 to 2."),
+    ({"top_p": -0.1}, "Request field 'top_p' is -0.1; the contract allows 0 to 1."),
+    ({"presence_penalty": -3}, "Request field 'presence_penalty' is -3.0; the contract allows -2 to 2."),
+    ({"frequency_penalty": 3}, "Request field 'frequency_penalty' is 3.0; the contract allows -2 to 2."),
+    ({"logprobs": True, "top_logprobs": 21}, "Request field 'top_logprobs' is 21; the contract allows 0 to 20."),
+    ({"n": 0}, "Request field 'n' is 0; the contract allows at least 1."),
+    ({"max_tokens": 0}, "Request field 'max_tokens' is 0; the contract allows at least 1."),
+    (
+        {"max_tokens": 5, "max_completion_tokens": 5},
+        "Request fields 'max_tokens' and 'max_completion_tokens' are both set. Set only 'max_completion_tokens'.",
+    ),
+    ({"top_logprobs": 1}, "Request field 'top_logprobs' needs 'logprobs': set logprobs=True too."),
+    (
+        {"audio": {"voice": "alloy"}},
+        "Request field 'audio' needs the modality: set modalities=('text', 'audio') too.",
+    ),
+    (
+        {"response_format": {"type": "json_object"}},
+        "Response format 'json_object' needs a message that asks for JSON. Say 'JSON' in the instructions.",
+    ),
+    ({"stop": list("abcde")}, "Request field 'stop' is a list of 5; the contract allows at most 4."),
+    ({"logit_bias": {"7": 101}}, "Request field 'logit_bias.7' is 101.0; the contract allows -100 to 100."),
+    (
+        {"metadata": {str(n): "" for n in range(17)}},
+        "Request field 'metadata' is a map of 17 pairs; the contract allows at most 16.",
+    ),
+    (
+        {"metadata": {"k" * 65: ""}},
+        "Request field 'metadata' is a key of 65 characters; the contract allows at most 64.",
+    ),
+    (
+        {"metadata": {"k": "v" * 513}},
+        "Request field 'metadata.k' is a text of 513 characters; the contract allows at most 512.",
+    ),
+    (
+        {"tools": [tool(str(n)) for n in range(129)]},
+        "Request field 'tools' is a list of 129; the contract allows at most 128.",
+    ),
+    ({"tools": [tool("a b")]}, f"Request field 'tools' is a tool named 'a b'; the contract allows {NAMES}."),
+    ({"tools": [tool("a\n")]}, f"Request field 'tools' is a tool named 'a\\n'; the contract allows {NAMES}."),
+    (
+        {"tools": [tool("f"), tool("f")]},
+        "Request field 'tools' is two tools named 'f'; the contract allows unique names.",
+    ),
+    (
+        {"tools": [tool("g"), tool("f")], "tool_choice": "h"},
+        "Request field 'tool_choice' is 'h'; the contract allows the names of the tools sent: f, g.",
+    ),
+    (
+        {"tools": [tool("f")], "tool_choice": {"type": "function", "function": {"name": "h"}}},
+        "Request field 'tool_choice' is 'h'; the contract allows the names of the tools sent: f.",
+    ),
+    ({"messages": []}, "Request field 'messages' is empty; the contract allows at least one message."),
+    (
+        {"messages": [HI, calls("1", "2"), answer("2")]},
+        "The tool calls 1 have no result. Add a tool message for each call before the next message.",
+    ),
+    (
+        {"messages": [calls("1", "2"), HI]},
+        "The tool calls 1, 2 have no result. Add a tool message for each call before the next message.",
+    ),
+    (
+        {"messages": [calls("1"), answer("1"), answer("1")]},
+        (
+            "messages[2] answers the tool call '1', which no assistant message just before it makes. "
+            "Keep each call and its result together."
+        ),
+    ),
+]
+
+
+@pytest.mark.parametrize(("fields", "text"), BROKEN, ids=[text[:40] for _, text in BROKEN])
+def test_a_request_that_breaks_a_limit_is_refused_by_field_value_and_limit(fields, text):
+    with pytest.raises(InvalidRequestError) as caught:
+        check_request(ChatRequest.parse({"messages": [HI], **fields}))
+
+    assert str(caught.value) == text
