@@ -7,14 +7,16 @@ from __future__ import annotations
 
 from collections.abc import AsyncIterator, Callable
 from contextvars import ContextVar
-from dataclasses import dataclass
-from typing import Any, Literal, Protocol, runtime_checkable
+from dataclasses import dataclass, fields
+from typing import Any, Literal, Protocol, cast, runtime_checkable
+
+from pydantic_core import to_json
 
 from agentkit.wire.chunk import ChatCompletionChunk
 from agentkit.wire.request import ChatRequest
 from agentkit.wire.response import ChatCompletion
 
-__all__ = ["Model", "RequestRetried", "RequestSent", "listener", "report"]
+__all__ = ["Model", "Report", "RequestRetried", "RequestSent", "listener", "report"]
 
 
 @runtime_checkable
@@ -38,8 +40,20 @@ class Model(Protocol):
         ...
 
 
+class Report:
+    """What a run tells its watcher; every event is one, a frozen dataclass with a `type`."""
+
+    __slots__ = ()
+
+    def to_json(self) -> str:
+        """Encode as one JSON object, `type` first; what has no JSON is shown by its text."""
+        values = {field.name: getattr(self, field.name) for field in fields(cast("Any", self))}
+        kind = values.pop("type")
+        return to_json({"type": kind, **values}, fallback=str, exclude_none=True).decode()
+
+
 @dataclass(frozen=True, slots=True)
-class RequestSent:
+class RequestSent(Report):
     """One request went out.
 
     Attributes:
@@ -57,7 +71,7 @@ class RequestSent:
 
 
 @dataclass(frozen=True, slots=True)
-class RequestRetried:
+class RequestRetried(Report):
     """One attempt failed and the request is sent again.
 
     Attributes:
@@ -72,10 +86,10 @@ class RequestRetried:
     type: Literal["request_retried"] = "request_retried"
 
 
-listener: ContextVar[Callable[[Any], None] | None] = ContextVar("agentkit_listener", default=None)
+listener: ContextVar[Callable[[Report], None] | None] = ContextVar("agentkit_listener", default=None)
 
 
-def report(event: Any) -> None:
+def report(event: Report) -> None:
     """Tell the run that is on, if any, what happened below it."""
     tell = listener.get()
     if tell is not None:

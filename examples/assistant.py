@@ -23,7 +23,12 @@ class Shop:
 
 @tool
 def find_order(context: Context[Shop], customer: str) -> int:
-    """Find the number of a customer's last order by the customer's name."""
+    """Find the number of a customer's last order.
+
+    Args:
+        context: Filled in by the run; no model sees it.
+        customer: The customer's name.
+    """
     orders = context.deps.orders
     if customer not in orders:
         raise ToolRetry(f"There is no customer {customer!r}. The customers are: {', '.join(orders)}.")
@@ -32,7 +37,12 @@ def find_order(context: Context[Shop], customer: str) -> int:
 
 @tool
 def track_order(context: Context[Shop], order_number: int) -> str:
-    """Tell where an order is by its number."""
+    """Tell where an order is.
+
+    Args:
+        context: Filled in by the run; no model sees it.
+        order_number: The order's number.
+    """
     return context.deps.places.get(order_number, "unknown")
 
 

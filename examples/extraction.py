@@ -46,8 +46,8 @@ def main() -> None:
             print(f"  no invoice: {error}")
             continue
         sum_due += invoice.total
-        print(f"  {invoice.vendor} gets {invoice.total} by {invoice.due:%d %B %Y}")
-    print(f"To pay: {sum_due}")
+        print(f"  {invoice.vendor} gets {invoice.total:.2f} by {invoice.due:%d %B %Y}")
+    print(f"To pay: {sum_due:.2f}")
 
 
 if __name__ == "__main__":

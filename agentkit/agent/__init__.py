@@ -16,7 +16,6 @@ from agentkit.agent.event import (
     ToolCallReady,
     ToolCallStarted,
     ToolResulted,
-    event_json,
 )
 from agentkit.agent.extract import extract, extract_sync
 from agentkit.agent.result import Result
@@ -46,7 +45,6 @@ __all__ = [
     "ToolCallReady",
     "ToolCallStarted",
     "ToolResulted",
-    "event_json",
     "extract",
     "extract_sync",
 ]

@@ -73,6 +73,8 @@ async def _perform_all(run: Run) -> Finished | Paused:
 async def _perform_in_time(run: Run, effect: Effect) -> Turn | RunState | Checked:
     seconds = run.recipe.bounds.limits.seconds
     assert seconds is not None
+    if run.seconds >= seconds:  # a clock that is over notices nothing that does not wait
+        raise over_limit("seconds", run.seconds, seconds, "the next step was not begun")
     clock = asyncio.timeout(seconds - run.seconds)
     try:
         async with clock:

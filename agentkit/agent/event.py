@@ -2,12 +2,10 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, fields, is_dataclass
+from dataclasses import dataclass
 from typing import Any, Literal
 
-from pydantic_core import to_json
-
-from agentkit.model import RequestRetried, RequestSent
+from agentkit.model import Report, RequestRetried, RequestSent
 from agentkit.tools.answer import Status
 from agentkit.wire.message import AssistantMessage
 from agentkit.wire.response import Usage
@@ -28,22 +26,11 @@ __all__ = [
     "ToolCallReady",
     "ToolCallStarted",
     "ToolResulted",
-    "event_json",
 ]
 
 
-class _Json:
-    """Gives an event's JSON."""
-
-    __slots__ = ()
-
-    def to_json(self) -> str:
-        """Encode the event as one JSON object; what has no JSON is shown by its text."""
-        return event_json(self)
-
-
 @dataclass(frozen=True, slots=True)
-class RunStarted(_Json):
+class RunStarted(Report):
     """The run began, or went on."""
 
     run_id: str
@@ -51,7 +38,7 @@ class RunStarted(_Json):
 
 
 @dataclass(frozen=True, slots=True)
-class TextDelta(_Json):
+class TextDelta(Report):
     """A piece of the reply's text."""
 
     text: str
@@ -59,7 +46,7 @@ class TextDelta(_Json):
 
 
 @dataclass(frozen=True, slots=True)
-class ReasoningDelta(_Json):
+class ReasoningDelta(Report):
     """A piece of the reply's reasoning."""
 
     text: str
@@ -67,7 +54,7 @@ class ReasoningDelta(_Json):
 
 
 @dataclass(frozen=True, slots=True)
-class ToolCallStarted(_Json):
+class ToolCallStarted(Report):
     """The model began to write a call; `index` counts the reply's calls from 0."""
 
     index: int
@@ -76,7 +63,7 @@ class ToolCallStarted(_Json):
 
 
 @dataclass(frozen=True, slots=True)
-class ToolCallDelta(_Json):
+class ToolCallDelta(Report):
     """A piece of a call's arguments, as text."""
 
     index: int
@@ -85,7 +72,7 @@ class ToolCallDelta(_Json):
 
 
 @dataclass(frozen=True, slots=True)
-class ToolCallReady(_Json):
+class ToolCallReady(Report):
     """A call is complete, its arguments are valid, and it starts."""
 
     call_id: str
@@ -95,7 +82,7 @@ class ToolCallReady(_Json):
 
 
 @dataclass(frozen=True, slots=True)
-class ToolResulted(_Json):
+class ToolResulted(Report):
     """A call was answered; `content` is what the model is told, `seconds` the time of the tool's body."""
 
     call_id: str
@@ -107,7 +94,7 @@ class ToolResulted(_Json):
 
 
 @dataclass(frozen=True, slots=True)
-class Progress(_Json):
+class Progress(Report):
     """A tool told how far it is, by `context.emit(value)`."""
 
     call_id: str
@@ -117,7 +104,7 @@ class Progress(_Json):
 
 
 @dataclass(frozen=True, slots=True)
-class ReplyReceived(_Json):
+class ReplyReceived(Report):
     """A reply is whole, streamed or not; `message` is what the history keeps of it."""
 
     message: AssistantMessage
@@ -128,7 +115,7 @@ class ReplyReceived(_Json):
 
 
 @dataclass(frozen=True, slots=True)
-class AttemptFailed(_Json):
+class AttemptFailed(Report):
     """What was shown of the reply is void: it was no valid output, and the model is asked again."""
 
     text: str
@@ -137,7 +124,7 @@ class AttemptFailed(_Json):
 
 
 @dataclass(frozen=True, slots=True)
-class OutputReady(_Json):
+class OutputReady(Report):
     """The output is there and valid."""
 
     output: Any
@@ -145,7 +132,7 @@ class OutputReady(_Json):
 
 
 @dataclass(frozen=True, slots=True)
-class RunEnded(_Json):
+class RunEnded(Report):
     """The run is over: finished, or paused with calls that wait for a decision."""
 
     run_id: str
@@ -173,11 +160,3 @@ Event = (
     | RunEnded
 )
 
-
-def event_json(event: Any) -> str:
-    """Encode any event, those of the floors below too, as one JSON object with `type` first."""
-    if not is_dataclass(event):
-        raise TypeError(f"{event!r} is no event.")
-    values = {field.name: getattr(event, field.name) for field in fields(event)}
-    kind = values.pop("type", type(event).__name__)
-    return to_json({"type": kind, **values}, fallback=str, exclude_none=True).decode()

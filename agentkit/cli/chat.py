@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import importlib
 import os
 import sys
 from dataclasses import dataclass
@@ -22,7 +23,7 @@ from agentkit.state.decision import Decision, Deny
 from agentkit.state.run import PendingCall
 
 with contextlib.suppress(ImportError):  # Windows has none
-    import readline as _readline  # noqa: F401 # its presence gives `input` line editing and history
+    importlib.import_module("readline")  # its presence gives `input` line editing and history
 
 __all__ = ["ChatCommand"]
 

@@ -74,8 +74,8 @@ def _play(scene: Scene, model: Model, screen: Screen) -> Sequence[Check]:
         show(error_line(error), "red")
         return [Check(f"{scene.title}: the run ended with an output", holds=False)]
     show("the output:", "")
-    for line in _output_lines(result.output):
-        screen.line(f"               {line}", "bold")
+    for text in _output_lines(result.output):
+        screen.line(f"               {text}", "bold")
     return scene.check(result)
 
 

@@ -8,7 +8,7 @@ import sys
 from collections.abc import Sequence
 from importlib.metadata import PackageNotFoundError, version
 from io import TextIOWrapper
-from typing import Annotated, Protocol, cast
+from typing import Annotated, Any, Protocol, cast
 
 import typer
 
@@ -134,9 +134,10 @@ def _perform(arguments: Sequence[str] | None) -> int:
 
 
 def _usage_text(error: Exception) -> str:
-    text: str = error.format_message()  # type: ignore[attr-defined] # a click exception
-    context = getattr(error, "ctx", None)
-    path = context.command_path if context else "agentkit"
+    refused = cast("Any", error)  # of click, with its text and its command
+    text: str = refused.format_message()
+    context: Any = refused.ctx
+    path: str = context.command_path if context else "agentkit"
     return f"{text.rstrip('.')}. See {path} --help."
 
 

@@ -15,7 +15,7 @@ from collections.abc import Iterable, Iterator
 from functools import reduce
 from inspect import isfunction
 from pathlib import Path
-from types import ModuleType
+from types import FunctionType, ModuleType
 from typing import Any
 
 from agentkit.errors import AgentkitError, ConfigurationError
@@ -147,9 +147,8 @@ def _tools(reference: str) -> Iterator[Any]:
     listed = getattr(module, "__all__", None)
     names = [known for known in vars(module) if not known.startswith("_")] if listed is None else listed
     values = [_named(module, source, known) for known in names]
-    tools = [
-        value for value in values if isinstance(value, Tool | Toolbox) or (listed is not None and isfunction(value))
-    ]
+    kinds = (Tool, Toolbox) if listed is None else (Tool, Toolbox, FunctionType)
+    tools: list[Any] = [value for value in values if isinstance(value, kinds)]
     if not tools:
         raise ConfigurationError(f"{source!r} has no tools.{_functions(module, source)}")
     for value in tools:

@@ -9,7 +9,7 @@ from typing import Annotated, Any
 
 import typer
 
-from agentkit.agent.event import ReplyReceived, TextDelta, event_json
+from agentkit.agent.event import ReplyReceived, TextDelta
 from agentkit.agent.result import Result
 from agentkit.cli.approval import ask_decision, waiting_text
 from agentkit.cli.choice import Choice, InstructionsOption, ModelOption, ToolsOption, TurnsOption
@@ -66,7 +66,7 @@ class RunCommand:
 
         def show(event: Any) -> None:
             if self.stream and self.json:
-                out.write(f"{json_text(json.loads(event_json(event)))}\n")
+                out.write(f"{json_text(json.loads(event.to_json()))}\n")
             elif texts:
                 spoken.hear(event)
             if (err.terminal or self.verbose) and (line := event_line(event)):

@@ -9,6 +9,8 @@ from typing import Any
 
 from pydantic_core import to_jsonable_python
 
+from agentkit.wire.value import is_object
+
 __all__ = ["call_text", "clean", "json_text", "one_line"]
 
 # Control characters but newline and tab (C0, DEL, C1), marks that reorder text (Unicode's Bidi_Control), the line and
@@ -41,10 +43,10 @@ def call_text(name: str, arguments: Mapping[str, Any] | str) -> str:
     """Write a call on one line, as `get_weather(city="Oslo")`; arguments that are no JSON object stand as they came."""
     if isinstance(arguments, str):
         try:
-            read = json.loads(arguments or "{}")
+            read: Any = json.loads(arguments or "{}")
         except ValueError:
             read = None
-        if not isinstance(read, dict):
+        if not is_object(read):
             return f"{one_line(name)}({one_line(arguments)})"
         arguments = read
     shown = ", ".join(f"{one_line(key)}={one_line(json_text(value))}" for key, value in arguments.items())

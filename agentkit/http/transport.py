@@ -1,7 +1,7 @@
 """Requests as bytes over sockets: the only module that imports httpx, whose transport it drives without its client.
 
 What the client does is therefore done here: proxies of the environment, content codings, redirects (refused by
-`chat`), clocks; and connections are spread over shards, for the cost of one pool grows with its connections.
+`exchange`), clocks, and the pool.
 """
 
 from __future__ import annotations
@@ -13,30 +13,27 @@ import ssl
 import sys
 import threading
 import weakref
-from collections.abc import AsyncGenerator, Mapping
-from dataclasses import dataclass
+from collections.abc import AsyncGenerator, Awaitable, Callable, Mapping
 from typing import Any, Protocol, cast
 from urllib.request import getproxies, proxy_bypass
 from weakref import WeakKeyDictionary
 
+from agentkit.errors import APIConnectionError, APITimeoutError, ConfigurationError
+from agentkit.http.clock import Expired, Timeout, Watchdog
+from agentkit.http.coding import Inflater
+from agentkit.http.pool import IDLE, Pool
+
 # httpx imports its command line, and with it click, pygments and rich where they are installed (90 ms): not here.
-_command_line = sys.modules.setdefault("httpx._main", cast("Any", None))
+_command_line: Any = sys.modules.setdefault("httpx._main", cast("Any", None))
 
 import httpx  # noqa: E402 # below the line that spares its command line
 
 if _command_line is None:
     del sys.modules["httpx._main"]
 
-from agentkit.errors import APIConnectionError, APITimeoutError, ConfigurationError
-from agentkit.http.clock import Expired, Timeout, Watchdog
-from agentkit.http.coding import Inflater
-
 __all__ = ["Client", "Headers", "Reply", "Transport", "check_client"]
 
 Headers = list[tuple[str, str]]
-
-_SHARD = 16  # connections of one httpx transport
-_IDLE = 30.0  # seconds that a connection is kept for the next request
 
 
 class Client(Protocol):
@@ -69,37 +66,17 @@ def _tls() -> ssl.SSLContext:
     return httpx.create_ssl_context()
 
 
+@functools.cache
+def _trusting_nobody() -> ssl.SSLContext:
+    """Give a context for plain http, which is never used, as httpx would make the slow one."""
+    return ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
+
+
 _url = functools.lru_cache(256)(httpx.URL)
 
 
-@dataclass(slots=True)
-class _Shard:
-    transport: httpx.AsyncHTTPTransport
-    busy: int = 0
-
-
-@dataclass(slots=True)
-class _Pool:
-    """The shards of one event loop, and what closes them at the loop's end."""
-
-    shards: list[_Shard]
-    keeper: AsyncGenerator[None]
-
-
-_Pools = WeakKeyDictionary[asyncio.AbstractEventLoop, _Pool]
-_Sent = tuple[Any, AsyncGenerator[bytes], _Shard | None]
-
-
-async def _keep(shards: list[_Shard], pools: weakref.ref[_Pools]) -> AsyncGenerator[None]:
-    """Close the shards when the loop shuts its async generators down, as `asyncio.run` does at its end, or before."""
-    try:
-        yield
-    finally:
-        known = pools()
-        if known is not None:
-            known.pop(asyncio.get_running_loop(), None)
-        for shard in shards:
-            await shard.transport.aclose()
+_Pool = Pool[httpx.AsyncHTTPTransport]
+_Sent = tuple[Any, AsyncGenerator[bytes], Callable[[], Awaitable[None]] | None]
 
 
 class Reply:
@@ -110,10 +87,10 @@ class Reply:
         headers: The headers, by name in any case.
     """
 
-    __slots__ = ("_clock", "_closed", "_inflater", "_parts", "_response", "_shard", "_where", "headers", "status")
+    __slots__ = ("_clock", "_closed", "_inflater", "_parts", "_release", "_response", "_where", "headers", "status")
 
     def __init__(self, sent: _Sent, clock: Watchdog, where: str) -> None:
-        self._response, self._parts, self._shard = sent
+        self._response, self._parts, self._release = sent
         self._clock = clock
         self._where = where
         self._inflater: Inflater | None = None
@@ -165,8 +142,8 @@ class Reply:
             await self._parts.aclose()
             await self._response.aclose()
         finally:
-            if self._shard is not None:
-                self._shard.busy -= 1
+            if self._release is not None:
+                await self._release()
 
 
 class Transport:
@@ -180,7 +157,8 @@ class Transport:
     def __init__(self, origin: str, client: Client | None = None) -> None:
         self._origin = origin
         self._client = client
-        self._pools: _Pools = WeakKeyDictionary()
+        # Weak both ways: an open pool is kept by `pool` itself, and holds its loop.
+        self._pools: WeakKeyDictionary[asyncio.AbstractEventLoop, weakref.ref[_Pool]] = WeakKeyDictionary()
         self._lock = threading.Lock()  # loops of several threads share one model
 
     async def send(
@@ -200,7 +178,7 @@ class Transport:
             APITimeoutError: A clock ran out.
             APIConnectionError: No connection, or it broke.
         """
-        way = self._by_shard if self._client is None else self._by_client
+        way = self._by_pool if self._client is None else self._by_client
         clock = Watchdog(clocks.total)
         try:
             return Reply(await clock.wait(way(url, headers, body, clocks), first), clock, where)
@@ -218,52 +196,45 @@ class Transport:
         response = await self._client.send(request, stream=True, follow_redirects=False)
         return response, response.aiter_raw(), None
 
-    async def _by_shard(self, url: str, headers: Headers, body: bytes, clocks: Timeout) -> _Sent:
+    async def _by_pool(self, url: str, headers: Headers, body: bytes, clocks: Timeout) -> _Sent:
         target = _url(url)
         own = [("Host", target.netloc.decode("ascii")), ("Content-Length", str(len(body)))]
         extensions = {"timeout": {"connect": clocks.connect}}
         request = httpx.Request(
             "POST", target, headers=own + headers, stream=httpx.ByteStream(body), extensions=extensions
         )
-        shard = await self._free_shard()
-        shard.busy += 1
+        pool = self._pool()
+        connection = await pool.lend()
         try:
-            response = await shard.transport.handle_async_request(request)
-            stream = cast("httpx.AsyncByteStream", response.stream)
-            return response, cast("AsyncGenerator[bytes]", aiter(stream)), shard
+            response = await connection.handle_async_request(request)
         except BaseException:
-            shard.busy -= 1
+            await pool.take_back(connection)  # httpx has closed what broke in it
             raise
+        parts = aiter(cast("httpx.AsyncByteStream", response.stream))
+        return response, cast("AsyncGenerator[bytes]", parts), functools.partial(pool.take_back, connection)
 
-    async def _free_shard(self) -> _Shard:
+    def _pool(self) -> _Pool:
         loop = asyncio.get_running_loop()
-        pool = self._pools.get(loop)
-        if pool is None:
-            shards: list[_Shard] = []
-            pool = _Pool(shards, _keep(shards, weakref.ref(self._pools)))
+        known = self._pools.get(loop)
+        pool = known() if known is not None else None
+        if pool is None or pool.is_closed:
+            pool = Pool(self, functools.partial(_new_transport, self._origin))
             with self._lock:
-                for gone in [known for known in self._pools if known.is_closed()]:  # closed by hand
-                    del self._pools[gone]
-                self._pools[loop] = pool
-            await anext(pool.keeper)
-        for shard in pool.shards:
-            if shard.busy < _SHARD:
-                return shard
-        shard = _Shard(_new_transport(self._origin))
-        pool.shards.append(shard)
-        return shard
+                self._pools[loop] = weakref.ref(pool)
+        return pool
 
     async def aclose(self) -> None:
         """Close the connections of the loop that runs; those of other loops are closed with their loops."""
-        pool = self._pools.get(asyncio.get_running_loop())
+        known = self._pools.pop(asyncio.get_running_loop(), None)
+        pool = known() if known is not None else None
         if pool is not None:
-            await pool.keeper.aclose()
+            await pool.aclose()
 
 
 def _new_transport(origin: str) -> httpx.AsyncHTTPTransport:
-    limits = httpx.Limits(max_connections=_SHARD, max_keepalive_connections=_SHARD, keepalive_expiry=_IDLE)
-    # For http a bare context, which trusts nobody, spares the 84 ms and is never used.
-    verify = _tls() if origin.startswith("https:") else ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
+    """Make what holds one connection: in one pool of httpx the cost of a request grows with its connections."""
+    limits = httpx.Limits(max_connections=1, max_keepalive_connections=1, keepalive_expiry=IDLE)
+    verify = _tls() if origin.startswith("https:") else _trusting_nobody()
     try:
         return httpx.AsyncHTTPTransport(verify=verify, limits=limits, proxy=_proxy(origin))
     except (ImportError, ValueError):

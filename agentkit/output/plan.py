@@ -34,6 +34,7 @@ O = TypeVar("O")  # noqa: E741 # as DESIGN names it
 
 _TOOL: Final = "final_result"
 _UNIONS: Final = (Union, types.UnionType)
+_BY_POSITION: Final = (inspect.Parameter.POSITIONAL_ONLY, inspect.Parameter.POSITIONAL_OR_KEYWORD)
 _NO_NAME: Final = re.compile(r"[^a-zA-Z0-9_-]+")
 
 
@@ -74,8 +75,7 @@ class OutputPlan(Generic[O]):
     @classmethod
     def of(cls, output: Any) -> OutputPlan[Any]:
         """Make the plan of an output as callers write it: a type, a function, a schema, or a spec of one."""
-        spec: Any = output if isinstance(output, OutputSpec) else OutputSpec(output)
-        return OutputPlan[Any](spec)
+        return OutputPlan[Any](cast("Any", output) if isinstance(output, OutputSpec) else OutputSpec(output))
 
     @property
     def schema(self) -> dict[str, Any]:
@@ -143,13 +143,18 @@ class OutputPlan(Generic[O]):
         try:
             if self._tool is not None:
                 value = await _called(self._tool, value, context)
-            for validator in self.spec.validators:
-                value = await _settled(validator(context, value) if _takes_context(validator) else validator(value))
+            for validator, takes_context in self._validators:
+                value = await _settled(validator(context, value) if takes_context else validator(value))
         except ToolRetry as advice:
             raise Rejected(str(advice)) from advice
         except ValueError as error:
             raise Rejected(f"Your answer is not accepted: {_said(error)} Answer again, corrected.") from error
         return cast("O", value)
+
+    @cached_property
+    def _validators(self) -> tuple[tuple[Callable[..., Any], bool], ...]:
+        """The validators, each with whether it takes the context."""
+        return tuple((validator, _takes_context(validator)) for validator in self.spec.validators)
 
     @cached_property
     def _shape(self) -> Shape:
@@ -287,12 +292,11 @@ async def _settled(value: Any) -> Any:
 
 
 def _takes_context(validator: Callable[..., Any]) -> bool:
-    parameters = inspect.signature(validator).parameters.values()
-    required = [one for one in parameters if one.default is one.empty and one.kind in _BY_POSITION]
-    return len(required) > 1
-
-
-_BY_POSITION: Final = (inspect.Parameter.POSITIONAL_ONLY, inspect.Parameter.POSITIONAL_OR_KEYWORD)
+    try:
+        parameters = inspect.signature(validator).parameters.values()
+    except (ValueError, TypeError):  # `str` and others not written in Python
+        return False
+    return len([one for one in parameters if one.default is one.empty and one.kind in _BY_POSITION]) > 1
 
 
 def _said(error: ValueError) -> str:

@@ -3,16 +3,18 @@
 from __future__ import annotations
 
 import base64
+import json
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, Literal, cast
 
-from pydantic_core import PydanticSerializationError, to_json
+from pydantic_core import PydanticSerializationError, to_json, to_jsonable_python
 
 from agentkit.errors import ToolDefinitionError
 from agentkit.secret import scrub
 from agentkit.wire.content import AudioPart, FilePart, ImagePart, ImageUrl, Part, TextPart
 from agentkit.wire.message import ToolMessage
+from agentkit.wire.value import well_formed
 
 __all__ = ["MOST_CHARACTERS", "Answer", "Status", "answer_error", "answer_value", "content_of"]
 
@@ -97,7 +99,7 @@ def content_of(value: Any, name: str, most: int = MOST_CHARACTERS) -> tuple[str,
     items: list[Any] = list(cast("Sequence[Any]", value)) if isinstance(value, list | tuple) else [value]
     for item in items if any(isinstance(item, _PARTS) for item in items) else [value]:
         _read(item, name, content)
-    text = "\n".join(content.texts)
+    text = well_formed("\n".join(content.texts))
     if len(text) > most:
         text = f"{text[:most]}\n[Cut: the result has {len(text)} characters, the first {most} are shown.]"
     return text, tuple(content.parts)
@@ -138,10 +140,15 @@ def _text_or_image(value: bytes, name: str) -> str | ImagePart:
 
 def _json(value: Any, name: str) -> str:
     try:
-        return to_json(value, fallback=_fallback, inf_nan_mode="strings").decode()
+        try:
+            return to_json(value, fallback=_fallback, inf_nan_mode="strings").decode()
+        except PydanticSerializationError:  # half of a surrogate pair, or really no JSON
+            plain = to_jsonable_python(value, fallback=_fallback, inf_nan_mode="strings")
+            return json.dumps(plain, ensure_ascii=False, separators=(",", ":"))
     except (PydanticSerializationError, ValueError, TypeError, RecursionError) as error:
+        reason = str(error).removeprefix("Error calling function `_fallback`: TypeError: ")
         raise ToolDefinitionError(
-            f"Tool '{name}' returned a {type(value).__qualname__}, which has no JSON ({str(error)[:200]}). "
+            f"Tool '{name}' returned a value of type {type(value).__qualname__}, which has no JSON: {reason[:200]}. "
             "Return text, numbers, lists, dicts, dataclasses or pydantic models."
         ) from error
 
@@ -162,4 +169,4 @@ def _fallback(value: Any) -> Any:
     if isinstance(value, Sequence):
         items: Sequence[Any] = value
         return list(items)
-    raise TypeError(f"no JSON for {type(value).__qualname__}")
+    raise TypeError(f"it is or holds a {type(value).__qualname__}")

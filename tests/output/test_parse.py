@@ -4,6 +4,7 @@ from hypothesis import strategies as st
 
 from agentkit.output.parse import Mistake, Rejected, decode, find_json, shorten
 
+NO_NAME = "Expecting property name enclosed in double quotes"
 AGAIN = "Answer again with one complete JSON object that fits the schema."
 
 
@@ -20,7 +21,7 @@ AGAIN = "Answer again with one complete JSON object that fits the schema."
         ('{"a": "\\u00e9 é\n\t"}', ['{"a": "\\u00e9 é\n\t"}']),
         ('Use {braces} and {these {too}}: {"a": 1}', ['{"a": 1}']),
         ("{'items': [1, 2]}", []),
-        ('See [note] and f[ or :[ {"a": 1}', ['{"a": 1}']),
+        ('See [note] and f[ or: {"a": 1}', ['{"a": 1}']),
         ("{}", ["{}"]),
     ],
 )
@@ -34,8 +35,8 @@ def test_json_is_found_whole_among_words(text, found):
         ('{"a": 1, "b": {"c": 2}', "Expecting ',' delimiter at character 22, after '{\"a\": 1, \"b\": {\"c\": 2}'"),
         ('{"a": "x', "Unterminated string starting at at character 6, after '{\"a\": '"),
         ('[{"a": 1}, {"a"', "Expecting ':' delimiter at character 15, after '[{\"a\": 1}, {\"a\"'"),
-        ('{"a": 1} and {', "Expecting property name enclosed in double quotes at character 14, after '{\"a\": 1} and {'"),
-        ('{"a": 1, oops, "b": {"c": 2}}', "Expecting property name enclosed in double quotes at character 9, after '{\"a\": 1, '"),
+        ('{"a": 1} and {', f"{NO_NAME} at character 14, after '{{\"a\": 1}} and {{'"),
+        ('{"a": 1, oops, "b": {"c": 2}}', f"{NO_NAME} at character 9, after '{{\"a\": 1, '"),
         ('Take {"a": 1, "a": 2}', "it names 'a' twice"),
         ('Take {"a": NaN}', "it holds NaN, which is no JSON"),
     ],

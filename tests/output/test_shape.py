@@ -187,7 +187,7 @@ def test_a_type_without_a_schema_is_refused():
 
 def test_a_name_that_is_not_found_is_refused():
     with pytest.raises(SchemaError) as caught:
-        _ = TypeShape(list["Nowhere"]).schema  # noqa: F821
+        _ = TypeShape(list["Nowhere"]).schema  # noqa: F821 # there is no such name, as the test wants
 
     assert (
         str(caught.value) == "Output list: a type in it is named by a text, which is not found. Name the type itself."

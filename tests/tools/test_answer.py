@@ -1,6 +1,6 @@
 """What a tool's value becomes for the model: text, JSON, parts in a user message, or a clear error."""
 
-import datetime
+import datetime as dt
 import decimal
 import enum
 import uuid
@@ -83,7 +83,7 @@ class Array:
         ([Point(x=1, y=2)], '[{"x":1,"y":2}]'),
         (Pair("l", Point(x=1, y=2)), '{"left":"l","right":{"x":1,"y":2}}'),
         (Colour.RED, '"red"'),
-        (datetime.date(2026, 1, 2), '"2026-01-02"'),
+        (dt.date(2026, 1, 2), '"2026-01-02"'),
         (decimal.Decimal("1.10"), '"1.10"'),
         (uuid.UUID(int=1), '"00000000-0000-0000-0000-000000000001"'),
         (Pandas(), '[{"a":1},{"a":2}]'),
@@ -111,8 +111,8 @@ def test_an_unserialisable_result_is_a_clear_error():
     with pytest.raises(ToolDefinitionError) as caught:
         content_of(object(), "get")
     assert str(caught.value) == (
-        "Tool 'get' returned a object, which has no JSON (Error calling function `_fallback`: TypeError: no JSON for "
-        "object). Return text, numbers, lists, dicts, dataclasses or pydantic models."
+        "Tool 'get' returned a value of type object, which has no JSON: it is or holds a object. "
+        "Return text, numbers, lists, dicts, dataclasses or pydantic models."
     )
 
 
@@ -122,7 +122,7 @@ def test_a_result_that_holds_itself_is_a_clear_error():
     with pytest.raises(ToolDefinitionError) as caught:
         content_of(value, "get")
     assert str(caught.value) == (
-        "Tool 'get' returned a list, which has no JSON (Circular reference detected (id repeated)). "
+        "Tool 'get' returned a value of type list, which has no JSON: Circular reference detected (id repeated). "
         "Return text, numbers, lists, dicts, dataclasses or pydantic models."
     )
 

@@ -54,7 +54,7 @@ def test_what_the_function_raises_is_raised():
     def fail():
         raise LookupError("no")
 
-    with pytest.raises(LookupError, match="^no$"):
+    with pytest.raises(LookupError, match=r"^no$"):
         asyncio.run(run_in_thread(fail))
 
 

@@ -1,0 +1,223 @@
+"""One turn: instructions, forced choices, and replies that are none."""
+
+import asyncio
+
+import pytest
+
+from agentkit.agent import Agent
+from agentkit.errors import ContentFilterError, OutputError, RefusalError, StreamCutError, ToolUseFailedError
+from agentkit.testing.chunk import chunked
+from agentkit.testing.reply import call, calls, completion
+from agentkit.testing.scripted import ScriptedModel
+from agentkit.tools import Context, tool
+from agentkit.wire.chunk import ChatCompletionChunk
+from agentkit.wire.setting import Settings
+
+
+@tool
+def now() -> str:
+    return "noon"
+
+
+@tool
+def later() -> str:
+    return "evening"
+
+
+def sent(model):
+    """The instructions of each request; None where there are none."""
+    return [m.content if (m := request.messages[0]).role == "system" else None for request in model.requests]
+
+
+def test_instructions_are_sent_first_with_each_request_and_never_kept():
+    model = ScriptedModel([call("now"), "done"])
+    result = Agent(model, tools=[now], instructions="Be brief.").run_sync("x")
+    assert sent(model) == ["Be brief."] * 2
+    assert [m.role for m in result.messages] == ["user", "assistant", "tool", "assistant"]
+
+
+def test_dynamic_instructions_sync_and_async_see_the_context_and_are_joined():
+    def day(context: Context[str]):
+        return f"Today is {context.deps}, turn {context.turn}."
+
+    async def user(context):
+        await asyncio.sleep(0)
+        return f"Run {context.run_id[:0]}of ada."
+
+    model = ScriptedModel([call("now"), "done"])
+    agent = Agent(model, tools=[now], instructions=["Be brief.", day, user, lambda context: None])
+    agent.run_sync("x", deps="Monday")
+    assert sent(model) == [
+        "Be brief.\n\nToday is Monday, turn 0.\n\nRun of ada.",
+        "Be brief.\n\nToday is Monday, turn 1.\n\nRun of ada.",
+    ]
+
+
+def test_instructions_that_say_nothing_are_not_sent():
+    model = ScriptedModel(["done"])
+    Agent(model, instructions=lambda context: None).run_sync("x")
+    assert sent(model) == [None]
+
+
+@pytest.mark.parametrize("choice", ["required", "any", "now", {"type": "function", "function": {"name": "now"}}])
+def test_a_forced_choice_is_relaxed_after_it_was_obeyed(choice):
+    model = ScriptedModel([call("now"), "done"])
+    Agent(model, tools=[now], settings=Settings(tool_choice=choice)).run_sync("x")
+    assert [request.tool_choice for request in model.requests] == [choice, "auto"]
+
+
+def test_a_named_choice_stays_forced_until_that_tool_was_called():
+    model = ScriptedModel([call("later"), call("now"), "done"])
+    Agent(model, tools=[now, later], settings=Settings(tool_choice="now")).run_sync("x")
+    assert [request.tool_choice for request in model.requests] == ["now", "now", "auto"]
+
+
+def test_a_forced_choice_holds_for_the_next_run_anew():
+    model = ScriptedModel([call("now"), "one", call("now"), "two"])
+    agent = Agent(model, tools=[now], settings=Settings(tool_choice="required"))
+    agent.run_sync("y", history=agent.run_sync("x").messages)
+    assert [request.tool_choice for request in model.requests] == ["required", "auto"] * 2
+
+
+@pytest.mark.parametrize("mode", ["required", "auto"])
+def test_allowed_tools_stay_allowed_alone_when_the_choice_is_relaxed(mode):
+    one = {"type": "function", "function": {"name": "now"}}
+    choice = {"type": "allowed_tools", "allowed_tools": {"mode": mode, "tools": [one]}}
+    model = ScriptedModel([call("now"), "done"])
+    Agent(model, tools=[now, later], settings=Settings(tool_choice=choice)).run_sync("x")
+    assert model.requests[0].tool_choice == choice
+    assert model.requests[1].tool_choice == {"type": "allowed_tools", "allowed_tools": {"mode": "auto", "tools": [one]}}
+
+
+@pytest.mark.parametrize("choice", ["auto", "none"])
+def test_a_free_choice_is_sent_as_it_is(choice):
+    model = ScriptedModel([call("now"), "done"])
+    Agent(model, tools=[now], settings=Settings(tool_choice=choice)).run_sync("x")
+    assert [request.tool_choice for request in model.requests] == [choice] * 2
+
+
+def test_a_text_cut_at_the_token_limit_is_given_with_its_reason():
+    result = Agent(ScriptedModel([{"content": "half a", "finish_reason": "length"}])).run_sync("x")
+    assert (result.output, result.finish_reason) == ("half a", "length")
+
+
+@pytest.mark.parametrize(
+    "reply",
+    [{"content": "so far"}, {"content": None}, calls(call("now"), content="so far"), calls(call("now", '{"a'))],
+)
+def test_a_filtered_reply_is_an_error_that_is_neither_run_nor_kept(reply):
+    ran = []
+
+    @tool
+    def now() -> str:
+        ran.append(1)
+
+    model = ScriptedModel([{**reply, "finish_reason": "content_filter"}, "done"])
+    agent = Agent(model, tools=[now])
+    with pytest.raises(ContentFilterError) as caught:
+        agent.run_sync("x")
+    error = caught.value
+    assert str(error) == (
+        "The endpoint's content filter stopped the reply. Change the prompt; what came is in `error.partial`."
+    )
+    assert (error.partial, error.status_code) == (reply.get("content"), 200)
+    assert [m.role for m in error.state.messages] == ["user"]
+    result = agent.resume_sync(error.state)
+    assert (result.output, result.turns, len(result.usages), ran) == ("done", 2, 2, [])
+    assert [m.content for m in result.messages] == ["x", "done"]
+
+
+def test_a_refusal_is_an_error_of_its_own_and_a_resumed_run_asks_again():
+    model = ScriptedModel([{"content": None, "refusal": "I cannot help with that."}, "done"])
+    agent = Agent(model)
+    with pytest.raises(RefusalError) as caught:
+        agent.run_sync("x")
+    assert str(caught.value) == "The model declined: I cannot help with that."
+    assert caught.value.text == "I cannot help with that."
+    assert [one.reason for one in caught.value.attempts] == ["The model declined."]
+    assert agent.resume_sync(caught.value.state).output == "done"
+
+
+def test_a_refusal_that_came_as_a_stream_is_the_same_error():
+    async def main():
+        async with Agent(ScriptedModel([{"content": None, "refusal": "I cannot."}])).stream("x") as stream:
+            _ = [event async for event in stream]
+
+    with pytest.raises(RefusalError, match=r"^The model declined: I cannot\.$"):
+        asyncio.run(main())
+
+
+def test_an_empty_reply_ends_the_run_with_an_empty_text_and_a_valid_history():
+    model = ScriptedModel([{"content": None}, "done"])
+    agent = Agent(model)
+    result = agent.run_sync("x")
+    assert result.output == ""
+    agent.run_sync("y", history=result.messages)
+    assert b'{"role":"assistant","content":""}' in model.requests[1].encode()
+
+
+def failed(text):
+    error = ToolUseFailedError("Failed to call a function.")
+    error.failed_generation = text
+    return error
+
+
+def test_a_call_that_the_endpoint_could_not_read_is_fed_back_to_the_model():
+    model = ScriptedModel([failed("<function=now"), call("now"), "done"])
+    result = Agent(model, tools=[now]).run_sync("x")
+    assert [m.content for m in model.requests[1].messages] == [
+        "x",
+        "Your last tool call could not be read: Failed to call a function. Call the tool again, exactly by its schema.",
+    ]
+    assert [m.role for m in result.messages] == ["user", "assistant", "tool", "assistant"]
+    assert [attempt.text for attempt in result.attempts] == ["<function=now"]
+
+
+def test_calls_that_the_endpoint_cannot_read_again_and_again_end_the_run():
+    agent = Agent(ScriptedModel([failed("a"), failed("b"), failed("c"), "done"]), tools=[now])
+    with pytest.raises(OutputError) as caught:
+        agent.run_sync("x")
+    assert [attempt.text for attempt in caught.value.attempts] == ["a", "b", "c"]
+    assert agent.resume_sync(caught.value.state).output == "done"
+
+
+def test_a_stream_that_is_cut_off_carries_what_came():
+    class Cut(ScriptedModel):
+        async def stream(self, request, /):
+            whole = completion("one two three", {"model": "m"}, number=1, size=4)
+            for chunk in chunked(whole)[:3]:
+                yield ChatCompletionChunk.parse(chunk)
+            raise StreamCutError("The stream ended early.")
+
+    async def main():
+        async with Agent(Cut([])).stream("x") as stream:
+            _ = [event async for event in stream]
+
+    with pytest.raises(StreamCutError) as caught:
+        asyncio.run(main())
+    assert caught.value.partial.message.content == "one two"
+    assert [m.role for m in caught.value.state.messages] == ["user"]
+
+
+def test_a_stream_is_closed_when_its_reader_leaves():
+    closed = []
+
+    class Endless(ScriptedModel):
+        async def stream(self, request, /):
+            chunk = ChatCompletionChunk.parse({"choices": [{"index": 0, "delta": {"content": "x"}}]})
+            try:
+                while True:
+                    yield chunk
+                    await asyncio.sleep(0)
+            finally:
+                closed.append(True)
+
+    async def main():
+        async with Agent(Endless([])).stream("x") as stream:
+            async for event in stream:
+                if event.type == "text_delta":
+                    break
+        assert closed == [True]
+        return stream.state
+
+    assert [m.role for m in asyncio.run(main()).messages] == ["user"]
