@@ -5,6 +5,7 @@ What happens below the loop is told through `report`, which a run sets and sub-a
 
 from __future__ import annotations
 
+import json
 from collections.abc import AsyncIterator, Callable
 from contextvars import ContextVar
 from dataclasses import dataclass, fields
@@ -15,6 +16,7 @@ from pydantic_core import to_json
 from agentkit.wire.chunk import ChatCompletionChunk
 from agentkit.wire.request import ChatRequest
 from agentkit.wire.response import ChatCompletion
+from agentkit.wire.value import well_formed
 
 __all__ = ["Model", "Report", "RequestRetried", "RequestSent", "listener", "report"]
 
@@ -49,7 +51,12 @@ class Report:
         """Encode as one JSON object, `type` first; what has no JSON is shown by its text."""
         values = {field.name: getattr(self, field.name) for field in fields(cast("Any", self))}
         kind = values.pop("type")
-        return to_json({"type": kind, **values}, fallback=str, exclude_none=True).decode()
+        event = {"type": kind, **values}
+        try:
+            return to_json(event, fallback=str, exclude_none=True, inf_nan_mode="strings").decode()
+        except ValueError:  # bytes that are no text, half of a surrogate pair, a value that holds itself
+            shown = {name: str(value) for name, value in event.items()}
+            return well_formed(json.dumps(shown, ensure_ascii=False, separators=(",", ":")))
 
 
 @dataclass(frozen=True, slots=True)

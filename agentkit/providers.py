@@ -8,6 +8,7 @@ llama.cpp, LM Studio) have no other host than the one that you name, so their ke
 from __future__ import annotations
 
 import difflib
+import functools
 import os
 from dataclasses import dataclass, field, replace
 from datetime import date
@@ -169,7 +170,8 @@ def resolve(name: str) -> Model:
     """Make the model that a name stands for.
 
     Args:
-        name: "provider:model", such as "openai:gpt-4o-mini", or "local" for the embedded model.
+        name: "provider:model", such as "openai:gpt-4o-mini", or "local" for the embedded model. The same name gives
+            the same model, with its connections, while the environment says the same.
 
     Raises:
         UnknownModelError: No provider owns the name.
@@ -190,8 +192,15 @@ def resolve(name: str) -> Model:
     if provider.name == "azure":
         address, profile = _azure(address, profile)
     own = provider.own or Address.parse(address).origin == Address.parse(provider.base_url or "").origin
-    key = _key(provider) if own else None
-    return ChatModel(model, base_url=address, api_key=key, profile=profile, no_key=_no_key(provider, own=own))
+    variable = _key_variable(provider) if own else None
+    return _chat_model(model, address, variable, profile, _no_key(provider, own=own))
+
+
+@functools.lru_cache(256)
+def _chat_model(model: str, address: str, variable: str | None, profile: Profile, no_key: str) -> ChatModel:
+    """Make a model once, so that all who name it share its connections."""
+    key = Key(lambda: os.environ.get(variable, ""), variable) if variable else None  # read anew before each request
+    return ChatModel(model, base_url=address, api_key=key, profile=profile, no_key=no_key)
 
 
 def _unknown(name: str, prefix: str, model: str) -> UnknownModelError:
@@ -249,13 +258,13 @@ def _azure(endpoint: str, profile: Profile) -> tuple[str, Profile]:
     return endpoint, replace(profile, path=path, query=(("api-version", dated[1]),))
 
 
-def _key(provider: Provider) -> Key | None:
-    """Give the key as something that reads the environment anew before each request, so that it can change."""
+def _key_variable(provider: Provider) -> str | None:
+    """Give the variable that holds the key; None where a server of one's own needs none."""
     found = _found(provider.key_variables)
     if found is not None:
-        variable = found[0]
-        Key(found[1], variable)  # refuses at once what no header may hold
-        return Key(lambda: os.environ.get(variable, ""), variable)
+        variable, key = found
+        Key(key, variable)  # refuses at once what no header may hold
+        return variable
     if provider.own:
         return None
     names = " or ".join(provider.key_variables)

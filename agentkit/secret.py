@@ -16,7 +16,7 @@ def remember_secret(secret: str) -> None:
 
 def scrub(text: str) -> str:
     """Give the text with every known secret replaced by `[secret]`."""
-    for secret in _KNOWN:
+    for secret in sorted(_KNOWN, key=len, reverse=True):  # one may be the beginning of another
         if secret in text:
             text = text.replace(secret, "[secret]")
     return text

@@ -53,8 +53,8 @@ def main() -> None:
     model = parser.parse_args().model
 
     shop = Shop(
-        orders={"Ada Lovelace": 4821, "Grace Hopper": 5190, "Alan Turing": 2077},
-        places={4821: "in Oslo, arrives on Friday", 5190: "delivered on Monday", 2077: "still being packed"},
+        orders={"Ada Lovelace": 2468, "Grace Hopper": 5190, "Alan Turing": 2077},
+        places={2468: "in Oslo, arrives on Friday", 5190: "delivered on Monday", 2077: "still being packed"},
     )
     agent = Agent[Shop, str](
         model, tools=[find_order, track_order], instructions="Be brief.", limits=RunLimits(turns=5)

@@ -32,7 +32,6 @@ from agentkit.wire.setting import Settings
 __all__ = ["Agent"]
 
 Deps = TypeVar("Deps", default=None)
-_Deps = TypeVar("_Deps", default=None)
 
 _NO_DEPS: Any = None
 
@@ -61,11 +60,12 @@ class Agent(Generic[Deps, Output]):
 
     @overload
     def __init__(
-        self: Agent[_Deps, str],
+        self,
         model: str | Model | None = None,
         *,
-        tools: Iterable[Tool[_Deps] | Function] = (),
+        tools: Iterable[Tool[Deps] | Function] = ...,
         instructions: Instructions | Sequence[Instructions] | None = None,
+        output: type[Output] = ...,
         settings: Settings | None = None,
         limits: RunLimits | None = None,
         middleware: Sequence[Middleware] = (),
@@ -77,21 +77,7 @@ class Agent(Generic[Deps, Output]):
         self,
         model: str | Model | None = None,
         *,
-        tools: Iterable[Tool[Deps] | Function] = (),
-        instructions: Instructions | Sequence[Instructions] | None = None,
-        output: type[Output],
-        settings: Settings | None = None,
-        limits: RunLimits | None = None,
-        middleware: Sequence[Middleware] = (),
-        on_tool_error: OnToolError = "report",
-        name: str | None = None,
-    ) -> None: ...
-    @overload
-    def __init__(
-        self,
-        model: str | Model | None = None,
-        *,
-        tools: Iterable[Tool[Deps] | Function] = (),
+        tools: Iterable[Tool[Deps] | Function] = ...,
         instructions: Instructions | Sequence[Instructions] | None = None,
         output: TypeForm[Output],
         settings: Settings | None = None,
@@ -105,7 +91,7 @@ class Agent(Generic[Deps, Output]):
         self,
         model: str | Model | None = None,
         *,
-        tools: Iterable[Tool[Deps] | Function] = (),
+        tools: Iterable[Tool[Deps] | Function] = ...,
         instructions: Instructions | Sequence[Instructions] | None = None,
         output: OutputSpec[Output] | Callable[..., Output],
         settings: Settings | None = None,
@@ -273,7 +259,8 @@ class Agent(Generic[Deps, Output]):
 
     async def _finish(self, run: Run) -> Result[Output]:
         end = await drive(run)
-        return Result(end.state, end.output) if isinstance(end, Finished) else Result(end.state)
+        answers = tuple(run.answers)
+        return Result(end.state, answers, end.output) if isinstance(end, Finished) else Result(end.state, answers)
 
     def _recipe_for(self, model: str | Model | None, settings: Settings | None, limits: RunLimits | None) -> Recipe:
         plain = model is None and settings is None and limits is None

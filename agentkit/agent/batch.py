@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import asyncio
 import inspect
-from dataclasses import replace
 from functools import partial
 from typing import Any, cast
 
@@ -16,6 +15,7 @@ from pydantic_core import to_json
 
 from agentkit.agent.event import ToolCallReady, ToolResulted
 from agentkit.agent.run import Run, context_of
+from agentkit.errors import StateError
 from agentkit.schema.argument import ArgumentError, read_object, shorten
 from agentkit.state.decision import Approve, Deny, Give
 from agentkit.state.run import PendingCall, RunState
@@ -49,7 +49,8 @@ async def call_tools(run: Run, calls: tuple[ToolCall, ...]) -> RunState:
     answers += await _run_all(run, ready)
     held = tuple(entry for entry in gated if isinstance(entry, PendingCall))
     run.decisions = {}  # they were on this batch; some endpoints use an id again in the next
-    return replace(run.state.with_refusals(tuple(answers)), held=held)
+    state = run.state.with_refusals(tuple(answers))
+    return state.replace(held=held) if held or state.held else state
 
 
 def _read(run: Run, call: ToolCall) -> CallTool | Answer:
@@ -60,14 +61,20 @@ def _read(run: Run, call: ToolCall) -> CallTool | Answer:
         unknown = f"There is no tool '{shorten(name)}'. The tools are: {known}. Call one of them, or answer."
         return answer_error(call.id, name, ArgumentError(unknown), status="refused")
     decision = run.decisions.get(call.id)
-    if isinstance(decision, Approve) and decision.arguments is not None:
-        arguments = to_json(dict(decision.arguments)).decode()
+    changed = decision.arguments if isinstance(decision, Approve) else None
+    if changed is not None:
+        arguments = to_json(dict(changed)).decode()
         call = call.replace(function=call.function.replace(arguments=arguments))
     elif run.state.finish_reason == "length" and _may_be_cut(run, call):
         return answer_error(call.id, name, ArgumentError(_CUT), status="refused")
     try:
         values = tool.read(arguments)
     except ArgumentError as error:
+        if changed is not None:
+            raise StateError(
+                f"The arguments decided on for the call {call.id!r} do not fit tool '{name}': {error} "
+                "The call still waits; decide again."
+            ) from error
         return answer_error(call.id, name, error, status="refused")
     return CallTool(call, tool, values, context_of(run, call))
 
@@ -114,6 +121,7 @@ def _pending(call: ToolCall) -> PendingCall:
 
 def _land(run: Run, answer: Answer) -> None:
     run.state = run.state.with_answers((answer,))
+    run.answers.append(answer)
     if run.watcher is not None:
         content = cast("str", answer.message.content)
         run.emit(ToolResulted(answer.message.tool_call_id, answer.tool_name, content, answer.status, answer.seconds))

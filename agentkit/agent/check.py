@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
 from typing import Any
 
 from agentkit.agent.effect import Checked
@@ -37,7 +36,7 @@ async def check_output(run: Run) -> Checked:
     try:
         return Checked(state, valid=True, output=await _read(run, text))
     except Rejected as rejected:
-        _refuse_cut(state, text)
+        _refuse_cut(run, text)
         if state.accepted:
             correction = _corrected(reply, state.accepted, rejected.reason)
         else:
@@ -59,12 +58,12 @@ async def answer_outputs(run: Run, calls: tuple[ToolCall, ...], *, alone: bool) 
             reasons[call.id] = rejected.reason
             continue
         answers = [_answer(c, _TAKEN if c is call else reasons.get(c.id, _NOT_TAKEN)) for c in calls]
-        return replace(run.state.with_answers(tuple(answers)), accepted=call.id)
+        return run.state.with_answers(tuple(answers)).replace(accepted=call.id)
     first = calls[0]
     if not alone:
         answers = [_answer(call, reasons[call.id], refused=True) for call in calls]
         return run.state.with_answers(tuple(answers)).with_refusals(tuple(answers))
-    _refuse_cut(run.state, first.function.arguments)
+    _refuse_cut(run, first.function.arguments)
     reply = run.state.messages[-1]
     assert isinstance(reply, AssistantMessage)
     told = (ToolMessage(tool_call_id=call.id, content=reasons[call.id]) for call in calls)
@@ -84,13 +83,14 @@ def _raw(reply: AssistantMessage, accepted: str | None) -> str:
     return text_of(reply.content)
 
 
-def _refuse_cut(state: RunState, text: str) -> None:
-    if state.finish_reason == "length":
+def _refuse_cut(run: Run, text: str) -> None:
+    if run.state.finish_reason == "length":
+        run.state = run.state.with_attempt(text, "It was cut at the token limit.", ())  # a resumed run asks again
         error = LengthError(
             f"The reply reached its token limit before the output was whole ({len(text)} characters came, in "
             "`error.text`). Raise `max_completion_tokens`, or ask for less."
         )
-        error.text = text
+        error.text, error.attempts = text, run.state.attempts
         raise error
 
 

@@ -5,7 +5,6 @@ from __future__ import annotations
 import asyncio
 import time
 from contextlib import suppress
-from dataclasses import replace
 
 from agentkit.agent.batch import call_tools
 from agentkit.agent.check import answer_outputs, check_output
@@ -29,8 +28,10 @@ async def drive(run: Run) -> Finished | Paused:
     Every error leaves with the state so far, as `error.state`; that of a cancelled run has all calls answered.
     """
     run.started = time.monotonic()
-    token = listener.set(run.emit) if run.watcher is not None else None  # without one, a parent's stays
-    run.emit(RunStarted(run.state.run_id))
+    token = None
+    if run.watcher is not None:
+        token = listener.set(run.emit)  # without a watcher, a parent's stays
+        run.emit(RunStarted(run.state.run_id))
     try:
         end = await _perform_all(run)
     except asyncio.CancelledError as error:
@@ -43,16 +44,17 @@ async def drive(run: Run) -> Finished | Paused:
     finally:
         if token is not None:
             listener.reset(token)
-    run.state = state = replace(run.state, seconds=run.seconds)
-    if isinstance(end, Finished):
-        run.emit(OutputReady(end.output))
-    run.emit(RunEnded(state.run_id, state.finish_reason, state.turns, state.usage, len(state.held)))
-    return replace(end, state=state)
+    run.state = state = run.state.replace(seconds=run.seconds)
+    if run.watcher is not None:
+        if isinstance(end, Finished):
+            run.emit(OutputReady(end.output))
+        run.emit(RunEnded(state.run_id, state.finish_reason, state.turns, state.usage, len(state.held)))
+    return Finished(state, end.output) if isinstance(end, Finished) else Paused(state)
 
 
 def _carry(run: Run, error: BaseException) -> None:
     """Put the state on an error, our own or one of a user's function, for `agent.resume(error.state)`."""
-    run.state = replace(run.state, seconds=run.seconds)
+    run.state = run.state.replace(seconds=run.seconds)
     with suppress(AttributeError):  # an error that has a `state` of its own, which cannot be set
         error.state = run.state  # type: ignore[attr-defined] # any error can carry it
 
@@ -61,10 +63,16 @@ async def _perform_all(run: Run) -> Finished | Paused:
     steps = loop(run.state, run.recipe.bounds)
     seconds = run.recipe.bounds.limits.seconds
     perform = _perform if seconds is None else _perform_in_time
+    task = asyncio.current_task()
+    assert task is not None
+    cancelled = task.cancelling()
     try:
         effect = next(steps)
         while True:
-            effect = steps.send(await perform(run, effect))
+            outcome = await perform(run, effect)
+            if task.cancelling() > cancelled:
+                raise asyncio.CancelledError  # a tool kept it for itself
+            effect = steps.send(outcome)
     except StopIteration as stop:
         end: Finished | Paused = stop.value
         return end

@@ -20,12 +20,12 @@ class Turn:
     Attributes:
         instructions: Sent first, never kept.
         toolbox: The tools that may be called.
-        fields: The request's other fields, settings and output format.
+        blank: The request's other fields, settings and output format: a request without messages.
     """
 
     instructions: tuple[Message, ...] = ()
     toolbox: Toolbox = field(default_factory=Toolbox)
-    fields: dict[str, Any] = field(default_factory=dict[str, Any])
+    blank: ChatRequest = field(default_factory=lambda: ChatRequest.model_construct(messages=()))
 
 
 @dataclass(frozen=True, slots=True)

@@ -159,4 +159,3 @@ Event = (
     | OutputReady
     | RunEnded
 )
-

@@ -62,8 +62,7 @@ def loop(state: RunState, bounds: Bounds) -> Generator[Effect, Any, Finished | P
 
 def request_for(state: RunState, turn: Turn) -> ChatRequest:
     """Put a request together from values that are encoded already."""
-    messages = (*turn.instructions, *state.messages, *state.correction)
-    return ChatRequest.model_construct(messages=messages, **turn.fields)
+    return turn.blank.replace(messages=(*turn.instructions, *state.messages, *state.correction))
 
 
 def _check(state: RunState, bounds: Bounds) -> None:

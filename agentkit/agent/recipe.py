@@ -13,7 +13,7 @@ from agentkit.output import Mode, OutputPlan
 from agentkit.state.limit import RunLimits
 from agentkit.tools.tool import Tool
 from agentkit.tools.toolbox import Toolbox
-from agentkit.wire.request import ToolDefinition
+from agentkit.wire.request import ChatRequest, ToolDefinition
 from agentkit.wire.setting import Settings
 
 __all__ = ["OUTPUT_RETRIES", "TOOL_RETRIES", "recipe_of"]
@@ -56,7 +56,7 @@ def recipe_of(
         toolbox=toolbox,
         instructions=(*_instructions(fields["instructions"]), *((asked.instructions,) if asked.instructions else ())),
         settings=settings,
-        fields=request,
+        blank=ChatRequest.model_construct(messages=(), **request),
         bounds=Bounds(limits, output_retries, retries, TOOL_RETRIES),
         on_tool_error=fields["on_tool_error"],
         middleware=(*outermost, *fields["middleware"]),

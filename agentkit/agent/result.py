@@ -9,6 +9,7 @@ from typing_extensions import TypeVar
 
 from agentkit.errors import PendingCallsError
 from agentkit.state.run import Attempt, PendingCall, RunState
+from agentkit.tools.answer import Answer
 from agentkit.wire.message import Message
 from agentkit.wire.response import Usage
 
@@ -25,9 +26,11 @@ class Result(Generic[Output]):
 
     Attributes:
         state: The whole run as one JSON-able value, for `agent.resume`.
+        answers: The calls of this part of the run as they were answered: each tool's whole value, or what it raised.
     """
 
     state: RunState
+    answers: tuple[Answer, ...] = field(default=(), repr=False)
     _output: Any = field(default=_NOTHING, repr=False)
 
     @property

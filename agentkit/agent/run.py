@@ -64,7 +64,7 @@ class Recipe:
         mode: How the output is asked for.
         output_tool: The name of the tool whose arguments are the output, in the mode "tool".
         instructions: Those of the output mode last.
-        fields: Of each request, besides messages and model: tools, output format, settings.
+        blank: A request without messages, of which each turn's is a copy: tools, output format, settings.
     """
 
     model: Model
@@ -72,7 +72,7 @@ class Recipe:
     mode: Mode
     output_tool: str | None
     toolbox: Toolbox
-    fields: dict[str, Any]
+    blank: ChatRequest
     instructions: tuple[Instructions, ...]
     settings: Settings
     bounds: Bounds
@@ -92,6 +92,7 @@ class Run:
         watcher: Takes events; None where nobody watches, and then none is made.
         room: Waits until the watcher has room for more events.
         turn: The tools and instructions of the last request.
+        answers: Of the calls, as they came.
         outputs: Outputs that were read and validated, by the id of their call.
         started: When this part of the run began, by the monotonic clock.
     """
@@ -104,6 +105,7 @@ class Run:
     room: Callable[[], Awaitable[None]] | None = None
     turn: Turn = field(default_factory=Turn)
     outputs: dict[str, Any] = field(default_factory=dict[str, Any])
+    answers: list[Answer] = field(default_factory=list[Answer])
     started: float = field(default_factory=time.monotonic)
     _stacks: dict[str, Callable[[Any], Awaitable[Any]]] = field(
         default_factory=dict[str, Callable[[Any], Awaitable[Any]]]

@@ -36,12 +36,13 @@ def start(recipe: Recipe, prompt: Prompt, deps: Any, history: Iterable[Message |
         InvalidRequestError: A message of the history is not of the contract.
     """
     messages = _read(history)
-    if prompt is not None:
+    if messages and prompt is not None:
         messages = RunState(messages=messages).with_closed_calls(_WENT_ON).messages
     begin = len(messages)
     if prompt is not None:
         messages = (*messages, _user_message(prompt))
-    state = RunState(run_id=running.get() or new_run_id(), messages=messages, start=begin)
+    parent = running.get()
+    state = RunState(run_id=parent.next_id() if parent else new_run_id(), messages=messages, start=begin)
     return Run(recipe, state, deps=deps, turn=Turn(toolbox=recipe.toolbox))
 
 

@@ -40,6 +40,8 @@ class AgentStream(Generic[Output]):
         self._thread = 0
 
     async def __aenter__(self) -> Self:
+        if self._task is not None:
+            raise RunError("The stream was entered before. Make another one, `agent.stream(...)`.")
         self._run.watcher, self._run.room = self._emit, self._room
         self._thread = threading.get_ident()
         self._loop = asyncio.get_running_loop()

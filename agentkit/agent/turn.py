@@ -36,11 +36,10 @@ async def prepare(run: Run) -> Turn:
     recipe = run.recipe
     said = [text if isinstance(text, str) else await _told(text(context_of(run))) for text in recipe.instructions]
     text = "\n\n".join(part for part in said if part)
-    fields = recipe.fields
-    choice = recipe.settings.tool_choice
+    blank, choice = recipe.blank, recipe.settings.tool_choice
     if choice not in _FREE and recipe.output_tool is None and _obeyed(run.state, choice):
-        fields = {**fields, "tool_choice": _relaxed(choice)}
-    return Turn((_instructions(text),) if text else (), recipe.toolbox, fields)
+        blank = blank.replace(tool_choice=_relaxed(choice))
+    return Turn((_instructions(text),) if text else (), recipe.toolbox, blank)
 
 
 async def _told(said: Any) -> str | None:

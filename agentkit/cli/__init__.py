@@ -7,7 +7,7 @@ import sys
 try:
     from agentkit.cli.program import main
 except ModuleNotFoundError as missing:
-    if missing.name not in ("typer", "rich"):
+    if (missing.name or "").partition(".")[0] not in ("typer", "rich"):
         raise
 
     def main() -> int:  # type: ignore[misc] # without the arguments, which nothing could read

@@ -28,6 +28,10 @@ _LOOKUP = 0.3  # seconds that a lookup takes, as one over a network would
 _WEATHER = {"oslo": "4 degrees, snow", "nairobi": "24 degrees, sunny", "tokyo": "16 degrees, clear"}
 _HOURS = {"nairobi": 3, "tokyo": 9, "singapore": 8}  # from UTC; places without summer time
 
+# One is drawn for each run, so that the model can know it from the first tool's result only. The embedded model is sure
+# of itself (0.75 and above) with these; with one number in twenty it is not and says so in place of going on.
+_NUMBERS = (2077, 2468, 5190, 6038, 8422)
+
 _MAIL = """\
 FWD: bill??
 hey, the invoice from Northwind Traders came in. total is 389.90 EUR, due 2026-04-02!!
@@ -139,7 +143,7 @@ def _check_at_once(result: Result[Any], spans: Sequence[tuple[float, float]]) ->
 
 
 def _step_by_step() -> Scene:
-    number = 1000 + secrets.randbelow(9000)
+    number = secrets.choice(_NUMBERS)
     place = "left Hamburg this morning, arrives on Friday"
 
     @tool
@@ -181,7 +185,7 @@ def _check_step_by_step(result: Result[Any], number: int, place: str) -> list[Ch
             batches == [["find_order"], ["track_order"]],
         ),
         Check(
-            f"the order's number, {number}, was drawn by chance: the second call has it from the first one's result",
+            f"the second call has the order's number, {number}, which was drawn by chance, from the first one's result",
             told == [str(number), place],
         ),
     ]

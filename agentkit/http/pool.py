@@ -95,8 +95,10 @@ class Pool(Generic[_C]):
         self._finalizer.detach()
         while self._open:
             connection = self._open.pop()
-            with suppress(asyncio.CancelledError):  # a loop that ends cancels its tasks, and then this is most needed
+            try:
                 await connection.aclose()
+            except asyncio.CancelledError:  # a loop that ends cancels its tasks, and then this is most needed
+                self._open.add(connection)
         _POOLS.discard(self)
         if self._keeper is not None and not self._ended:
             await self._keeper.aclose()

@@ -10,9 +10,10 @@ from agentkit.wire.merge import merge
 from agentkit.wire.response import ChatCompletion
 from agentkit.wire.sse import DONE, Event, SSEDecoder
 
-__all__ = ["ChunkDecoder", "completion_of", "is_events", "one_chunk"]
+__all__ = ["NO_MARK", "ChunkDecoder", "completion_of", "is_events", "one_chunk"]
 
 _FIELDS = (b"data:", b"event:", b"id:", b"retry:", b"error:", b":")
+NO_MARK = "neither a finish_reason nor [DONE] came"
 _BOM = b"\xef\xbb\xbf"
 
 
@@ -120,7 +121,7 @@ def completion_of(body: bytes) -> ChatCompletion:
     if decoder.failure is not None:
         raise decoder.failure
     if not decoder.whole:
-        raise decoder.cut("neither a finish_reason nor [DONE] came", "the endpoint")
+        raise decoder.cut(NO_MARK, "the endpoint")
     return merge(chunks)
 
 

@@ -8,6 +8,7 @@ from __future__ import annotations
 import asyncio
 import atexit
 import os
+import sys
 import threading
 import weakref
 from collections.abc import Generator
@@ -56,7 +57,8 @@ class Pool:
     dies of anything. A forked child starts with none of its parent's.
 
     Args:
-        size: How many run at once; more wait. Default: the number of processors.
+        size: How many run at once; more wait. Default: the number of processors on Linux, where an engine keeps to one
+            thread, else 1, for its threads take all processors.
         startup_seconds: How long a start may take.
         answer_seconds: How long one question to the engine may take.
     """
@@ -64,7 +66,7 @@ class Pool:
     def __init__(
         self, size: int | None = None, *, startup_seconds: float = 60.0, answer_seconds: float = 120.0
     ) -> None:
-        self._size = size or os.cpu_count() or 1
+        self._size = size or (sys.platform == "linux" and os.cpu_count()) or 1
         self._startup_seconds = startup_seconds
         self._answer_seconds = answer_seconds
         self._lock = threading.Lock()

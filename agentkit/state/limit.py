@@ -32,11 +32,10 @@ class RunLimits:
 
     def __post_init__(self) -> None:
         for one in fields(self):
-            value, least = getattr(self, one.name), int(one.name == "concurrency")
-            if value is not None and value < least:
-                raise ConfigurationError(f"RunLimits: {one.name}={value} is no bound. Give {least} or more, or None.")
-        if self.concurrency is None:
-            raise ConfigurationError("RunLimits: concurrency=None is no bound. Give 1 or more.")
+            value = getattr(self, one.name)
+            least, beside = (1, "") if one.name == "concurrency" else (0, ", or None")
+            if not beside if value is None else value < least:
+                raise ConfigurationError(f"RunLimits: {one.name}={value} is no bound. Give {least} or more{beside}.")
 
     def check_turn(self, state: RunState) -> None:
         """Raise `LimitExceededError` where the next request would go over a limit."""
@@ -58,7 +57,7 @@ class RunLimits:
 def over_limit(name: str, spent: float, limit: float, what: str) -> LimitExceededError:
     """Make the error of a limit that was reached."""
     error = LimitExceededError(
-        f"The run reached its limit {name}={limit:g} (spent: {spent:g}); {what}. "
+        f"The run reached its limit {name}={limit} (spent: {round(spent, 2)}); {what}. "
         f"Go on with `agent.resume(error.state, limits=RunLimits({name}=...))`."
     )
     error.limit = name

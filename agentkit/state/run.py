@@ -5,20 +5,21 @@ Each transition gives a new state. Nothing here awaits, sends or logs.
 
 from __future__ import annotations
 
+import json
 import uuid
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from functools import cache
 from typing import Any, Literal
 
 from pydantic import ConfigDict, TypeAdapter, ValidationError, with_config
-from pydantic_core import from_json, to_json
+from pydantic_core import from_json
 
 from agentkit.errors import StateError
 from agentkit.tools.answer import Answer
 from agentkit.wire.content import Part, TextPart, text_of
 from agentkit.wire.message import AssistantMessage, Message, ToolCall, ToolMessage, UserMessage, open_calls
 from agentkit.wire.response import ChatCompletion, Usage
-from agentkit.wire.value import is_object
+from agentkit.wire.value import is_object, well_formed
 
 __all__ = ["Attempt", "PendingCall", "RunState", "new_run_id"]
 
@@ -61,7 +62,7 @@ class PendingCall:
 
 
 @with_config(ConfigDict(extra="forbid"))
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True)  # no slots: they would make each of a run's copies 5 us dearer
 class RunState:
     """A run as far as it came.
 
@@ -102,6 +103,10 @@ class RunState:
     seconds: float = 0.0
     version: Literal[1] = 1
 
+    def __repr__(self) -> str:
+        # short, for `asyncio.run` shows its task's result to itself, and a history may hold megabytes
+        return f"RunState(run_id={self.run_id!r}, {len(self.messages)} messages, {self.turns} turns)"
+
     @property
     def new_messages(self) -> tuple[Message, ...]:
         """Give what this run added, the prompt first."""
@@ -125,6 +130,12 @@ class RunState:
             return next((m for m in reversed(self.messages) if isinstance(m, AssistantMessage)), None)
         return last if isinstance(last, AssistantMessage) and not last.tool_calls else None
 
+    def replace(self, **changes: Any) -> RunState:
+        """Copy with some fields changed."""
+        copied = object.__new__(RunState)
+        copied.__dict__.update(self.__dict__, **changes)
+        return copied
+
     def last_call(self, name: str) -> tuple[str, str]:
         """Give the arguments of a tool's last call and what it was answered; both empty where there is none."""
         told = {m.tool_call_id: text_of(m.content) for m in self.messages if isinstance(m, ToolMessage)}
@@ -140,8 +151,7 @@ class RunState:
         message = choice.message.to_history()
         if message.content is None and not (message.tool_calls or message.refusal or message.audio):
             message = message.replace(content="")  # endpoints refuse a message of nothing
-        return replace(
-            self,
+        return self.replace(
             messages=(*self.messages, message),
             turns=self.turns + 1,
             usages=(*self.usages, completion.usage),
@@ -157,17 +167,20 @@ class RunState:
         index = next(i for i in range(len(self.messages) - 1, -1, -1) if _calls(self.messages[i]))
         order = {call.id: position for position, call in enumerate(_calls(self.messages[index]))}
         given = [m for m in self.messages[index + 1 :] if isinstance(m, ToolMessage)]
-        results = sorted([*given, *(answer.message for answer in answers)], key=lambda m: order[m.tool_call_id])
+        results = [*given, *(answer.message for answer in answers)]
+        results.sort(key=lambda message: order[message.tool_call_id])
         carried = (*self.carried, *(part for answer in answers for part in answer.parts))
         messages: tuple[Message, ...] = (*self.messages[: index + 1], *results)
         if carried and len(results) == len(order):
             messages = (*messages, UserMessage(content=(TextPart(text="Returned by the tools:"), *carried)))
             carried = ()
         performed = sum(answer.status not in ("refused", "cancelled", "denied") for answer in answers)
-        return replace(self, messages=messages, carried=carried, tool_calls=self.tool_calls + performed)
+        return self.replace(messages=messages, carried=carried, tool_calls=self.tool_calls + performed)
 
     def with_refusals(self, answers: tuple[Answer, ...]) -> RunState:
         """Count the batch's refusals: one for each tool that only failed, none any more for one that went well."""
+        if not self.refused and not any(answer.counts for answer in answers):
+            return self
         refused = dict(self.refused)
         for name in {answer.tool_name for answer in answers}:
             mine = [answer for answer in answers if answer.tool_name == name]
@@ -175,7 +188,7 @@ class RunState:
                 refused.pop(name, None)
             else:
                 refused[name] = refused.get(name, 0) + 1
-        return replace(self, refused=refused)
+        return self.replace(refused=refused)
 
     def with_attempt(self, text: str, reason: str, correction: tuple[Message, ...]) -> RunState:
         """Put the reply in hand aside as no valid output: it and its results leave the history.
@@ -184,8 +197,7 @@ class RunState:
         """
         index = next(i for i in range(len(self.messages) - 1, -1, -1) if isinstance(self.messages[i], AssistantMessage))
         attempt = Attempt(text, reason, self.usages[-1] if self.usages else None)
-        return replace(
-            self,
+        return self.replace(
             messages=self.messages[:index],
             attempts=(*self.attempts, attempt),
             correction=correction,
@@ -195,11 +207,11 @@ class RunState:
     def with_failed_request(self, text: str, reason: str) -> RunState:
         """Count a request that the endpoint itself refused for what the model wrote, and tell the model."""
         correction = UserMessage(content=reason)
-        return replace(self, attempts=(*self.attempts, Attempt(text, reason)), correction=(correction,))
+        return self.replace(attempts=(*self.attempts, Attempt(text, reason)), correction=(correction,))
 
     def resumed(self) -> RunState:
         """Give the state to go on from: what was spent stays spent, retries start anew."""
-        return replace(self, refused={}, forgiven=len(self.attempts))
+        return self.replace(refused={}, forgiven=len(self.attempts), held=())
 
     def with_closed_calls(self, why: str) -> RunState:
         """Answer every open call with why it has no result, so that the history is valid."""
@@ -207,11 +219,12 @@ class RunState:
         answers = tuple(
             Answer(ToolMessage(tool_call_id=call.id, content=why), "cancelled", call.function.name) for call in calls
         )
-        return replace(self.with_answers(answers), held=())
+        return self.with_answers(answers).replace(held=())
 
     def to_json(self) -> str:
         """Give the state as one JSON document, without secrets."""
-        return to_json(_adapter().dump_python(self, mode="json", exclude_none=True, by_alias=True)).decode()
+        plain = _adapter().dump_python(self, mode="json", exclude_none=True, by_alias=True)
+        return well_formed(json.dumps(plain, ensure_ascii=False, separators=(",", ":")))
 
     @classmethod
     def from_json(cls, document: str | bytes) -> RunState:

@@ -95,9 +95,12 @@ def content_of(value: Any, name: str, most: int = MOST_CHARACTERS) -> tuple[str,
     Text stays as it is, None is `null`, bytes are text where they are UTF-8 and an image where they begin like one;
     everything else is JSON as pydantic writes it, data frames as a list of records.
     """
+    if type(value) is str and len(value) <= most and value.isascii():  # nothing to mend or to cut
+        return value, ()
     content = _Content()
-    items: list[Any] = list(cast("Sequence[Any]", value)) if isinstance(value, list | tuple) else [value]
-    for item in items if any(isinstance(item, _PARTS) for item in items) else [value]:
+    whole: list[Any] = [value]
+    items: list[Any] = list(cast("Any", value)) if isinstance(value, list | tuple) else whole
+    for item in items if any(isinstance(item, _PARTS) for item in items) else whole:
         _read(item, name, content)
     text = well_formed("\n".join(content.texts))
     if len(text) > most:
@@ -156,7 +159,7 @@ def _json(value: Any, name: str) -> str:
 def _fallback(value: Any) -> Any:
     """Read what pydantic does not know: data frames and arrays by their own methods, else refuse."""
     if isinstance(value, Mapping):
-        pairs: Mapping[Any, Any] = value
+        pairs: Mapping[Any, Any] = cast("Any", value)
         return {str(key): item for key, item in pairs.items()}
     if hasattr(value, "columns"):
         records: Callable[..., Any] | None = getattr(value, "to_dicts", None)  # polars
@@ -167,6 +170,6 @@ def _fallback(value: Any) -> Any:
     if isinstance(value, BaseException):
         return f"{type(value).__name__}: {value}"
     if isinstance(value, Sequence):
-        items: Sequence[Any] = value
+        items: Sequence[Any] = cast("Any", value)
         return list(items)
     raise TypeError(f"it is or holds a {type(value).__qualname__}")

@@ -49,9 +49,9 @@ class Context(Generic[Deps_co]):
     def idempotency_key(self) -> str:
         """The same 64 hexadecimal digits whenever this call is carried out again, for services that take such a key.
 
-        SHA-256 over the ids of run and call and the arguments.
+        SHA-256 over the run's id, the turn, the call's id (which some endpoints use again) and the arguments.
         """
-        parts = f"{self.run_id}\0{self.call_id}\0{self.arguments}"
+        parts = f"{self.run_id}\0{self.turn}\0{self.call_id}\0{self.arguments}"
         return hashlib.sha256(parts.encode(errors="surrogatepass")).hexdigest()
 
 

@@ -21,10 +21,10 @@ from agentkit.tools.thread import run_in_thread
 from agentkit.tools.tool import Tool
 from agentkit.wire.message import ToolCall
 
-__all__ = ["CallTool", "OnToolError", "execute", "running"]
+__all__ = ["CallTool", "OnToolError", "SubRuns", "execute", "running"]
 
-running: ContextVar[str | None] = ContextVar("agentkit_running_call", default=None)
-"""The run and call that is being executed, `run_id/call_id`; a run that a tool starts takes it as its id."""
+running: ContextVar[SubRuns | None] = ContextVar("agentkit_running_call", default=None)
+"""The call that is being executed; runs that its tool starts take their ids from it."""
 
 OnToolError = Literal["report", "raise"] | Callable[["CallTool", Exception], Any]
 """What becomes of an exception of a tool: told to the model, raised as `ToolFailedError`, or a function (sync or
@@ -58,6 +58,19 @@ class CallTool:
         return self.call.function.name
 
 
+class SubRuns:
+    """The ids of the runs that one call starts: the run's, a slash and the call's; from the second on with a number."""
+
+    def __init__(self, first: str) -> None:
+        self._first = first
+        self._count = 0
+
+    def next_id(self) -> str:
+        """Give the id of the next one."""
+        self._count += 1
+        return self._first if self._count == 1 else f"{self._first}.{self._count}"
+
+
 class _OutOfTimeError(TimeoutError):
     """The tool's own clock ran out, not one that its body watches."""
 
@@ -69,7 +82,7 @@ async def execute(call: CallTool, on_error: OnToolError = "report") -> Answer:
         ToolFailedError: The tool raised and `on_error` is "raise"; the cause is what it raised.
     """
     started = time.perf_counter()
-    token = running.set(f"{call.context.run_id}/{call.id}")
+    token = running.set(SubRuns(f"{call.context.run_id}/{call.id}"))
     try:
         value = await _run(call)
         return answer_value(call.id, call.name, value, seconds=time.perf_counter() - started)

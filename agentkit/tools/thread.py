@@ -11,6 +11,7 @@ import contextvars
 import os
 import threading
 from collections.abc import Callable
+from functools import partial
 from queue import Empty, SimpleQueue
 from typing import Any, TypeVar
 
@@ -59,11 +60,11 @@ async def run_in_thread(function: Callable[..., _T], *args: Any) -> _T:
     """
     loop = asyncio.get_running_loop()
     future: asyncio.Future[_T] = loop.create_future()
-    context = contextvars.copy_context()
+    work = [partial(contextvars.copy_context().run, function, *args)]  # popped: the thread outlives what it holds
 
     def job() -> None:
         try:
-            outcome, error = context.run(function, *args), None
+            outcome, error = work.pop()(), None
         except BaseException as raised:  # noqa: BLE001 # every outcome belongs to the caller, an exit too
             outcome, error = None, raised
         _running.discard(future)

@@ -22,6 +22,8 @@ __all__ = ["Merger", "OpenCall", "merge"]
 
 _ENVELOPE = ("id", "created", "model", "system_fingerprint", "service_tier")
 _TEXTS = ("refusal", "reasoning_text", "reasoning_content")
+_TEXT_ONLY = frozenset(("role", "content"))
+_PADDING = {"obfuscation": ""}  # OpenAI's, so that the sizes of chunks tell nothing
 _UNDONE = ("length", "content_filter")
 _READ = ("custom", "name", "arguments", "input")
 
@@ -99,6 +101,11 @@ class _OpenChoice:
         self.finish_reason: str | None = None
         self.think: ThinkSplitter | None = ThinkSplitter()
 
+    @property
+    def is_plain(self) -> bool:
+        """Tell whether text that comes now is said, and not thought."""
+        return "content" in self.fields and (self.think is None or self.think.is_over)
+
 
 class Merger:
     """Join chunks as they come.
@@ -124,6 +131,8 @@ class Merger:
         Raises:
             InvalidResponseError: The calls of a choice are more than any real reply makes.
         """
+        if (text := self._plain(chunk)) is not None:
+            return [("text", text, None)]
         usage = chunk.usage
         if usage is None and chunk.model_extra and (counts := groq_usage(chunk.model_extra)):
             usage = Usage.model_validate(counts)
@@ -144,6 +153,24 @@ class Merger:
                 added += pieces
                 self.finished = self.finished or bool(piece.finish_reason)
         return added
+
+    def _plain(self, chunk: ChatCompletionChunk) -> str | None:
+        """Take a chunk that only goes on with the text of choice 0, as nearly all of them do; None of any other."""
+        if (
+            len(chunk.choices) != 1
+            or chunk.usage is not None
+            or (chunk.model_extra or _PADDING).keys() != _PADDING.keys()
+        ):
+            return None
+        (piece,) = chunk.choices
+        choice = self._choices.get(0)
+        if choice is None or not choice.is_plain or piece.index or piece.finish_reason or piece.logprobs is not None:
+            return None
+        delta = piece.delta
+        if not delta.content or not delta.model_fields_set <= _TEXT_ONLY or piece.model_extra:
+            return None
+        choice.fields["content"].append(delta.content)
+        return delta.content
 
     def completion(self) -> ChatCompletion:
         """Give the reply as far as it came; call it once, at the end."""

@@ -31,6 +31,11 @@ class ThinkSplitter:
         """Tell whether anything came yet."""
         return bool(self._held) or self._inside is not None
 
+    @property
+    def is_over(self) -> bool:
+        """Tell whether all that comes now is said as it is."""
+        return self._inside is False and not self._trim
+
     def feed(self, piece: str) -> tuple[str, str]:
         """Take a piece; give the text and the thought that are certain by now."""
         if self._inside is False:

@@ -100,9 +100,14 @@ def test_a_call_is_approved_with_changed_arguments_which_the_tool_and_its_contex
 def test_changed_arguments_are_validated_like_the_models():
     shop = Shop()
     one = agent(shop, call("pay", {"amount": 5}, id="p"))
-    result = one.resume_sync(one.run_sync("x").state, decisions={"p": Approve({"amount": "lots"})})
-    assert told(result) == ["Argument 'amount' should be a valid integer, you sent \"lots\"."]
+    with pytest.raises(StateError) as caught:
+        one.resume_sync(one.run_sync("x").state, decisions={"p": Approve({"amount": "lots"})})
+    assert str(caught.value) == (
+        "The arguments decided on for the call 'p' do not fit tool 'pay': Argument 'amount' should be a valid integer, "
+        'you sent "lots". The call still waits; decide again.'
+    )
     assert shop.done == []
+    assert told(one.resume_sync(caught.value.state, decisions={"p": Approve({"amount": 4})})) == ["paid 4"]
 
 
 def test_a_result_made_elsewhere_is_given():

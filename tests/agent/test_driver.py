@@ -9,8 +9,10 @@ import pytest
 
 from agentkit.agent import Agent, Middleware
 from agentkit.errors import APIConnectionError, LimitExceededError, RateLimitError, ScriptError
+from agentkit.http import ChatModel
 from agentkit.model import RequestSent, listener, report
 from agentkit.state import RunLimits
+from agentkit.testing.endpoint import FakeEndpoint
 from agentkit.testing.reply import call, calls
 from agentkit.testing.scripted import ScriptedModel
 from agentkit.tools import tool
@@ -100,6 +102,50 @@ def test_calls_that_had_not_started_when_the_run_was_cancelled_are_answered_too(
 
     state = asyncio.run(main())
     assert told(state.messages) == [ENDED, ENDED]
+
+
+@pytest.mark.parametrize("beside", [0, 1])
+def test_a_tool_that_keeps_a_cancellation_for_itself_does_not_keep_the_run_going(beside):
+    async def main():
+        started = asyncio.Event()
+
+        @tool
+        async def stubborn() -> str:
+            started.set()
+            try:
+                await asyncio.Event().wait()
+            except asyncio.CancelledError:
+                return "I go on"
+
+        model = ScriptedModel([calls(call("stubborn"), *[call("now")] * beside), "never"])
+        task = asyncio.create_task(Agent(model, tools=[stubborn, now]).run("x"))
+        await started.wait()
+        task.cancel()
+        error = await cancelled(task)
+        assert len(model.requests) == 1
+        return error.state
+
+    state = asyncio.run(main())
+    assert told(state.messages)[0] == "I go on"
+    check(state.messages)
+
+
+def test_a_run_can_be_made_while_the_task_is_being_cancelled():
+    async def main():
+        try:
+            await asyncio.Event().wait()
+        finally:
+            results.append(await Agent(ScriptedModel([call("now"), "cleaned up"]), tools=[now]).run("x"))
+
+    async def cancel():
+        task = asyncio.create_task(main())
+        await asyncio.sleep(0)
+        task.cancel()
+        await cancelled(task)
+
+    results = []
+    asyncio.run(cancel())
+    assert results[0].output == "cleaned up"
 
 
 def test_a_run_cancelled_while_the_model_is_asked_keeps_its_history():
@@ -333,3 +379,44 @@ def test_a_script_that_is_used_up_is_an_error_with_the_state():
     with pytest.raises(ScriptError) as caught:
         Agent(ScriptedModel([call("now")]), tools=[now]).run_sync("x")
     assert told(caught.value.state.messages) == ["noon"]
+
+
+def test_an_endpoint_that_checks_every_request_takes_each_history_of_a_troubled_run():
+    @tool
+    def picture() -> bytes:
+        return b"\x89PNG\r\n\x1a\n"
+
+    @tool(approval=True)
+    def pay(amount: int) -> str:
+        return f"paid {amount}"
+
+    async def main():
+        tools = Waiting()
+        first = calls(call("picture"), call("nope"), call("pay", '{"amount": "x"}'), call("now", '{"a'))
+        second = calls(call("picture"), call("pay", {"amount": 1}, id="p"), call("now"))
+        third = calls(call("hang"), call("quick"))
+        with FakeEndpoint(replies=[first, second, third, "done", "again"]) as endpoint:
+            async with ChatModel("m", base_url=endpoint.base_url) as model:
+                agent = Agent(model, tools=[picture, pay, now, tools.hang, tools.quick])
+                waiting = await agent.run("x")
+                task = asyncio.create_task(agent.resume(waiting.state.to_json(), decisions={"p": True}))
+                await tools.started.wait()
+                task.cancel()
+                result = await agent.resume((await cancelled(task)).state.to_json())
+                assert result.output == "done"
+                assert (await agent.run("y", history=result.messages)).output == "again"
+            endpoint.assert_complete()
+            assert endpoint.refusals == []
+        return result
+
+    result = asyncio.run(main())
+    assert [m.role for m in result.messages].count("user") == 3
+    check(result.messages)
+
+
+def test_a_message_is_encoded_once_over_a_run():
+    model = ScriptedModel([call("now")] * 5 + ["done"])
+    Agent(model, tools=[now], instructions="Be brief.").run_sync("x")
+    first, last = model.requests[1].messages, model.requests[-1].messages
+    assert [a is b for a, b in zip(first, last, strict=False)] == [True] * len(first)
+    assert len({id(message.encoded) for message in last}) == len(last)

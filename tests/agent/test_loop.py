@@ -9,6 +9,7 @@ from agentkit.state import PendingCall, RunLimits, RunState
 from agentkit.testing.reply import call, calls, completion
 from agentkit.tools.answer import Answer
 from agentkit.wire.message import SystemMessage, ToolMessage, UserMessage
+from agentkit.wire.request import ChatRequest
 from agentkit.wire.response import ChatCompletion
 
 BOUNDS = Bounds(RunLimits(), output_retries=1, tool_retries={"picky": 0}, default_tool_retries=2)
@@ -134,7 +135,7 @@ def test_an_output_in_hand_is_taken_whatever_the_limits():
 def test_a_request_is_instructions_then_history_then_correction():
     told = SystemMessage(content="Be brief.")
     state = RunState(messages=START.messages, correction=(UserMessage(content="again"),))
-    request = request_for(state, Turn(instructions=(told,), fields={"temperature": 0.5}))
+    request = request_for(state, Turn(instructions=(told,), blank=ChatRequest(messages=(), temperature=0.5)))
     assert [m.content for m in request.messages] == ["Be brief.", "x", "again"]
     assert request.temperature == 0.5
     assert b'"temperature":0.5' in request.encode()

@@ -16,6 +16,7 @@ from datetime import UTC, datetime
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 from statistics import median
+from tempfile import TemporaryDirectory
 from typing import Any
 
 from task import TASKS, Task
@@ -97,13 +98,15 @@ class Row:
         return median(values) if values else None
 
 
-def measure(task: Task, kind: str, runs: int, endpoint: FakeEndpoint, tally: Tally) -> dict[str, Any]:
-    """Run one worker and check with the endpoint that it did what it says."""
+def measure(task: Task, kind: str, runs: int, endpoint: FakeEndpoint, compiled: str) -> dict[str, Any]:
+    """Run one worker and check with the endpoint, whose record is a `Tally`, that it did what it says."""
+    tally = endpoint.requests
+    assert isinstance(tally, Tally)
     tally.take()
     command = [sys.executable, str(_HERE / "worker.py"), task.name, kind]
     done = subprocess.run(
         [*command, "--url", endpoint.base_url, "--runs", str(runs)],
-        env=_environment(),
+        env=_environment(task, compiled),
         timeout=_TIMEOUT,
         check=False,
         capture_output=True,
@@ -120,22 +123,26 @@ def measure(task: Task, kind: str, runs: int, endpoint: FakeEndpoint, tally: Tal
     return measured | {"runs": runs, "bytes_sent": size}
 
 
-def _environment() -> dict[str, str]:
+def _environment(task: Task, compiled: str) -> dict[str, str]:
     kept = {name: value for name, value in os.environ.items() if not name.lower().endswith("_proxy")}
+    if task.name == "import":  # compiled files, which an installed package has from the start
+        kept.pop("PYTHONDONTWRITEBYTECODE", None)
+        kept["PYTHONPYCACHEPREFIX"] = compiled
     return kept | {"PYTHONHASHSEED": "0"}
 
 
 def run(tasks: Sequence[Task], repeat: int, *, quick: bool) -> list[Row]:
     """Measure workloads one after another, both kinds in turns."""
     rows: list[Row] = []
-    with FakeEndpoint(headers=_HEADERS) as endpoint:
-        endpoint.requests = tally = Tally()
+    with FakeEndpoint(headers=_HEADERS) as endpoint, TemporaryDirectory() as compiled:
+        endpoint.requests = Tally()
         for task in tasks:
             row = Row(task)
             for turn in range(repeat):
                 for kind in _KINDS if turn % 2 == 0 else reversed(_KINDS):
                     _tell(f"{task.name}: {turn + 1} of {repeat}, {kind}")
-                    row.samples[kind].append(measure(task, kind, task.quick if quick else task.runs, endpoint, tally))
+                    runs = task.quick if quick else task.runs
+                    row.samples[kind].append(measure(task, kind, runs, endpoint, compiled))
             rows.append(row)
     _tell("")
     return rows

@@ -1,6 +1,7 @@
 """What the tests of the program share: a folder with tools, the program in a process of its own and in this one."""
 
 import os
+import select
 import subprocess
 import sys
 from dataclasses import dataclass
@@ -124,3 +125,85 @@ def run(here, capsys, monkeypatch):
         return code, said.out, said.err
 
     return run
+
+
+_TAKE_TERMINAL = """
+import fcntl, os, sys, termios
+fcntl.ioctl(0, termios.TIOCSCTTY, 0)  # so that Ctrl-C typed there interrupts
+os.execv(sys.argv[1], sys.argv[1:])
+"""
+
+
+class Terminal:
+    """The program on a pseudo terminal of its own: `expect` what it shows, `type` what a person types."""
+
+    def __init__(self, program, arguments, environment):
+        import pty
+
+        self._master, slave = pty.openpty()
+        self.shown = ""
+        self._read = 0
+        self.process = subprocess.Popen(
+            [sys.executable, "-c", _TAKE_TERMINAL, *program.command(*arguments)],
+            cwd=program.folder,
+            env={**program.environment, "TERM": "xterm-256color", **environment},
+            stdin=slave,
+            stdout=slave,
+            stderr=slave,
+            start_new_session=True,
+        )
+        os.close(slave)
+
+    def __enter__(self):
+        return self
+
+    def __exit__(self, *_):
+        if self.process.poll() is None:
+            self.process.kill()
+        self.process.wait()
+        os.close(self._master)
+
+    def expect(self, text):
+        """Read until a text is shown, and go on behind it the next time."""
+        while (place := self.shown.find(text, self._read)) < 0:
+            piece = self._piece()
+            assert piece, f"{text!r} was not shown: {self.shown[self._read :]!r}"
+            self.shown += piece
+        self._read = place + len(text)
+
+    def _piece(self):
+        ready, _, _ = select.select([self._master], [], [], 60)
+        try:
+            return os.read(self._master, 65536).decode(errors="replace") if ready else ""
+        except OSError:  # what Linux says where the other end is closed
+            return ""
+
+    def type(self, text):
+        os.write(self._master, text.encode())
+
+    def end(self):
+        """Read to the end and give the exit code."""
+        while piece := self._piece():
+            self.shown += piece
+        return self.process.wait(60)
+
+
+@pytest.fixture
+def terminal(program):
+    if sys.platform == "win32":
+        pytest.skip("Windows has no pseudo terminals of this kind")
+
+    def terminal(*arguments, endpoint=None, **environment):
+        return Terminal(program, arguments, {**environment, **(reached(endpoint) if endpoint else {})})
+
+    return terminal
+
+
+def reached(endpoint):
+    """The environment in which openai is the endpoint."""
+    return {"OPENAI_BASE_URL": endpoint.base_url, "OPENAI_API_KEY": "sk-of-the-tests"}
+
+
+@pytest.fixture
+def reach():
+    return reached

@@ -235,6 +235,22 @@ def test_a_client_of_the_users_sends_and_stays_open():
         assert endpoint.requests[0].headers["x-team"] == "blue"
 
 
+def test_a_client_of_httpx2_is_one_too():
+    httpx2 = pytest.importorskip("httpx2")
+
+    async def main(endpoint):
+        async with httpx2.AsyncClient() as client:
+            model = ChatModel("m", base_url=endpoint.base_url, http_client=client, retry=ONCE)
+            await model.complete(REQUEST)
+            assert merge([chunk async for chunk in model.stream(REQUEST)]).message.content == "You said: hello"
+            await model.complete(REQUEST)
+
+    with FakeEndpoint(faults=[None, None, Fault.disconnect()]) as endpoint:
+        with pytest.raises(APIConnectionError) as caught:
+            asyncio.run(main(endpoint))
+        assert "broke before the answer was whole" in str(caught.value)
+
+
 def test_a_client_of_the_users_follows_no_redirect_and_leaks_no_key():
     secret = "sk-very-secret-5"
 

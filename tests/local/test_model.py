@@ -4,10 +4,13 @@ import os
 import subprocess
 import sys
 import textwrap
+from pathlib import Path
 
 import pytest
 
+from agentkit.errors import LocalModelError, MissingExtraError
 from agentkit.local import LocalModel, Pool
+from agentkit.local.process import engine_folder
 from agentkit.model import Model, RequestSent, listener
 from agentkit.wire import merge
 
@@ -138,7 +141,10 @@ async def until_done(model, ask, question, tools, results, **fields):
 
 @pytest.fixture(scope="module")
 def real():
-    pytest.importorskip("needle", reason="the extra `local` is not installed")
+    try:
+        engine_folder()
+    except (MissingExtraError, LocalModelError) as error:
+        pytest.skip(str(error))
     pool = Pool(2)
     yield LocalModel(pool=pool)
     pool.close()
@@ -216,6 +222,16 @@ def test_real_runs_at_once_do_not_meet(real, ask, tool):
     assert [[json.loads(call.function.arguments) for call in reply] for reply in calls] == [
         [{"city": c}] for c in cities
     ]
+
+
+@pytest.mark.real
+@pytest.mark.skipif(sys.platform != "linux", reason="the engine is kept to one thread on Linux only")
+def test_real_engine_starts_no_threads_that_wait_for_each_other(real, ask, tool):
+    asyncio.run(
+        real.complete(ask("What is the weather in Oslo?", tools=[tool("get_weather", "Get it.", city="City.")]))
+    )
+    threads = [len(list(Path(f"/proc/{pid}/task").iterdir())) for pid in real._pool.pids]
+    assert set(threads) == {2}  # the one that computes and the one that reads requests
 
 
 @pytest.mark.real

@@ -1,7 +1,10 @@
 import json
+import os
 import subprocess
 import sys
 from pathlib import Path
+
+import pytest
 
 from agentkit.local import worker
 
@@ -44,6 +47,17 @@ def test_what_is_no_request_is_answered_as_an_error(engine):
         process.stdin.flush()
         assert json.loads(process.stdout.readline())["error"].startswith("JSONDecodeError: ")
         process.stdin.close()
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="the count is changed on Linux only")
+def test_limit_and_processors_are_those_of_before_after_the_engine_was_loaded():
+    import resource
+
+    before = (resource.getrlimit(resource.RLIMIT_NOFILE), os.sched_getaffinity(0))
+    with worker._one_processor():
+        seen = (resource.getrlimit(resource.RLIMIT_NOFILE)[0], len(os.sched_getaffinity(0)))
+    assert seen == (0, 1)
+    assert (resource.getrlimit(resource.RLIMIT_NOFILE), os.sched_getaffinity(0)) == before
 
 
 def test_it_imports_nothing_of_agentkit():

@@ -75,9 +75,13 @@ def test_lines_go_to_stderr_with_traceback_and_without_keys(monkeypatch):
 
 def test_the_environment_variable_asks_for_logs():
     program = (
-        "from agentkit import Agent\nfrom agentkit.testing import ScriptedModel\nAgent(ScriptedModel(['hi'])).run_sync('x')"
+        "from agentkit import Agent\n"
+        "from agentkit.testing import ScriptedModel\n"
+        "Agent(ScriptedModel(['hi'])).run_sync('x')"
     )
-    run = lambda env: subprocess.run([sys.executable, "-c", program], env=env, capture_output=True, text=True, check=True)
+    run = lambda env: subprocess.run(
+        [sys.executable, "-c", program], env=env, capture_output=True, text=True, check=True
+    )
 
     assert run({"AGENTKIT_LOG": "0"}).stderr == ""
     assert "finish_reason" in run({"AGENTKIT_LOG": "1"}).stderr

@@ -1,0 +1,159 @@
+"""Replies read as the output, and what becomes of those that are none."""
+
+import pytest
+from pydantic import BaseModel
+
+from agentkit.agent import Agent
+from agentkit.errors import LengthError, OutputError
+from agentkit.output import OutputSpec
+from agentkit.testing.reply import call, calls
+from agentkit.testing.scripted import ScriptedModel
+from agentkit.tools import tool
+from agentkit.wire.check import check_request
+from agentkit.wire.request import ChatRequest
+
+
+class City(BaseModel):
+    name: str
+    people: int
+
+
+OSLO = {"name": "Oslo", "people": 700000}
+BY_TOOL = OutputSpec(City, mode="tool")
+
+
+@tool
+def look() -> str:
+    return "seen"
+
+
+def roles(messages):
+    return [message.role for message in messages]
+
+
+def check(messages):
+    """Hold the contract's rules on a history."""
+    check_request(ChatRequest(messages=messages))
+
+
+def test_a_failed_attempt_is_replaced_and_the_final_history_holds_neither():
+    model = ScriptedModel(['{"name": "Oslo"}', '{"name": "Oslo", "people": "many"}', '{"name":"Oslo","people":700000}'])
+    result = Agent(model, output=City).run_sync("x")
+    assert result.output == City(**OSLO)
+    assert roles(result.messages) == ["user", "assistant"]
+    assert [roles(request.messages) for request in model.requests] == [
+        ["user"],
+        ["user", "assistant", "user"],
+        ["user", "assistant", "user"],
+    ]
+    assert model.requests[2].messages[1].content == '{"name": "Oslo", "people": "many"}'
+    assert [attempt.text for attempt in result.attempts] == [
+        '{"name": "Oslo"}',
+        '{"name": "Oslo", "people": "many"}',
+    ]
+    assert all(attempt.usage.total_tokens for attempt in result.attempts)
+    assert result.turns == 3
+
+
+def test_attempts_are_on_the_error_and_a_resumed_run_asks_again():
+    model = ScriptedModel(["a", "b", "c", '{"name":"Oslo","people":700000}'])
+    agent = Agent(model, output=City)
+    with pytest.raises(OutputError) as caught:
+        agent.run_sync("x")
+    assert [attempt.text for attempt in caught.value.attempts] == ["a", "b", "c"]
+    result = agent.resume_sync(caught.value.state.to_json())
+    assert (result.output.name, len(result.attempts)) == ("Oslo", 3)
+    assert roles(result.messages) == ["user", "assistant"]
+
+
+def test_an_empty_reply_is_asked_again_without_an_empty_message():
+    model = ScriptedModel(["", '{"name":"Oslo","people":700000}'])
+    Agent(model, output=City).run_sync("x")
+    assert roles(model.requests[1].messages) == ["user", "user"]
+
+
+def test_the_output_may_come_as_the_arguments_of_a_tool():
+    model = ScriptedModel([call("final_result", OSLO)])
+    result = Agent(model, output=BY_TOOL).run_sync("x")
+    assert result.output == City(**OSLO)
+    assert roles(result.messages) == ["user", "assistant", "tool"]
+    check(result.messages)
+
+
+def test_calls_beside_a_valid_output_run_first_and_the_output_is_taken():
+    model = ScriptedModel([calls(call("final_result", OSLO, id="o"), call("look", id="l"))])
+    result = Agent(model, tools=[look], output=BY_TOOL).run_sync("x")
+    assert result.output == City(**OSLO)
+    assert [m.content for m in result.messages if m.role == "tool"] == ["The output was taken.", "seen"]
+
+
+def test_an_invalid_output_beside_real_calls_is_answered_like_invalid_arguments_and_stays():
+    model = ScriptedModel([calls(call("look"), call("final_result", {"name": "Oslo"})), call("final_result", OSLO)])
+    result = Agent(model, tools=[look], output=BY_TOOL).run_sync("x")
+    assert result.output == City(**OSLO)
+    assert roles(result.messages) == ["user", "assistant", "tool", "tool", "assistant", "tool"]
+    check(result.messages)
+
+
+def test_an_invalid_output_alone_is_set_aside():
+    model = ScriptedModel([call("final_result", {"name": "Oslo"}), call("final_result", OSLO)])
+    result = Agent(model, output=BY_TOOL).run_sync("x")
+    assert roles(model.requests[1].messages) == ["user", "assistant", "tool"]
+    assert roles(result.messages) == ["user", "assistant", "tool"]
+    assert len(result.attempts) == 1
+
+
+def test_of_several_outputs_the_first_valid_one_is_taken_and_no_call_dangles():
+    batch = calls(call("final_result", {"name": 1}), call("final_result", OSLO), call("final_result", OSLO))
+    result = Agent(ScriptedModel([batch]), output=BY_TOOL).run_sync("x")
+    told = [m.content for m in result.messages if m.role == "tool"]
+    assert told[1:] == ["The output was taken.", "Not taken: an earlier output of the same reply was."]
+    check(result.messages)
+
+
+def test_an_output_waits_for_the_decision_on_a_call_beside_it():
+    @tool(approval=True)
+    def pay() -> str:
+        return "paid"
+
+    agent = Agent(
+        ScriptedModel([calls(call("final_result", OSLO, id="o"), call("pay", id="p"))]), tools=[pay], output=BY_TOOL
+    )
+    waiting = agent.run_sync("x")
+    assert [one.id for one in waiting.pending] == ["p"]
+    result = agent.resume_sync(waiting.state.to_json(), decisions={"p": True})
+    assert result.output == City(**OSLO)
+    check(result.messages)
+
+
+@pytest.mark.parametrize("output", [City, BY_TOOL])
+def test_an_output_cut_at_the_token_limit_is_an_error_with_the_text(output):
+    cut = '{"name": "Os'
+    reply = call("final_result", cut) if output is BY_TOOL else {"content": cut}
+    with pytest.raises(LengthError) as caught:
+        Agent(ScriptedModel([{**reply, "finish_reason": "length"}]), output=output).run_sync("x")
+    assert str(caught.value) == (
+        "The reply reached its token limit before the output was whole (12 characters came, in `error.text`). "
+        "Raise `max_completion_tokens`, or ask for less."
+    )
+    assert caught.value.text == cut
+
+
+def test_an_output_that_is_whole_at_the_token_limit_is_taken():
+    reply = {"content": '{"name":"Oslo","people":700000}', "finish_reason": "length"}
+    assert Agent(ScriptedModel([reply]), output=City).run_sync("x").output == City(**OSLO)
+
+
+@pytest.mark.parametrize("mode", ["native", "tool"])
+def test_a_run_whose_output_was_cut_asks_again_when_resumed(mode):
+    replies = {
+        "native": ({"content": '{"a": '}, '{"a": 1}'),
+        "tool": (call("final_result", '{"a": '), call("final_result", {"a": 1})),
+    }
+    cut, good = replies[mode]
+    agent = Agent(
+        ScriptedModel([{**cut, "finish_reason": "length"}, good]), output=OutputSpec(dict[str, int], mode=mode)
+    )
+    with pytest.raises(LengthError) as caught:
+        agent.run_sync("x")
+    assert agent.resume_sync(caught.value.state.to_json()).output == {"a": 1}

@@ -1,0 +1,187 @@
+"""Middleware round a run's two acts, and what tools get to know of their run."""
+
+import asyncio
+
+import pytest
+
+from agentkit.agent import Agent, Middleware
+from agentkit.agent.run import outermost
+from agentkit.testing.reply import call, calls, completion
+from agentkit.testing.scripted import ScriptedModel
+from agentkit.tools import Context, tool
+from agentkit.tools.answer import answer_value
+from agentkit.wire.response import ChatCompletion
+
+
+@tool
+def now() -> str:
+    return "noon"
+
+
+@tool
+def add(a: int, b: int) -> int:
+    return a + b
+
+
+class Log(Middleware):
+    """Writes what passes it."""
+
+    def __init__(self, name, log):
+        self.name, self.log = name, log
+
+    async def ask(self, request, run, step, /):
+        self.log.append(f"{self.name} asks {len(request.messages)}")
+        reply = await step(request)
+        self.log.append(f"{self.name} heard")
+        return reply
+
+    async def call(self, call, run, step, /):
+        self.log.append(f"{self.name} calls {call.name}")
+        answer = await step(call)
+        self.log.append(f"{self.name} got {answer.value}")
+        return answer
+
+
+def told(result):
+    """What the model was told, in call order."""
+    return [message.content for message in result.messages if message.role == "tool"]
+
+
+def test_the_first_middleware_is_the_outermost_around_asks_and_calls():
+    log = []
+    model = ScriptedModel([call("now"), "done"])
+    Agent(model, tools=[now], middleware=[Log("a", log), Log("b", log)]).run_sync("x")
+    ask = lambda size: [f"a asks {size}", f"b asks {size}", "b heard", "a heard"]
+    assert log == [*ask(1), "a calls now", "b calls now", "b got noon", "a got noon", *ask(3)]
+
+
+def test_a_middleware_may_answer_a_request_without_the_model():
+    class Cache(Middleware):
+        async def ask(self, request, run, step, /):
+            return ChatCompletion.parse(completion("from the cache", {"model": "m"}, number=1, size=4))
+
+    model = ScriptedModel([])
+    assert Agent(model, middleware=[Cache()]).run_sync("x").output == "from the cache"
+    assert model.requests == []
+
+
+def test_a_middleware_may_answer_a_call_without_the_tool_and_change_one():
+    class Guard(Middleware):
+        async def call(self, call, run, step, /):
+            if call.arguments["a"] < 0:
+                return answer_value(call.id, call.name, "no negative numbers", status="denied")
+            answer = await step(call)
+            return answer_value(call.id, call.name, answer.value * 10)
+
+    batch = calls(call("add", {"a": 1, "b": 2}), call("add", {"a": -1, "b": 2}))
+    result = Agent(ScriptedModel([batch, "done"]), tools=[add], middleware=[Guard()]).run_sync("x")
+    assert told(result) == ["30", "no negative numbers"]
+    assert result.state.tool_calls == 1
+
+
+def test_a_middleware_may_change_a_request():
+    class Louder(Middleware):
+        async def ask(self, request, run, step, /):
+            return await step(request.replace(temperature=1.5))
+
+    model = ScriptedModel(["done"])
+    Agent(model, middleware=[Louder()]).run_sync("x")
+    assert model.requests[0].temperature == 1.5
+
+
+def test_refused_calls_come_by_no_middleware():
+    log = []
+    batch = calls(call("nope"), call("add", '{"a": 1'), call("add", {"a": "x", "b": 1}), call("now"))
+    Agent(ScriptedModel([batch, "done"]), tools=[add, now], middleware=[Log("a", log)]).run_sync("x")
+    assert [line for line in log if "calls" in line] == ["a calls now"]
+
+
+def test_middleware_see_the_state_and_deps_of_the_run():
+    seen = []
+
+    class Look(Middleware):
+        async def call(self, call, run, step, /):
+            seen.append((run.state.turns, run.deps, [one.id for one in run.state.open_calls]))
+            return await step(call)
+
+    model = ScriptedModel([call("now", id="c"), "done"])
+    Agent(model, tools=[now], middleware=[Look()]).run_sync("x", deps="the deps")
+    assert seen == [(1, "the deps", ["c"])]
+
+
+def test_middleware_of_the_process_stand_outside_those_of_an_agent():
+    log = []
+    outermost.append(Log("process", log))
+    try:
+        Agent(ScriptedModel(["done"]), middleware=[Log("agent", log)]).run_sync("x")
+    finally:
+        outermost.pop()
+    assert log == ["process asks 1", "agent asks 1", "agent heard", "process heard"]
+
+
+def test_a_run_that_a_tool_starts_bears_its_parents_id_and_the_calls():
+    ids = []
+
+    @tool
+    async def ask(context: Context, depth: int) -> str:
+        if depth == 0:
+            return "ground"
+        inner = Agent(ScriptedModel([call("ask", {"depth": depth - 1}, id=f"d{depth}"), "done"]), tools=[ask])
+        result = await inner.run("x")
+        ids.append(result.run_id)
+        return result.output
+
+    result = Agent(ScriptedModel([call("ask", {"depth": 2}, id="top"), "done"]), tools=[ask]).run_sync("x")
+    assert ids == [f"{result.run_id}/top/d2", f"{result.run_id}/top"]
+    assert len(result.run_id) == 32
+
+
+def test_sync_tools_start_runs_too_and_these_bear_the_id():
+    @tool
+    def ask() -> str:
+        return Agent(ScriptedModel(["done"])).run_sync("x").run_id
+
+    result = Agent(ScriptedModel([call("ask", id="c"), "done"]), tools=[ask]).run_sync("x")
+    assert told(result) == [f"{result.run_id}/c"]
+
+
+def test_the_context_counts_how_often_the_model_called_again():
+    @tool
+    def ask(context: Context, city: str) -> int:
+        return context.retry
+
+    model = ScriptedModel([call("ask", "{}"), call("ask", "[]"), call("ask", {"city": "Oslo"}), "done"])
+    assert told(Agent(model, tools=[ask]).run_sync("x"))[-1] == "2"
+
+
+@pytest.mark.parametrize("colour", ["sync", "async"])
+def test_progress_is_shown_to_the_watcher_from_tasks_and_threads(colour):
+    async def tell(context: Context) -> str:
+        for step in range(3):
+            context.emit({"step": step})
+        return "told"
+
+    def tell_sync(context: Context) -> str:
+        for step in range(3):
+            context.emit({"step": step})
+        return "told"
+
+    teller = tool(tell if colour == "async" else tell_sync, name="tell")
+
+    async def main():
+        async with Agent(ScriptedModel([call("tell", id="c"), "done"]), tools=[teller]).stream("x") as stream:
+            return [event async for event in stream if event.type == "progress"]
+
+    events = asyncio.run(main())
+    assert [(event.call_id, event.name, event.value["step"]) for event in events] == [
+        ("c", "tell", step) for step in range(3)
+    ]
+
+
+def test_progress_that_nobody_watches_is_no_error():
+    @tool
+    def tell(context: Context) -> str:
+        context.emit("half")
+        return "told"
+
+    assert told(Agent(ScriptedModel([call("tell"), "done"]), tools=[tell]).run_sync("x")) == ["told"]

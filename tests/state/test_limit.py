@@ -1,0 +1,74 @@
+"""Bounds of a run against what its state says was spent."""
+
+import pytest
+
+from agentkit.errors import ConfigurationError, LimitExceededError
+from agentkit.state import RunLimits, RunState, over_limit
+from agentkit.wire.response import Usage
+
+SPENT = RunState(
+    turns=3, usages=(None, None), usage=Usage(prompt_tokens=90, completion_tokens=10, total_tokens=100), tool_calls=5
+)
+
+
+def test_fifty_turns_and_sixteen_calls_at_once_are_the_default():
+    limits = RunLimits()
+    assert (limits.turns, limits.concurrency) == (50, 16)
+    assert (limits.requests, limits.tool_calls, limits.tokens, limits.seconds) == (None, None, None, None)
+    limits.check_turn(SPENT)
+    limits.check_calls(SPENT, 1000)
+
+
+@pytest.mark.parametrize(
+    ("limits", "said"),
+    [
+        (RunLimits(turns=3), "turns=3 (spent: 3)"),
+        (RunLimits(requests=2), "requests=2 (spent: 2)"),
+        (RunLimits(tokens=100), "tokens=100 (spent: 100)"),
+        (RunLimits(tokens=7), "tokens=7 (spent: 100)"),
+    ],
+)
+def test_the_next_request_is_not_sent_over_a_limit(limits, said):
+    with pytest.raises(LimitExceededError) as caught:
+        limits.check_turn(SPENT)
+    name = said.split("=")[0]
+    assert str(caught.value) == (
+        f"The run reached its limit {said}; the next request was not sent. "
+        f"Go on with `agent.resume(error.state, limits=RunLimits({name}=...))`."
+    )
+    assert caught.value.limit == name
+
+
+@pytest.mark.parametrize("limits", [RunLimits(turns=4), RunLimits(requests=3), RunLimits(tokens=101)])
+def test_one_less_than_a_limit_goes_on(limits):
+    limits.check_turn(SPENT)
+
+
+def test_a_batch_that_fits_exactly_starts():
+    RunLimits(tool_calls=7).check_calls(SPENT, 2)
+    with pytest.raises(LimitExceededError):
+        RunLimits(tool_calls=7).check_calls(SPENT, 3)
+
+
+def test_large_and_broken_numbers_are_told_readably():
+    assert str(over_limit("tokens", 2_345_678, 2_000_000, "stop")).startswith(
+        "The run reached its limit tokens=2000000 (spent: 2345678); stop."
+    )
+    assert str(over_limit("seconds", 1.23456789, 1.2, "stop")).startswith(
+        "The run reached its limit seconds=1.2 (spent: 1.23); stop."
+    )
+
+
+@pytest.mark.parametrize(
+    ("bound", "text"),
+    [
+        ({"turns": -1}, "RunLimits: turns=-1 is no bound. Give 0 or more, or None."),
+        ({"seconds": -0.5}, "RunLimits: seconds=-0.5 is no bound. Give 0 or more, or None."),
+        ({"concurrency": 0}, "RunLimits: concurrency=0 is no bound. Give 1 or more."),
+        ({"concurrency": None}, "RunLimits: concurrency=None is no bound. Give 1 or more."),
+    ],
+)
+def test_what_is_no_bound_is_refused(bound, text):
+    with pytest.raises(ConfigurationError) as caught:
+        RunLimits(**bound)
+    assert str(caught.value) == text
