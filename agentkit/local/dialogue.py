@@ -22,9 +22,11 @@ from agentkit.wire.request import ChatRequest
 
 __all__ = ["Conversation", "Reply", "answer"]
 
+_DAY = r"(?:mon|tues|wednes|thurs|fri|satur|sun)day"
+_SPAN = rf"(?:{_DAY}|night|morning|afternoon|evening|day|week|weekend|month|quarter|year|summer|winter|spring|autumn)s?"
 _RELATIVE = re.compile(
-    r"\b(today|tonight|tomorrow|yesterday|now|(?:next|this|last|coming) \w+|in \d+ \w+|\d+ \w+ ago|"
-    r"(?:mon|tues|wednes|thurs|fri|satur|sun)day)\b",
+    rf"\b(today|tonight|tomorrow|yesterday|now|(?:next|this|last|coming) {_SPAN}|in \d+ {_SPAN}|\d+ {_SPAN} ago|"
+    rf"{_DAY})\b",
     re.IGNORECASE,
 )
 _STEP = re.compile(r",? (?:and then|and|then) ", re.IGNORECASE)

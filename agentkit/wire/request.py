@@ -11,7 +11,7 @@ from pydantic_core import from_json, to_json
 from agentkit.errors import InvalidRequestError
 from agentkit.wire.message import Message, parse_messages
 from agentkit.wire.setting import Settings
-from agentkit.wire.value import WireValue, is_empty, is_object
+from agentkit.wire.value import WireValue, is_empty, is_object, join_encoded
 
 __all__ = ["ChatRequest", "FunctionDefinition", "JsonSchema", "ResponseFormat", "ToolDefinition"]
 
@@ -110,9 +110,9 @@ class ChatRequest(Settings):
     def encode(self) -> bytes:
         """Give the JSON body: messages and tools are joined from their cached bytes, the few other fields encoded."""
         rest = self.to_json(without=self._left_out())
-        parts = [b'"messages":[' + b",".join([message.encoded for message in self.messages]) + b"]"]
+        parts = [b'"messages":[' + join_encoded(self.messages) + b"]"]
         if self.tools:
-            parts.append(b'"tools":[' + b",".join([tool.encoded for tool in self.tools]) + b"]")
+            parts.append(b'"tools":[' + join_encoded(self.tools) + b"]")
         if self.extra_body:
             parts = [part for part in parts if part[1 : part.index(b'":')].decode() not in self.extra_body]
             parts.append(to_json(self.extra_body)[1:-1])

@@ -69,6 +69,11 @@ def test_the_date_is_told_where_the_question_counts_from_it(ask, tool):
     assert readings[0].system == "date: 2025-03-14 Fri 09:05"
 
 
+def test_words_that_only_sound_like_a_time_are_none(ask, tool):
+    readings, _ = play(ask("Where is my last order, and what is this thing?", tools=[tool("f")]), calls())
+    assert readings[0].system == ""
+
+
 def test_a_date_in_the_instructions_is_not_told_twice(ask, tool):
     request = ask({"role": "system", "content": "date: 2020-01-01"}, "Remind me tomorrow", tools=[tool("f")])
     readings, _ = play(request, calls(("f", {})))

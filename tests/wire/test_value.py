@@ -6,7 +6,7 @@ import pytest
 
 from agentkit.errors import InvalidRequestError
 from agentkit.wire import AssistantMessage, FunctionDefinition, ToolDefinition, UserMessage
-from agentkit.wire.value import is_empty, well_formed
+from agentkit.wire.value import is_empty, join_encoded, well_formed
 
 
 def test_json_is_encoded_once_for_the_life_of_a_value():
@@ -103,3 +103,12 @@ def test_what_json_does_not_have_is_refused_with_its_kind():
 def test_emptiness_leaves_a_field_out():
     assert is_empty(())
     assert not is_empty((1,))
+
+
+def test_encoded_values_are_joined_wherever_one_is_not_encoded_yet():
+    values = [UserMessage(content=text) for text in "abc"]
+    together = b",".join(UserMessage(content=text).encoded for text in "abc")
+    assert join_encoded(values) == together
+    values[1] = UserMessage(content="b")
+    assert join_encoded(values) == together
+    assert join_encoded([]) == b""
