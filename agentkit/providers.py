@@ -240,22 +240,22 @@ def _address(provider: Provider) -> str:
 def _ollama(host: str) -> str:
     """Read OLLAMA_HOST as Ollama does: scheme, port and host may each be missing; "everywhere" is reached here."""
     scheme, mark, rest = host.rpartition("://")
-    rest = rest.rstrip("/")
+    rest, _, path = rest.partition("/")
     place, _, port = rest.rpartition(":") if rest.rpartition(":")[2].isdecimal() else (rest, "", "")
     port = port or {"http": "80", "https": "443"}.get(scheme if mark else "", "11434")
     place = "127.0.0.1" if place in ("", "0.0.0.0", "[::]") else place  # noqa: S104  # what a server binds to
-    return f"{scheme or 'http'}://{place}:{port}/v1"
+    return f"{scheme or 'http'}://{place}:{port}/{path.rstrip('/').removesuffix('v1')}".rstrip("/") + "/v1"
 
 
 def _azure(endpoint: str, profile: Profile) -> tuple[str, Profile]:
     """Give Azure's address: its v1 API, or where OPENAI_API_VERSION asks for a dated one, the deployment's path."""
     dated = _found(("OPENAI_API_VERSION",))
     endpoint = endpoint.rstrip("/")
-    if dated is None:
+    if dated is None or endpoint.endswith("/openai/v1"):
         base = endpoint if "/openai" in endpoint else f"{endpoint}/openai/v1"
         return base, profile
     path = "/openai/deployments/{model}/chat/completions"
-    return endpoint, replace(profile, path=path, query=(("api-version", dated[1]),))
+    return endpoint.removesuffix("/openai"), replace(profile, path=path, query=(("api-version", dated[1]),))
 
 
 def _key_variable(provider: Provider) -> str | None:

@@ -114,6 +114,12 @@ def test_a_key_is_not_sent_to_a_host_that_is_not_the_providers(bare):
     )
 
 
+def test_a_port_that_is_the_schemes_own_is_no_other_host(bare):
+    bare.setenv("OPENAI_API_KEY", "k-1")
+    bare.setenv("OPENAI_BASE_URL", "https://api.openai.com:443/v1")
+    assert key_of(resolve("openai:m")) == "k-1"
+
+
 def test_an_address_elsewhere_needs_no_key(bare):
     bare.setenv("OPENAI_BASE_URL", "http://127.0.0.1:8000/v1")
     assert resolve("openai:m")._key is None
@@ -127,8 +133,10 @@ def test_an_address_elsewhere_needs_no_key(bare):
         (":9000", "http://127.0.0.1:9000/v1"),
         ("box", "http://box:11434/v1"),
         ("http://box:1234/", "http://box:1234/v1"),
-        ("https://box", "https://box:443/v1"),
-        ("http://box", "http://box:80/v1"),
+        ("https://box", "https://box/v1"),
+        ("http://box", "http://box/v1"),
+        ("http://box:1234/v1", "http://box:1234/v1"),
+        ("http://box:1234/ollama/", "http://box:1234/ollama/v1"),
         ("[::1]:7000", "http://[::1]:7000/v1"),
         ("[::]", "http://127.0.0.1:11434/v1"),
     ],
@@ -147,8 +155,16 @@ def test_azure_is_reached_by_its_undated_api(bare):
     assert key_of(model) == "k-1"
 
 
-def test_azure_is_reached_by_a_dated_api_where_one_is_asked_for(bare):
-    bare.setenv("AZURE_OPENAI_ENDPOINT", "https://team.openai.azure.com")
+def test_an_address_of_azures_undated_api_stays_one_whatever_the_version(bare):
+    bare.setenv("AZURE_OPENAI_ENDPOINT", "https://team.openai.azure.com/openai/v1/")
+    bare.setenv("OPENAI_API_VERSION", "2024-10-21")
+    model = resolve("azure:my-gpt")
+    assert model._address.url(model.profile, model.name) == ("https://team.openai.azure.com/openai/v1/chat/completions")
+
+
+@pytest.mark.parametrize("endpoint", ["https://team.openai.azure.com", "https://team.openai.azure.com/openai/"])
+def test_azure_is_reached_by_a_dated_api_where_one_is_asked_for(bare, endpoint):
+    bare.setenv("AZURE_OPENAI_ENDPOINT", endpoint)
     bare.setenv("OPENAI_API_VERSION", "2024-10-21")
     model = resolve("azure:my-gpt")
     assert model._address.url(model.profile, model.name) == (

@@ -16,7 +16,7 @@ from agentkit.agent.result import Output, Result
 from agentkit.agent.run import Instructions, Middleware, Recipe, Run
 from agentkit.agent.start import Prompt, go_on, start
 from agentkit.agent.stream import AgentStream
-from agentkit.errors import UnknownModelError
+from agentkit.errors import ConfigurationError, UnknownModelError
 from agentkit.model import Model
 from agentkit.output import OutputPlan, OutputSpec
 from agentkit.providers import resolve
@@ -52,10 +52,11 @@ class Agent(Generic[Deps, Output]):
         limits: How far a run may go: 50 turns and 16 calls at once, unless said.
         middleware: What stands around requests and calls, the first outermost.
         on_tool_error: "report" tells the model what a tool raised, "raise" ends the run, a function decides.
-        name: Shown in logs and by `repr`.
+        name: Shown by `repr`, and yours to tell agents apart.
 
     Raises:
         ToolDefinitionError: A function cannot be a tool; the text says what to write instead.
+        ConfigurationError: `on_tool_error` or a middleware is none.
     """
 
     @overload
@@ -113,6 +114,7 @@ class Agent(Generic[Deps, Output]):
         on_tool_error: OnToolError = "report",
         name: str | None = None,
     ) -> None:
+        _check(on_tool_error, middleware)
         self._fields: dict[str, Any] = {
             "model": model,
             "tools": tools if isinstance(tools, Toolbox) else Toolbox(tools),
@@ -144,7 +146,7 @@ class Agent(Generic[Deps, Output]):
 
     @property
     def name(self) -> str | None:
-        """Give the name that logs show."""
+        """Give the name, if it has one."""
         return cast("str | None", self._fields["name"])
 
     @property
@@ -286,8 +288,27 @@ class Agent(Generic[Deps, Output]):
                     'No model is named. Write `Agent("provider:model")` or `agent.run(..., model="provider:model")`, '
                     'or set AGENTKIT_MODEL=provider:model. Without a key and network: `Agent("local")`.'
                 )
-        if not isinstance(model, str):
-            return model
-        if model not in self._models:
-            self._models[model] = resolve(model)
-        return self._models[model]
+        if isinstance(model, str):
+            if model not in self._models:
+                self._models[model] = resolve(model)
+            return self._models[model]
+        given: Any = model
+        if not isinstance(given, Model):
+            raise UnknownModelError(
+                f"A model of type {type(given).__name__} lacks `name`, `complete` or `stream`. "
+                'Give a name, `"provider:model"`, or a `ChatModel(...)`.'
+            )
+        return model
+
+
+def _check(on_tool_error: Any, middleware: Sequence[Any]) -> None:
+    if on_tool_error not in ("report", "raise") and not callable(on_tool_error):
+        raise ConfigurationError(
+            f"on_tool_error is {on_tool_error!r}, which is unknown. "
+            'Give "report", "raise", or a function of the call and the exception.'
+        )
+    for layer in middleware:
+        if not isinstance(layer, Middleware):
+            raise ConfigurationError(
+                f"{layer!r} is no middleware. Give objects of subclasses of `agentkit.agent.Middleware`."
+            )

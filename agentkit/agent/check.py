@@ -18,7 +18,6 @@ __all__ = ["answer_outputs", "check_output"]
 
 _TAKEN = "The output was taken."
 _NOT_TAKEN = "Not taken: an earlier output of the same reply was."
-_NOT_RUN = "Not run: the output beside it was refused first."
 
 
 async def check_output(run: Run) -> Checked:
@@ -32,17 +31,18 @@ async def check_output(run: Run) -> Checked:
         return Checked(state, valid=True, output=run.outputs[state.accepted])
     reply = state.reply
     assert reply is not None
-    text = _raw(reply, state.accepted)
+    taken = next((call for call in reply.tool_calls if call.id == state.accepted), None)
+    text = taken.function.arguments if taken else text_of(reply.content)
     try:
         return Checked(state, valid=True, output=await _read(run, text))
     except Rejected as rejected:
+        if taken:  # by an earlier part of the run; the calls beside it have run
+            refused = _answer(taken, rejected.reason, refused=True)
+            return Checked(state.with_output_refused(refused), valid=False)
         _refuse_cut(run, text)
-        if state.accepted:
-            correction = _corrected(reply, state.accepted, rejected.reason)
-        else:
-            shown: tuple[Message, ...] = (AssistantMessage(content=text),) if text.strip() else ()
-            correction = (*shown, UserMessage(content=rejected.reason))
-        return Checked(_set_aside(run, text, rejected.reason, correction), valid=False)
+        shown: tuple[Message, ...] = (AssistantMessage(content=text),) if text.strip() else ()
+        correction = (*shown, UserMessage(content=rejected.reason))
+        return Checked(_set_aside(run, text, rejected, correction), valid=False)
 
 
 async def answer_outputs(run: Run, calls: tuple[ToolCall, ...], *, alone: bool) -> RunState:
@@ -50,37 +50,30 @@ async def answer_outputs(run: Run, calls: tuple[ToolCall, ...], *, alone: bool) 
 
     An invalid one beside real calls is answered like invalid arguments and stays; alone, the reply is set aside.
     """
-    reasons: dict[str, str] = {}
+    refused: dict[str, Rejected] = {}
     for call in calls:
         try:
             run.outputs[call.id] = await _read(run, call.function.arguments)
         except Rejected as rejected:
-            reasons[call.id] = rejected.reason
+            refused[call.id] = rejected
             continue
-        answers = [_answer(c, _TAKEN if c is call else reasons.get(c.id, _NOT_TAKEN)) for c in calls]
+        told = {one: rejected.reason for one, rejected in refused.items()} | {call.id: _TAKEN}
+        answers = [_answer(c, told.get(c.id, _NOT_TAKEN)) for c in calls]
         return run.state.with_answers(tuple(answers)).replace(accepted=call.id)
     first = calls[0]
     if not alone:
-        answers = [_answer(call, reasons[call.id], refused=True) for call in calls]
+        answers = [_answer(call, refused[call.id].reason, refused=True) for call in calls]
         return run.state.with_answers(tuple(answers)).with_refusals(tuple(answers))
     _refuse_cut(run, first.function.arguments)
     reply = run.state.messages[-1]
     assert isinstance(reply, AssistantMessage)
-    told = (ToolMessage(tool_call_id=call.id, content=reasons[call.id]) for call in calls)
-    correction: tuple[Message, ...] = (reply, *told)
-    return _set_aside(run, first.function.arguments, reasons[first.id], correction)
+    results = (ToolMessage(tool_call_id=call.id, content=refused[call.id].reason) for call in calls)
+    return _set_aside(run, first.function.arguments, refused[first.id], (reply, *results))
 
 
 async def _read(run: Run, text: str) -> Any:
     plan = run.recipe.plan
     return await plan.finish(plan.read(text), context_of(run))
-
-
-def _raw(reply: AssistantMessage, accepted: str | None) -> str:
-    for call in reply.tool_calls:
-        if call.id == accepted:
-            return call.function.arguments
-    return text_of(reply.content)
 
 
 def _refuse_cut(run: Run, text: str) -> None:
@@ -94,15 +87,10 @@ def _refuse_cut(run: Run, text: str) -> None:
         raise error
 
 
-def _set_aside(run: Run, text: str, reason: str, correction: tuple[Message, ...]) -> RunState:
-    run.emit(AttemptFailed(text, reason))
-    return run.state.with_attempt(text, reason, correction)
-
-
-def _corrected(reply: AssistantMessage, accepted: str, reason: str) -> tuple[Message, ...]:
-    told = {accepted: reason}
-    results = (ToolMessage(tool_call_id=call.id, content=told.get(call.id, _NOT_RUN)) for call in reply.tool_calls)
-    return (reply, *results)
+def _set_aside(run: Run, text: str, rejected: Rejected, correction: tuple[Message, ...]) -> RunState:
+    run.rejected = rejected
+    run.emit(AttemptFailed(text, rejected.reason))
+    return run.state.with_attempt(text, rejected.reason, correction)
 
 
 def _answer(call: ToolCall, content: str, *, refused: bool = False) -> Answer:

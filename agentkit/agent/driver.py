@@ -13,6 +13,7 @@ from agentkit.agent.event import OutputReady, RunEnded, RunStarted
 from agentkit.agent.loop import loop
 from agentkit.agent.run import Run
 from agentkit.agent.turn import ask_model, prepare
+from agentkit.errors import OutputError
 from agentkit.model import listener
 from agentkit.state.limit import over_limit
 from agentkit.state.run import RunState
@@ -55,6 +56,8 @@ async def drive(run: Run) -> Finished | Paused:
 def _carry(run: Run, error: BaseException) -> None:
     """Put the state on an error, our own or one of a user's function, for `agent.resume(error.state)`."""
     run.state = run.state.replace(seconds=run.seconds)
+    if type(error) is OutputError and error.__cause__ is None:  # of the loop, which is pure and holds no exceptions
+        error.__cause__ = run.rejected
     with suppress(AttributeError):  # an error that has a `state` of its own, which cannot be set
         error.state = run.state  # type: ignore[attr-defined] # any error can carry it
 
@@ -106,7 +109,7 @@ async def _perform(run: Run, effect: Effect) -> Turn | RunState | Checked:
             others = tuple(call for call in run.state.open_calls if call not in outputs)
             run.state = await call_tools(run, others)
             if outputs and not run.state.held:
-                run.state = await answer_outputs(run, outputs, alone=not others)
+                run.state = await answer_outputs(run, outputs, alone=len(outputs) == len(run.state.calls))
         case CheckOutput():
             checked = await check_output(run)
             run.state = checked.state

@@ -94,6 +94,7 @@ class Run:
         turn: The tools and instructions of the last request.
         answers: Of the calls, as they came.
         outputs: Outputs that were read and validated, by the id of their call.
+        rejected: What made the last attempt no valid output.
         started: When this part of the run began, by the monotonic clock.
     """
 
@@ -106,6 +107,7 @@ class Run:
     turn: Turn = field(default_factory=Turn)
     outputs: dict[str, Any] = field(default_factory=dict[str, Any])
     answers: list[Answer] = field(default_factory=list[Answer])
+    rejected: Exception | None = None
     started: float = field(default_factory=time.monotonic)
     _stacks: dict[str, Callable[[Any], Awaitable[Any]]] = field(
         default_factory=dict[str, Callable[[Any], Awaitable[Any]]]

@@ -7,7 +7,8 @@ from typing import Any, cast
 
 from agentkit.agent.effect import Turn
 from agentkit.agent.run import Recipe, Run
-from agentkit.errors import StateError
+from agentkit.errors import InvalidRequestError, StateError
+from agentkit.schema.value import is_map
 from agentkit.state.decision import Approve, Decision, Deny, Give
 from agentkit.state.run import RunState, new_run_id
 from agentkit.tools.execute import running
@@ -33,7 +34,7 @@ def start(recipe: Recipe, prompt: Prompt, deps: Any, history: Iterable[Message |
     """Make a run; calls of the history that still wait are answered with that the user went on.
 
     Raises:
-        InvalidRequestError: A message of the history is not of the contract.
+        InvalidRequestError: A message of the history is not of the contract, or the prompt is neither text nor parts.
     """
     messages = _read(history)
     if messages and prompt is not None:
@@ -83,7 +84,16 @@ def _read(history: Iterable[Message | Mapping[str, Any]]) -> tuple[Message, ...]
     return cast("tuple[Message, ...]", given) if ours else parse_messages(given)
 
 
-def _user_message(prompt: str | Sequence[Part | Mapping[str, Any]]) -> UserMessage:
+def _user_message(prompt: Any) -> UserMessage:
     if isinstance(prompt, str):
         return UserMessage(content=prompt)
-    return cast("UserMessage", parse_messages([{"role": "user", "content": prompt}])[0])
+    parts: list[Any] = [*prompt] if isinstance(prompt, Sequence) else [prompt]
+    for position, part in enumerate(parts):
+        kind = part.get("type") if is_map(part) else getattr(part, "type", None)
+        if not kind:
+            raise InvalidRequestError(
+                f"prompt[{position}] is no content part: {repr(part)[:200]}. "
+                'Write the prompt as one text, or as parts such as {"type": "text", "text": "..."}. '
+                "Messages are given as `history`, and `agent.run(None, history=messages)` goes on from them."
+            )
+    return cast("UserMessage", parse_messages([{"role": "user", "content": parts}])[0])

@@ -108,7 +108,10 @@ class AgentStream(Generic[Output]):
 
     def _started(self) -> asyncio.Task[Result[Output]]:
         if self._task is None:
-            raise RunError("The stream was not entered. Write `async with agent.stream(...) as stream:`.")
+            raise RunError(
+                "The stream was not entered. Write `async with agent.stream(...) as stream:`, "
+                "or `with agent.stream_sync(...) as stream:`."
+            )
         return self._task
 
     def _emit(self, event: Any) -> None:

@@ -95,6 +95,7 @@ def _feed_back(run: Run, error: ToolUseFailedError) -> RunState:
     """Tell the model that the endpoint could not read its call (Groq); it counts as an attempt."""
     text = error.failed_generation or ""
     reason = f"Your last tool call could not be read: {str(error)[:300]} Call the tool again, exactly by its schema."
+    run.rejected = error
     run.emit(AttemptFailed(text, reason))
     return run.state.with_failed_request(text, reason)
 

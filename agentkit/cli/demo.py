@@ -44,6 +44,7 @@ class DemoCommand:
         screen = Screen(sys.stdout)
         model = resolve(self.model)
         screen.line(_LOCAL if self.model == "local" else f"The model is {self.model}.", "dim")
+        screen.line("The tools are functions of this program; what they tell is made up.", "dim")
         began = time.perf_counter()
         checks: list[Check] = []
         for place, scene in enumerate(make_scenes(), 1):

@@ -54,7 +54,7 @@ def load_object(reference: str) -> Any:
 
 def _split(reference: str) -> tuple[str, str]:
     source, colon, name = reference.rpartition(":")
-    if not colon or reference.endswith(".py"):
+    if reference and (not colon or reference.endswith(".py")):
         return reference, ""
     if not source or not all(part.isidentifier() for part in name.split(".")):
         raise ConfigurationError(f"{reference!r} names nothing. Write module, module:name or path/to/file.py:name.")

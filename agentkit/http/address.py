@@ -10,9 +10,10 @@ from urllib.parse import quote, urlencode, urlsplit
 from agentkit.errors import ConfigurationError
 from agentkit.http.profile import Profile
 
-__all__ = ["Address"]
+__all__ = ["Address", "is_loopback"]
 
 _ENDING = "/chat/completions"
+_PORTS = {"http": 80, "https": 443}
 
 
 @dataclass(frozen=True, slots=True)
@@ -55,6 +56,7 @@ class Address:
                 "Leave it out; what must stand in the query goes into Profile(query=(('name', 'value'),))."
             )
         path = parts.path.rstrip("/").removesuffix(_ENDING).rstrip("/")
+        port = None if port == _PORTS[parts.scheme] else port  # so that one origin has one spelling
         return cls(parts.scheme, parts.hostname, port, quote(path, safe="/%:@!$&'()*+,;=~-._"))
 
     @property
@@ -69,12 +71,7 @@ class Address:
     @property
     def is_loopback(self) -> bool:
         """Tell whether what is sent never leaves the machine."""
-        if self.host == "localhost" or self.host.endswith(".localhost"):
-            return True
-        try:
-            return ipaddress.ip_address(self.host).is_loopback
-        except ValueError:
-            return False
+        return is_loopback(self.host)
 
     def endpoint(self, profile: Profile, model: str) -> str:
         """Give the URL that a request goes to, without the query."""
@@ -84,3 +81,13 @@ class Address:
         """Give the URL that a request goes to."""
         query = f"?{urlencode(profile.query)}" if profile.query else ""
         return self.endpoint(profile, model) + query
+
+
+def is_loopback(host: str) -> bool:
+    """Tell whether a host, without brackets, is this machine."""
+    if host == "localhost" or host.endswith(".localhost"):
+        return True
+    try:
+        return ipaddress.ip_address(host).is_loopback
+    except ValueError:
+        return False

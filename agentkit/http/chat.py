@@ -6,7 +6,8 @@ Everything else under `http` is used from here; agents know it only as a `Model`
 from __future__ import annotations
 
 import functools
-from collections.abc import AsyncGenerator, Awaitable, Callable, Mapping
+import re
+from collections.abc import AsyncGenerator, Awaitable, Callable, Iterable, Mapping
 from importlib.metadata import PackageNotFoundError, version
 from typing import Any, NoReturn, Self
 
@@ -30,7 +31,7 @@ from agentkit.wire.setting import Settings
 
 __all__ = ["ChatModel"]
 
-_SECRET_HEADERS = frozenset(("authorization", "api-key", "x-api-key", "proxy-authorization", "cookie"))
+_SECRET_HEADER = re.compile(r"auth|cookie|secret|token$|(api|access|subscription)-?key")
 
 
 class ChatModel:
@@ -93,7 +94,7 @@ class ChatModel:
         key = Key.of(api_key)
         address = Address.parse(base_url)
         own = _own_headers(headers or {})
-        if (key is not None or not _SECRET_HEADERS.isdisjoint(own)) and not allow_plain_http:
+        if (key is not None or _hold_secret(own)) and not allow_plain_http:
             _check_safe(address)
         if http_client is not None:
             check_client(http_client)
@@ -121,12 +122,15 @@ class ChatModel:
     def replace(self, **changes: Any) -> Self:
         """Copy with some arguments changed; the copy has connections of its own.
 
-        A key stays with its host: where `base_url` goes to another one, give `api_key` too, or none is sent.
+        A key stays with its host: where `base_url` goes to another one, give `api_key` too, or none is sent. So do
+        `headers` that hold one.
         """
-        given = {**self._given, **changes}
-        if "api_key" not in changes and Address.parse(given["base_url"]).origin != self._address.origin:
+        given = dict(self._given)
+        if Address.parse(changes.get("base_url", self.base_url)).origin != self._address.origin:
             given["api_key"] = None
-        return type(self)(**given)
+            headers: Mapping[str, str] = given["headers"] or {}
+            given["headers"] = {name: value for name, value in headers.items() if not _hold_secret((name,))}
+        return type(self)(**given | changes)
 
     async def complete(self, request: ChatRequest, /) -> ChatCompletion:
         """Answer with the whole reply.
@@ -171,7 +175,10 @@ class ChatModel:
         model = request.model or self.name
         headers = self._headers
         if request.extra_headers:
-            headers = headers | _checked_headers(request.extra_headers)
+            added = _checked_headers(request.extra_headers)
+            if _hold_secret(added) and not self._given["allow_plain_http"]:
+                _check_safe(self._address)
+            headers = headers | added
         key = None if self.profile.key_header in headers else self._key
         asked = Asked(
             endpoint=self._address.endpoint(self.profile, model),
@@ -242,9 +249,14 @@ def _own_headers(given: Mapping[str, str]) -> dict[str, tuple[str, str]]:
 def _checked_headers(given: Mapping[str, str]) -> dict[str, tuple[str, str]]:
     for name, value in given.items():
         check_header(name, value)
-        if name.lower() in _SECRET_HEADERS:
+        if _hold_secret((name,)):
             remember_secret(value)
+            remember_secret(value.rpartition(" ")[2])  # what stands behind "Bearer", which a server may tell alone
     return {name.lower(): (name, value) for name, value in given.items()}
+
+
+def _hold_secret(headers: Iterable[str]) -> bool:
+    return any(_SECRET_HEADER.search(name.lower()) for name in headers)
 
 
 def _check_safe(address: Address) -> None:

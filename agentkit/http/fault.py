@@ -141,7 +141,7 @@ class Fault:
     @property
     def quota_used_up(self) -> bool:
         """Tell whether there is no quota left, which waiting does not mend."""
-        return bool(self.words & _QUOTA)
+        return self.status == 402 or bool(self.words & _QUOTA)
 
 
 def clean(text: str) -> str:

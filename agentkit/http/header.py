@@ -8,6 +8,7 @@ from datetime import UTC, datetime
 from email.utils import parsedate_to_datetime
 
 from agentkit.errors import ConfigurationError
+from agentkit.secret import scrub
 
 __all__ = ["check_header", "check_key", "request_id", "retry_after"]
 
@@ -22,7 +23,7 @@ _LONGEST = 366 * 86400.0
 
 def request_id(headers: Mapping[str, str]) -> str | None:
     """Find the endpoint's id of the exchange under the names that servers give it."""
-    return next((found for name in _IDS if (found := headers.get(name))), None)
+    return next((scrub(found) for name in _IDS if (found := headers.get(name))), None)
 
 
 def retry_after(headers: Mapping[str, str], now: datetime | None = None) -> float | None:
@@ -71,7 +72,7 @@ def _span(text: str | None) -> float | None:
 def _until(text: str, now: datetime) -> float | None:
     try:
         date = parsedate_to_datetime(text)
-    except ValueError:
+    except (ValueError, OverflowError):
         return None
     if date.tzinfo is None:  # "-0000" in the place of GMT
         date = date.replace(tzinfo=UTC)

@@ -18,6 +18,7 @@ from agentkit.errors import (
     RateLimitError,
     ToolUseFailedError,
 )
+from agentkit.http.fault import Fault
 from agentkit.model import RequestRetried, report
 
 __all__ = ["Retry", "is_passing", "send"]
@@ -26,7 +27,6 @@ _T = TypeVar("_T")
 
 # RFC 9110, RFC 8470 (425), and 529, "overloaded" at Anthropic and its proxies.
 _PASSING = frozenset((408, 409, 425, 429, 500, 502, 503, 504, 529))
-_QUOTA = ("insufficient_quota", "billing_hard_limit_reached")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -58,7 +58,7 @@ def is_passing(error: APIError) -> bool:
         passing = isinstance(error, RateLimitError | InternalServerError)
     else:
         passing = error.status_code in _PASSING or 520 <= error.status_code <= 524  # Cloudflare's, before the endpoint
-    return passing and error.code not in _QUOTA
+    return passing and not Fault.of(error.body or {"code": error.code}).quota_used_up
 
 
 async def send(attempt: Callable[[int], Awaitable[_T]], retry: Retry) -> _T:

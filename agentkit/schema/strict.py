@@ -7,6 +7,7 @@ cannot check but a validator of ours does check anyway (lengths, uniqueness, def
 from __future__ import annotations
 
 import json
+import re
 from collections.abc import Mapping
 from copy import deepcopy
 from typing import Any, Final
@@ -39,6 +40,7 @@ _NOTES: Final = {
     "pattern": "Pattern: {}.",
     "default": "Default: {}.",
 }
+_NOT_PLAIN: Final = re.compile(r"[^\w.-]+")
 _LOOKAROUND: Final = ("(?=", "(?!", "(?<")
 _JSON_TYPES: Final[dict[Any, str]] = {
     bool: "boolean",
@@ -246,7 +248,9 @@ class _Strict:
 
     def _name(self, ref: str) -> str:
         if ref not in self._names:
-            name = ref.rpartition("/")[2]
+            name = _NOT_PLAIN.sub("_", ref.rpartition("/")[2])  # so that no pointer to it needs an escape
+            while f"#/$defs/{name}" in self._names.values():  # `$defs` and `definitions` may both have one
+                name += "_"
             self._names[ref] = f"#/$defs/{name}"
             self._pending.append((ref, name))
         return self._names[ref]

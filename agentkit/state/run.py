@@ -18,6 +18,7 @@ from agentkit.errors import StateError
 from agentkit.tools.answer import Answer
 from agentkit.wire.content import Part, TextPart, text_of
 from agentkit.wire.message import AssistantMessage, Message, ToolCall, ToolMessage, UserMessage, open_calls
+from agentkit.wire.repair import new_call_id
 from agentkit.wire.response import ChatCompletion, Usage
 from agentkit.wire.value import is_object, well_formed
 
@@ -149,6 +150,9 @@ class RunState:
         """Take the model's reply; a correction is over with it."""
         choice = completion.choices[0]
         message = choice.message.to_history()
+        if message.function_call is not None and not message.tool_calls:  # servers from before `tools` say it so
+            call = ToolCall(id=new_call_id(), function=message.function_call)
+            message = message.replace(tool_calls=(call,), function_call=None)
         if message.content is None and not (message.tool_calls or message.refusal or message.audio):
             message = message.replace(content="")  # endpoints refuse a message of nothing
         return self.replace(
@@ -190,6 +194,17 @@ class RunState:
                 refused[name] = refused.get(name, 0) + 1
         return self.replace(refused=refused)
 
+    def with_output_refused(self, answer: Answer) -> RunState:
+        """Answer the accepted call anew, for its arguments are no output after all; what ran beside it stays."""
+        index = next(i for i in range(len(self.messages) - 1, -1, -1) if _calls(self.messages[i]))
+        told = answer.message
+        batch = (
+            told if isinstance(m, ToolMessage) and m.tool_call_id == told.tool_call_id else m
+            for m in self.messages[index + 1 :]
+        )
+        messages = (*self.messages[: index + 1], *batch)
+        return self.replace(messages=messages, accepted=None).with_refusals((answer,))
+
     def with_attempt(self, text: str, reason: str, correction: tuple[Message, ...]) -> RunState:
         """Put the reply in hand aside as no valid output: it and its results leave the history.
 
@@ -201,7 +216,6 @@ class RunState:
             messages=self.messages[:index],
             attempts=(*self.attempts, attempt),
             correction=correction,
-            accepted=None,
         )
 
     def with_failed_request(self, text: str, reason: str) -> RunState:
@@ -235,8 +249,14 @@ class RunState:
         Raises:
             StateError: It is no state, or of another version.
         """
+        given: Any = document
+        if not isinstance(given, str | bytes | bytearray):
+            raise StateError(
+                f"This is no state of a run: it is of type {type(given).__name__}. "
+                "Give `result.state`, `error.state`, or what `to_json` gave."
+            )
         try:
-            return _adapter().validate_python(_of_this_version(from_json(document)))
+            return _adapter().validate_python(_of_this_version(from_json(given)))
         except ValidationError as error:
             first = error.errors(include_url=False)[0]
             where = ".".join(str(step) for step in first["loc"]) or "document"

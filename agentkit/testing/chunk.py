@@ -41,9 +41,11 @@ def chunked(completion: Json, *, usage: bool = False, count: int | None = None) 
 
 
 def _track(choice: Json, count: int | None) -> Iterator[Json]:
+    """Give the pieces of a choice; the logprobs come once, whole, with the first."""
     rest = {key: value for key, value in choice.items() if key not in {"message", "finish_reason"}}
     for delta in _deltas(choice["message"], count):
         yield {**rest, "delta": delta, "finish_reason": None}
+        rest |= {"logprobs": None} if "logprobs" in rest else {}
     yield {**rest, "delta": {}, "finish_reason": choice.get("finish_reason")}
 
 
@@ -63,8 +65,9 @@ def _deltas(message: Json, count: int | None) -> Iterator[Json]:
     for index, one in enumerate(message.get("tool_calls") or ()):
         yield from ({"tool_calls": [part]} for part in _call(index, one))
     if legacy := message.get("function_call"):
-        yield {"function_call": {**legacy, "arguments": ""}}
-        yield from ({"function_call": {"arguments": piece}} for piece in words(legacy["arguments"]))
+        text = legacy["arguments"]
+        yield {"function_call": {**legacy, "arguments": ""} if isinstance(text, str) else legacy}
+        yield from ({"function_call": {"arguments": piece}} for piece in words(text if isinstance(text, str) else ""))
 
 
 def _pieces(value: Any, count: int | None) -> Iterable[Any]:

@@ -28,6 +28,7 @@ __all__ = ["FakeEndpoint", "main"]
 
 _PATH: Final = "/v1/chat/completions"
 _BACKLOG: Final = 1024  # 500 clients may connect at once
+_STEPS: Final = 3  # of the loop, from a connection's acceptance to the beginning of its task
 
 
 @dataclass(kw_only=True, eq=False)
@@ -109,7 +110,7 @@ class FakeEndpoint:
     async def __aexit__(self, *_: object) -> None:
         if self._server is None:
             return
-        self._server.close()
+        await self._stop_accepting(self._server)
         for task in self._open:
             task.cancel()
         await asyncio.gather(*self._open, return_exceptions=True)
@@ -137,6 +138,20 @@ class FakeEndpoint:
                 await asyncio.wrap_future(self._leave)
         except OSError as error:  # the port is taken: told to who waits in `with`
             ready.set_exception(error)
+
+    @staticmethod
+    async def _stop_accepting(server: asyncio.Server) -> None:
+        """Take no more connections and let those that were taken begin, so that they can be ended.
+
+        `close` alone breaks one that is between the two: https://github.com/python/cpython/issues/109564.
+        """
+        loop = asyncio.get_running_loop()
+        with contextlib.suppress(RuntimeError):  # loops that do not wait by readers: Windows', uvloop
+            for listener in server.sockets:
+                loop.remove_reader(listener.fileno())
+        for _ in range(_STEPS):
+            await asyncio.sleep(0)
+        server.close()
 
     async def _converse(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         """Answer the requests of one connection until either side ends it."""

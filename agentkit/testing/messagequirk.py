@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import json
 from collections.abc import Callable, Iterator
 from typing import Any, Final
@@ -31,6 +32,11 @@ def _calls(completion: Json) -> list[Json]:
 
 def _functions(completion: Json) -> list[Json]:
     return [call["function"] for call in _calls(completion) if "function" in call]
+
+
+def _spelled(completion: Json) -> list[Json]:
+    """Give the functions whose arguments are text, as yet another quirk may have changed that."""
+    return [function for function in _functions(completion) if isinstance(function["arguments"], str)]
 
 
 @_quirk
@@ -79,7 +85,8 @@ def _unknown_tool(completion: Json) -> None:
 def _arguments_object(completion: Json) -> None:
     """Arguments are an object in place of its text."""
     for function in _functions(completion):
-        function["arguments"] = json.loads(function["arguments"])
+        with contextlib.suppress(ValueError):  # what the script wrote broken stays text
+            function["arguments"] = json.loads(function["arguments"])
 
 
 @_quirk
@@ -99,28 +106,28 @@ def _empty_arguments(completion: Json) -> None:
 @_quirk
 def _cut_arguments(completion: Json) -> None:
     """Arguments stop half-way, and finish_reason does not say so."""
-    for function in _functions(completion):
+    for function in _spelled(completion):
         function["arguments"] = function["arguments"][: max(len(function["arguments"]) // 2, 1)]
 
 
 @_quirk
 def _double_encoded_arguments(completion: Json) -> None:
     """Arguments are JSON text of JSON text."""
-    for function in _functions(completion):
+    for function in _spelled(completion):
         function["arguments"] = json.dumps(function["arguments"])
 
 
 @_quirk
 def _fenced_arguments(completion: Json) -> None:
     """Arguments stand in a Markdown fence."""
-    for function in _functions(completion):
+    for function in _spelled(completion):
         function["arguments"] = f"```json\n{function['arguments']}\n```"
 
 
 @_quirk
 def _trailing_junk(completion: Json) -> None:
     """An empty text follows the arguments."""
-    for function in _functions(completion):
+    for function in _spelled(completion):
         function["arguments"] += '""'
 
 
@@ -136,8 +143,9 @@ def _text_before_call(completion: Json) -> None:
 def _function_call(completion: Json) -> None:
     """The first call comes as the legacy `function_call`, without an id."""
     for choice in completion.get("choices") or ():
-        calls = choice["message"].pop("tool_calls", None)
-        if calls:
+        calls = choice["message"].get("tool_calls")
+        if calls and "function" in calls[0]:
+            del choice["message"]["tool_calls"]
             choice["message"]["function_call"] = calls[0]["function"]
             choice["finish_reason"] = "function_call"
 
@@ -196,10 +204,8 @@ def _content_absent(completion: Json) -> None:
 def _content_object(completion: Json) -> None:
     """A text that is JSON comes as the object itself (Cloudflare)."""
     for message in _messages(completion):
-        try:
-            message["content"] = json.loads(message["content"] or "")
-        except ValueError:
-            continue  # a plain text stays one
+        with contextlib.suppress(ValueError):  # a plain text stays one
+            message["content"] = json.loads(message.get("content") or "")
 
 
 @_quirk

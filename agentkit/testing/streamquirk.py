@@ -14,7 +14,7 @@ from agentkit.testing.chunk import DONE
 __all__ = ["CHUNK_QUIRKS", "PIECE_QUIRKS"]
 
 CHUNK_QUIRKS: Final[dict[str, Callable[[list[Json]], list[Json]]]] = {}
-"""Every quirk of a stream's chunks by its name."""
+"""Every quirk of a stream's chunks by its name, in the order in which they are played."""
 
 PIECE_QUIRKS: Final[dict[str, Callable[[list[bytes]], list[bytes]]]] = {}
 """Every quirk of the bytes by its name: a stream's events with the closing `[DONE]`, or one JSON document.
@@ -46,6 +46,10 @@ def _calls(chunks: list[Json]) -> Iterator[Json]:
     return (call for call in several if "function" in call)
 
 
+def _indexed(chunks: list[Json]) -> Iterator[Json]:
+    return (call for call in _calls(chunks) if "index" in call)
+
+
 @_chunks
 def _no_index(chunks: list[Json]) -> list[Json]:
     """Deltas of calls have no index, and each call is whole in one (Mistral, Gemini)."""
@@ -56,20 +60,12 @@ def _no_index(chunks: list[Json]) -> list[Json]:
 
 
 @_chunks
-def _shared_index(chunks: list[Json]) -> list[Json]:
-    """All calls have the index 0; only a new id tells them apart."""
-    for call in _calls(chunks):
-        call["index"] = 0
-    return chunks
-
-
-@_chunks
 def _whole_calls(chunks: list[Json]) -> list[Json]:
     """Each call is whole in one delta (Mistral, xAI)."""
     kept: list[Json] = []
     known: dict[tuple[int, int], Json] = {}
     for chunk in chunks:
-        call = next(_calls([chunk]), None)
+        call = next(_indexed([chunk]), None)
         place = (chunk["choices"][0]["index"], call["index"]) if call else None
         if call and place in known:
             known[place]["function"]["arguments"] += call["function"]["arguments"]
@@ -85,20 +81,21 @@ def _interleaved_calls(chunks: list[Json]) -> list[Json]:
     """The deltas of several calls take turns."""
     tracks: dict[int, list[Json]] = {}
     for chunk in chunks:
-        for call in _calls([chunk]):
+        for call in _indexed([chunk]):
             tracks.setdefault(call["index"], []).append(chunk)
     woven = iter([chunk for turn in zip_longest(*tracks.values()) for chunk in turn if chunk])
-    return [next(woven) if any(_calls([chunk])) else chunk for chunk in chunks]
+    return [next(woven) if any(_indexed([chunk])) else chunk for chunk in chunks]
 
 
 @_chunks
 def _name_repeated(chunks: list[Json]) -> list[Json]:
     """Every delta of a call has its id and name again."""
-    first: dict[int, Json] = {}
-    for call in _calls(chunks):
-        known = first.setdefault(call["index"], call)
-        call |= {key: known[key] for key in ("id", "type") if key in known}
-        call["function"]["name"] = known["function"]["name"]
+    first: dict[tuple[int, int], Json] = {}
+    for choice in _choices(chunks):
+        for call in _indexed([{"choices": [choice]}]):
+            known = first.setdefault((choice["index"], call["index"]), call)
+            call |= {key: known[key] for key in ("id", "type") if key in known}
+            call["function"]["name"] = known["function"]["name"]
     return chunks
 
 
@@ -108,7 +105,7 @@ def _name_split(chunks: list[Json]) -> list[Json]:
     kept: list[Json] = []
     for chunk in chunks:
         kept.append(chunk)
-        for call in _calls([chunk]):
+        for call in _indexed([chunk]):
             name = call["function"].get("name", "")
             if len(name) > 1:
                 call["function"]["name"] = name[: len(name) // 2]
@@ -118,20 +115,25 @@ def _name_split(chunks: list[Json]) -> list[Json]:
 
 
 @_chunks
-def _choices_null(chunks: list[Json]) -> list[Json]:
-    """A chunk has the choices null, and so has the one with the usage."""
-    for chunk in chunks:
-        chunk["choices"] = chunk.get("choices") or None
-    return [*chunks[:1], {**chunks[0], "choices": None}, *chunks[1:]]
+def _shared_index(chunks: list[Json]) -> list[Json]:
+    """All calls have the index 0; only a new id tells them apart."""
+    for call in _calls(chunks):
+        call["index"] = 0
+    return chunks
 
 
 @_chunks
-def _delta_null(chunks: list[Json]) -> list[Json]:
-    """A chunk has the delta null, and so has the last (Azure)."""
-    for choice in _choices(chunks):
-        choice["delta"] = choice["delta"] or None
-    blank = [{**choice, "delta": None} for choice in _choices(chunks[:1])]
-    return [*chunks[:1], {**chunks[0], "choices": blank}, *chunks[1:]]
+def _finish_early(chunks: list[Json]) -> list[Json]:
+    """finish_reason comes with the last delta of text or arguments (Mistral, Gemini)."""
+    kept: list[Json] = []
+    for chunk in chunks:
+        last = next(_choices([chunk]), None)
+        before = next((one for one in _choices(kept[::-1]) if last and one["index"] == last["index"]), None)
+        if last and before and not last["delta"]:
+            before["finish_reason"] = last["finish_reason"]
+        else:
+            kept.append(chunk)
+    return kept
 
 
 @_chunks
@@ -159,17 +161,20 @@ def _no_role(chunks: list[Json]) -> list[Json]:
 
 
 @_chunks
-def _finish_early(chunks: list[Json]) -> list[Json]:
-    """finish_reason comes with the last delta of text or arguments (Mistral, Gemini)."""
-    kept: list[Json] = []
+def _delta_null(chunks: list[Json]) -> list[Json]:
+    """A chunk has the delta null, and so has the last (Azure)."""
+    for choice in _choices(chunks):
+        choice["delta"] = choice["delta"] or None
+    blank = [{**choice, "delta": None, "logprobs": None} for choice in _choices(chunks[:1])]
+    return [*chunks[:1], {**chunks[0], "choices": blank}, *chunks[1:]]
+
+
+@_chunks
+def _choices_null(chunks: list[Json]) -> list[Json]:
+    """A chunk has the choices null, and so has the one with the usage."""
     for chunk in chunks:
-        last = next(_choices([chunk]), None)
-        before = next((one for one in _choices(kept[::-1]) if last and one["index"] == last["index"]), None)
-        if last and before and not last["delta"]:
-            before["finish_reason"] = last["finish_reason"]
-        else:
-            kept.append(chunk)
-    return kept
+        chunk["choices"] = chunk.get("choices") or None
+    return [*chunks[:1], {**chunks[0], "choices": None}, *chunks[1:]]
 
 
 @_chunks

@@ -28,7 +28,7 @@ running: ContextVar[SubRuns | None] = ContextVar("agentkit_running_call", defaul
 
 OnToolError = Literal["report", "raise"] | Callable[["CallTool", Exception], Any]
 """What becomes of an exception of a tool: told to the model, raised as `ToolFailedError`, or a function (sync or
-async) of the call and the exception whose result is the tool's."""
+async) of the call and the exception, whose result is the tool's and which may raise `ToolRetry`."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -139,7 +139,10 @@ async def _failed(call: CallTool, error: Exception, on_error: OnToolError, secon
         failed = ToolFailedError(f'{said.rstrip(".")}. With on_tool_error="report" the model is told instead.')
         failed.tool_name, failed.call_id = call.name, call.id
         raise failed from error
-    value = on_error(call, error)
-    if inspect.isawaitable(value):
-        value = await value
+    try:
+        value = on_error(call, error)
+        if inspect.isawaitable(value):
+            value = await value
+    except ToolRetry as advice:
+        return answer_error(call.id, call.name, advice, status="retry", seconds=seconds)
     return answer_value(call.id, call.name, value, seconds=seconds)

@@ -56,8 +56,8 @@ class Tool(Generic[Deps_contra]):
         name: What the model calls it: 1 to 64 letters, digits, `_` and `-`.
         description: What it does, for the model.
         strict: True sends the strict form of the schema, False says that it is not strict, None says nothing.
-        retries: How often the model may call again after a refusal; None leaves it to the agent (3 by default).
-        timeout: Seconds that one call may take; None leaves it to the agent.
+        retries: How often in a row the model may call again after a refusal; None is 3.
+        timeout: Seconds that one call's body may take; None is no limit.
         sequential: Whether the calls of one reply before and after this one wait for it.
         thread: Whether a function that is not async runs in a worker thread; False runs it on the event loop.
         approval: Whether a call waits for approval before it runs: always, never, or as a predicate of context and read

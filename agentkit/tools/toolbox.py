@@ -24,6 +24,11 @@ class Toolbox:
 
     def __init__(self, tools: Iterable[Tool[Any] | Function] = ()) -> None:
         self._tools: dict[str, Tool[Any]] = {}
+        if callable(tools):
+            name = as_tool(tools).name
+            raise ToolDefinitionError(
+                f"Tool {name!r} stands alone where several are taken. Put it in a list: `[{name}]`."
+            )
         for value in tools:
             made = as_tool(value)
             if made.is_method:

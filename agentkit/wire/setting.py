@@ -13,6 +13,7 @@ __all__ = ["CHOICES", "Settings", "choice_json"]
 
 CHOICES = ("none", "auto", "required", "any")
 
+Number = int | float  # both, so that 0 is not sent as 0.0
 Stop = str | tuple[str, ...]
 
 
@@ -40,15 +41,15 @@ class Settings(WireValue):
         check_contract: Whether `check_request` runs before sending.
     """
 
-    temperature: float | None = None
-    top_p: float | None = None
+    temperature: Number | None = None
+    top_p: Number | None = None
     n: int | None = None
     stop: Stop | None = None
     max_completion_tokens: int | None = None
     max_tokens: int | None = None
-    presence_penalty: float | None = None
-    frequency_penalty: float | None = None
-    logit_bias: Mapping[str, float] | None = None
+    presence_penalty: Number | None = None
+    frequency_penalty: Number | None = None
+    logit_bias: Mapping[str, Number] | None = None
     logprobs: bool | None = None
     top_logprobs: int | None = None
     seed: int | None = None

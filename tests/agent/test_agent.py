@@ -4,7 +4,7 @@ import asyncio
 
 import pytest
 
-from agentkit.agent import Agent
+from agentkit.agent import Agent, Middleware
 from agentkit.errors import ConfigurationError, ToolDefinitionError, UnknownModelError
 from agentkit.state import RunLimits
 from agentkit.testing.scripted import ScriptedModel
@@ -44,7 +44,7 @@ def test_without_a_model_the_ways_to_name_one_are_told(monkeypatch):
 def test_the_environment_names_the_model_at_the_run(monkeypatch):
     agent = Agent()
     monkeypatch.setenv("AGENTKIT_MODEL", "nobody:m")
-    with pytest.raises(UnknownModelError, match="nobody"):
+    with pytest.raises(UnknownModelError, match=r"^There is no provider 'nobody'\."):
         agent.run_sync("x")
 
 
@@ -89,3 +89,30 @@ def test_a_tool_that_bears_the_outputs_name_is_refused():
 def test_one_agent_serves_several_loops_one_after_another():
     agent = Agent(ScriptedModel(["done"] * 3), limits=RunLimits(turns=5))
     assert [asyncio.run(agent.run("x")).output for _ in range(3)] == ["done"] * 3
+
+
+@pytest.mark.parametrize("wrong", [5, object(), len])
+def test_what_is_no_model_is_refused(wrong):
+    with pytest.raises(UnknownModelError) as caught:
+        Agent(wrong).run_sync("x")
+    assert str(caught.value) == (
+        f"A model of type {type(wrong).__name__} lacks `name`, `complete` or `stream`. "
+        'Give a name, `"provider:model"`, or a `ChatModel(...)`.'
+    )
+
+
+def test_a_policy_on_tool_errors_that_does_not_exist_is_refused_when_the_agent_is_made():
+    with pytest.raises(ConfigurationError) as caught:
+        Agent(on_tool_error="ignore")
+    assert str(caught.value) == (
+        "on_tool_error is 'ignore', which is unknown. "
+        'Give "report", "raise", or a function of the call and the exception.'
+    )
+
+
+def test_a_class_in_the_place_of_a_middleware_is_refused_when_the_agent_is_made():
+    with pytest.raises(ConfigurationError) as caught:
+        Agent(middleware=[Middleware])
+    assert str(caught.value) == (
+        f"{Middleware!r} is no middleware. Give objects of subclasses of `agentkit.agent.Middleware`."
+    )

@@ -56,7 +56,13 @@ def check(messages):
     ("arguments", "text"),
     [
         ("[1]", "Your arguments are a JSON array, not an object. Send one JSON object with the arguments by name."),
-        ("{'a': 1}", None),
+        (
+            "{'a': 1}",
+            (
+                "Your arguments are no valid JSON: Expecting property name enclosed in double quotes at character 1, "
+                "before \"'a': 1}\". Send one JSON object."
+            ),
+        ),
         ('{"a": 1', "Your arguments are cut off after '{\"a\": 1'. Send the whole JSON object."),
         ('{"a": 1} {"a": 2}', "You sent several JSON objects. Send one object in each call."),
         ('{"a": true}', "Argument 'a' should be a valid integer, you sent true."),
@@ -64,22 +70,28 @@ def check(messages):
         ("{}", "Argument 'a' is missing."),
         ('{"a": 1, "a": 2}', "Your arguments name 'a' twice. Send each name once."),
     ],
-)
+    ids=[
+        "not an object", "invalid JSON", "cut", "several objects", "bool for int", "unknown argument",
+        "missing argument", "one name twice",
+    ],
+)  # fmt: skip
 def test_arguments_that_are_not_a_valid_object_are_refused_in_short_words(arguments, text):
-    (said,) = told(run(call("add", arguments), tools=[add]))
-    if text is None:
-        assert said.startswith("Your arguments are no valid JSON:")
-    else:
-        assert said == text
+    assert told(run(call("add", arguments), tools=[add])) == [text]
 
 
-@pytest.mark.parametrize("arguments", ["", "  ", "null", "{}", '"{}"', "```json\n{}\n```"])
+@pytest.mark.parametrize(
+    "arguments",
+    ["", "  ", "null", "{}", '"{}"', "```json\n{}\n```"],
+    ids=["empty", "blank", "null", "object", "doubly encoded", "fenced"],
+)
 def test_empty_and_null_arguments_are_no_arguments(arguments):
     assert told(run(call("now", arguments), tools=[now])) == ["noon"]
 
 
 @pytest.mark.parametrize(
-    "arguments", ['```json\n{"a": 1, "b": 2}\n```', json.dumps('{"a": 1, "b": 2}'), '{"a": "1", "b": 2.0}']
+    "arguments",
+    ['```json\n{"a": 1, "b": 2}\n```', json.dumps('{"a": 1, "b": 2}'), '{"a": "1", "b": 2.0}'],
+    ids=["fenced", "doubly encoded", "numbers written otherwise"],
 )
 def test_fenced_and_doubly_encoded_arguments_cost_no_turn(arguments):
     result = run(call("add", arguments), tools=[add])
@@ -113,8 +125,9 @@ def test_unknown_tool_name_is_answered_to_the_model():
     assert told(run(call("sum"), tools=[])) == [
         "There is no tool 'sum'. The tools are: none. Call one of them, or answer."
     ]
-    (said,) = told(run(call("s" * 1000), tools=[add]))
-    assert len(said) < 300
+    assert told(run(call("s" * 1000), tools=[add])) == [
+        f"There is no tool '{'s' * 200}… (1,000 characters)'. The tools are: add. Call one of them, or answer."
+    ]
 
 
 def test_with_no_retries_the_first_refusal_ends_the_run():
@@ -166,7 +179,10 @@ def test_advice_of_a_tool_counts_as_a_retry():
 
     with pytest.raises(ToolRetriesExceededError) as caught:
         run(call("ask"), call("ask"), tools=[ask])
-    assert str(caught.value).startswith("The calls of tool 'ask' were refused 2 times in a row. The last reason: Not ")
+    assert str(caught.value) == (
+        "The calls of tool 'ask' were refused 2 times in a row. The last reason: Not yet. "
+        "The arguments are in `error.arguments`; `agent.resume(error.state)` lets the model try again."
+    )
 
 
 def test_a_run_that_was_refused_too_often_can_be_resumed():

@@ -5,7 +5,7 @@ from pydantic import BaseModel
 
 from agentkit.agent import Agent
 from agentkit.errors import LengthError, OutputError
-from agentkit.output import OutputSpec
+from agentkit.output import OutputSpec, Rejected
 from agentkit.testing.reply import call, calls
 from agentkit.testing.scripted import ScriptedModel
 from agentkit.tools import tool
@@ -157,3 +157,79 @@ def test_a_run_whose_output_was_cut_asks_again_when_resumed(mode):
     with pytest.raises(LengthError) as caught:
         agent.run_sync("x")
     assert agent.resume_sync(caught.value.state.to_json()).output == {"a": 1}
+
+
+@pytest.mark.parametrize("saved", [False, True])
+def test_an_output_that_is_invalid_after_a_resume_keeps_the_calls_beside_it(saved):
+    looked, tries = [], []
+
+    @tool(name="look")
+    def look_once() -> str:
+        looked.append(1)
+        return "seen"
+
+    def check_it(city):
+        tries.append(1)
+        if len(tries) == 1:
+            raise ConnectionError("the database does not answer")
+        if len(tries) == 2:
+            raise ValueError("there is no such city.")
+        return city
+
+    batch = calls(call("look"), call("final_result", OSLO))
+    spec = OutputSpec(City, mode="tool", validators=[check_it])
+    agent = Agent(ScriptedModel([batch, call("final_result", OSLO)]), tools=[look_once], output=spec)
+    with pytest.raises(ConnectionError) as caught:
+        agent.run_sync("x")
+    state = caught.value.state
+    result = agent.resume_sync(state.to_json() if saved else state)
+    assert (result.output, looked) == (City(**OSLO), [1])
+    assert [m.content for m in result.messages if m.role == "tool"] == [
+        "seen",
+        "Your answer is not accepted: there is no such city. Answer again, corrected.",
+        "The output was taken.",
+    ]
+    check(result.messages)
+
+
+@pytest.mark.parametrize("mode", ["native", "tool"])
+def test_the_last_refusal_is_the_cause_of_the_error(mode):
+    def refuse(value):
+        raise ValueError("not in the books")
+
+    replies = {"native": '{"a": 1}', "tool": call("final_result", {"a": 1})}
+    spec = OutputSpec(dict[str, int], mode=mode, retries=1, validators=[refuse])
+    with pytest.raises(OutputError) as caught:
+        Agent(ScriptedModel([replies[mode]] * 2), output=spec).run_sync("x")
+    rejected = caught.value.__cause__
+    assert isinstance(rejected, Rejected)
+    assert rejected.reason == caught.value.attempts[-1].reason
+    assert repr(rejected.__cause__) == "ValueError('not in the books')"
+
+
+def test_an_output_that_was_taken_and_is_refused_after_a_resume_keeps_the_calls_beside_it():
+    looked = []
+
+    @tool(name="look")
+    def look_once() -> str:
+        looked.append(1)
+        return "seen"
+
+    def refuse_few(city):
+        if city.people < 800000:
+            raise ValueError("count again")
+        return city
+
+    batch = calls(call("look"), call("final_result", OSLO, id="o"))
+    model = ScriptedModel([batch, call("final_result", {**OSLO, "people": 900000}, id="o")])
+    agent = Agent(model, tools=[look_once], output=BY_TOOL)
+    state = agent.run_sync("x").state
+    stricter = agent.replace(output=OutputSpec(City, mode="tool", validators=[refuse_few]))
+    result = stricter.resume_sync(state.to_json())
+    assert (result.output.people, looked) == (900000, [1])
+    assert [m.content for m in result.messages if m.role == "tool"] == [
+        "seen",
+        "Your answer is not accepted: count again. Answer again, corrected.",
+        "The output was taken.",
+    ]
+    check(result.messages)

@@ -8,6 +8,7 @@ from agentkit.testing.reply import call
 from agentkit.testing.scripted import ScriptedModel
 from agentkit.tools import tool
 from agentkit.wire.content import ImagePart, ImageUrl, TextPart
+from agentkit.wire.message import UserMessage
 
 
 @tool
@@ -127,4 +128,42 @@ def test_a_finished_state_gives_its_output_again_without_a_request():
 def test_a_state_that_is_none_is_refused():
     with pytest.raises(StateError) as caught:
         Agent(ScriptedModel([])).resume_sync("{")
-    assert str(caught.value).startswith("This is no state of a run: EOF while parsing")
+    assert str(caught.value) == (
+        "This is no state of a run: EOF while parsing an object at line 1 column 1. Give what `to_json` gave."
+    )
+
+
+USER = {"role": "user", "content": "x"}
+
+
+@pytest.mark.parametrize(
+    ("prompt", "seen"),
+    [
+        ([USER], "prompt[0] is no content part: {'role': 'user', 'content': 'x'}."),
+        ([{"type": "text", "text": "See:"}, "and this"], "prompt[1] is no content part: 'and this'."),
+        ([UserMessage(content="x")], "prompt[0] is no content part: UserMessage(role='user', content='x', name=None)."),
+        ([{"text": "x"}], "prompt[0] is no content part: {'text': 'x'}."),
+        (5, "prompt[0] is no content part: 5."),
+        (USER, "prompt[0] is no content part: {'role': 'user', 'content': 'x'}."),
+    ],
+    ids=["message", "bare text", "message of ours", "no type", "number", "one message"],
+)
+def test_a_prompt_that_is_neither_text_nor_parts_is_refused(prompt, seen):
+    model = ScriptedModel(["never"])
+    with pytest.raises(InvalidRequestError) as caught:
+        Agent(model).run_sync(prompt)
+    assert str(caught.value) == (
+        f'{seen} Write the prompt as one text, or as parts such as {{"type": "text", "text": "..."}}. '
+        "Messages are given as `history`, and `agent.run(None, history=messages)` goes on from them."
+    )
+    assert model.requests == []
+
+
+@pytest.mark.parametrize("wrong", [None, {"run_id": "x"}, Agent(ScriptedModel(["done"])).run_sync("x")])
+def test_what_has_a_state_is_no_state(wrong):
+    with pytest.raises(StateError) as caught:
+        Agent(ScriptedModel([])).resume_sync(wrong)
+    assert str(caught.value) == (
+        f"This is no state of a run: it is of type {type(wrong).__name__}. "
+        "Give `result.state`, `error.state`, or what `to_json` gave."
+    )

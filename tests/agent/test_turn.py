@@ -178,6 +178,7 @@ def test_calls_that_the_endpoint_cannot_read_again_and_again_end_the_run():
     with pytest.raises(OutputError) as caught:
         agent.run_sync("x")
     assert [attempt.text for attempt in caught.value.attempts] == ["a", "b", "c"]
+    assert caught.value.__cause__.failed_generation == "c"
     assert agent.resume_sync(caught.value.state).output == "done"
 
 

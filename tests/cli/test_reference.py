@@ -102,7 +102,7 @@ def test_a_dot_in_the_place_of_the_colon_is_explained(here):
     )
 
 
-@pytest.mark.parametrize("reference", ["weather:", ":plain", "weather:1x"])
+@pytest.mark.parametrize("reference", ["", ":", "weather:", ":plain", "weather:1x"])
 def test_what_names_nothing_is_refused(here, reference):
     assert refusal(reference) == f"{reference!r} names nothing. Write module, module:name or path/to/file.py:name."
 

@@ -53,6 +53,16 @@ def test_no_call_proves_nothing():
     assert play(make_scenes()[1], "In Hamburg.") == [False, False]
 
 
+def test_one_call_did_not_run_beside_itself():
+    scene = make_scenes()[0]
+    result = asyncio.run(Agent(ScriptedModel([weather(), "Done."]), tools=scene.tools).run(scene.prompt))
+    check = scene.check(result)[1]
+    assert (check.holds, check.text) == (
+        False,
+        "the two ran at the same time: each for 0.05 s, 0.00 s of it together",
+    )
+
+
 def test_an_unknown_city_is_told_to_the_model():
     scene = make_scenes()[0]
     agent = Agent(ScriptedModel([weather("Atlantis"), "Sorry."]), tools=scene.tools)

@@ -158,6 +158,14 @@ def test_a_key_is_in_no_error_whatever_happens(stream, fault):
         assert SECRET not in shown + "".join(traceback.format_exception(error))
 
 
+def test_a_key_in_a_header_is_in_no_error_either():
+    fault = Fault.status(401, body=f"Incorrect API key provided: {SECRET}-h", headers={"x-request-id": f"{SECRET}-h"})
+    with FakeEndpoint(faults=[fault]) as endpoint, pytest.raises(AuthenticationError) as caught:
+        model = ChatModel("m", base_url=endpoint.base_url, headers={"Authorization": f"Bearer {SECRET}-h"})
+        asyncio.run(model.complete(REQUEST))
+    assert f"{SECRET}-h" not in f"{caught.value} {vars(caught.value)}"
+
+
 def test_a_refused_key_is_named_by_its_source():
     async def main(endpoint):
         await ChatModel("m", base_url=endpoint.base_url, api_key="k-2").complete(REQUEST)
@@ -189,7 +197,10 @@ def test_a_key_over_plain_http_to_another_machine_is_refused():
             "Use https, or say allow_plain_http=True if the network is your own."
         )
         ChatModel("m", base_url="http://10.0.0.5:8000/v1", allow_plain_http=True, **options)
-    ChatModel("m", base_url="http://10.0.0.5:8000/v1")
+    model = ChatModel("m", base_url="http://10.0.0.5:8000/v1")
+    with pytest.raises(ConfigurationError) as caught:
+        asyncio.run(model.complete(REQUEST.replace(extra_headers={"X-Api-Key": "k"})))
+    assert str(caught.value).startswith("A key would go to http://10.0.0.5:8000 over plain http, ")
     ChatModel("m", base_url="http://localhost:8000/v1", api_key="k")
 
 
@@ -208,6 +219,13 @@ def test_a_key_does_not_follow_to_another_host():
     assert model.replace(base_url="https://other.test/v1")._key is None
     assert model.replace(base_url="https://api.test/v2")._key is not None
     assert model.replace(base_url="https://other.test/v1", api_key="k2")._key is not None
+
+
+def test_headers_that_hold_a_key_do_not_follow_to_another_host():
+    model = ChatModel("m", base_url="https://api.test/v1", headers={"X-Api-Key": "k-1", "X-Team": "t"})
+    assert "x-api-key" in model.replace(name="n")._headers
+    moved = model.replace(base_url="https://other.test/v1")
+    assert ("x-api-key" in moved._headers, moved._headers["x-team"]) == (False, ("X-Team", "t"))
 
 
 def test_an_illegal_header_is_refused_at_once():

@@ -23,6 +23,7 @@ NOW = datetime(2026, 11, 22, 9, 0, 0, tzinfo=UTC)
         ({"retry-after": "Sun, 22 Nov 2026 08:00:00 GMT"}, 0.0),
         ({"retry-after": "1m30s"}, 90.0),
         ({"retry-after": "soon"}, None),
+        ({"retry-after": "Wed, 21 Oct 99999999999 07:28:00 GMT"}, None),
         ({"retry-after": "-4"}, None),
         ({"retry-after": "nan"}, None),
         ({"retry-after": "inf"}, None),

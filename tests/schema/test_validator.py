@@ -8,6 +8,7 @@ import enum
 import functools
 import ipaddress
 import uuid
+from collections.abc import Iterable
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Annotated, Any, Literal, NamedTuple
@@ -276,3 +277,10 @@ def test_the_validator_is_compiled_once_and_at_the_first_call(monkeypatch):
     assert made == []
     assert [signature.validate('{"x": 1}'), signature.validate('{"x": 2}')] == [{"x": 1}, {"x": 2}]
     assert len(made) == 1
+
+
+@pytest.mark.parametrize("hint", [Iterable[int], Iterable[int] | None])
+def test_an_iterable_is_read_at_once_and_not_inside_the_function(hint):
+    read = reader(hint)
+    assert read('[1, "2"]') == [1, 2]
+    assert refusal(read, '["x"]') == "Argument 'x[0]' should be a valid integer, you sent \"x\"."

@@ -18,6 +18,13 @@ def test_a_text_is_cut_in_equal_parts_when_their_number_is_given():
     assert [delta["content"] for delta in deltas("abcdef", count=2)[1:-1]] == ["abc", "def"]
 
 
+def test_logprobs_come_once():
+    whole = completion("Hi there.", {"model": "m"}, number=1, size=40)
+    whole["choices"][0]["logprobs"] = {"content": [{"token": "Hi", "logprob": -1}]}
+    told = [chunk["choices"][0]["logprobs"] for chunk in chunked(whole)]
+    assert told == [{"content": [{"token": "Hi", "logprob": -1}]}, None, None, None, None]
+
+
 def test_calls_are_named_first_and_spelt_then():
     made = [delta["tool_calls"][0] for delta in deltas(calls(call("f", {"a": 1}), call("g"))) if "tool_calls" in delta]
     assert made[0] == {

@@ -1,6 +1,7 @@
 """The endpoint's life, routes and records, over real sockets."""
 
 import asyncio
+import gc
 import json
 import socket
 import subprocess
@@ -347,3 +348,18 @@ def test_a_process_of_its_own_prints_its_base_url_and_serves():
             process.terminate()
     assert [answer.status_code for answer in answers] == [503, 503, 200]
     assert answers[2].json()["choices"][0]["message"]["reasoning"] == "The user wants an answer."
+
+
+@pytest.mark.parametrize("steps", range(6))
+def test_connections_that_come_as_it_closes_are_ended_with_it(steps, caplog):
+    async def meet():
+        async with FakeEndpoint() as endpoint:
+            clients = [socket.create_connection(("127.0.0.1", endpoint.port)) for _ in range(3)]
+            for _ in range(steps):
+                await asyncio.sleep(0)
+        return clients
+
+    for client in asyncio.run(meet()):
+        client.close()
+    gc.collect()  # what was left open would warn here
+    assert caplog.records == []

@@ -1,10 +1,13 @@
 """The register of quirks, and the two that swap streams and documents."""
 
+from itertools import combinations
+
 import httpx
 import pytest
 
 from agentkit.testing.endpoint import FakeEndpoint
 from agentkit.testing.quirk import QUIRKS, Quirk, named
+from agentkit.testing.reply import call, calls, completion
 
 
 def ask(endpoint, **fields):
@@ -51,3 +54,15 @@ def test_quirks_are_played_together():
     assert b'"reasoning"' in content
     assert b"[DONE]" not in content
     assert content.endswith(b"\r\n\r\n")
+
+
+@pytest.mark.parametrize("stream", [False, True])
+def test_any_two_quirks_can_be_played_together(stream):
+    request = {"model": "any", "messages": [], "stream": stream, "stream_options": {"include_usage": True}}
+    custom = {"tool_calls": [{"id": None, "type": "custom", "custom": {"name": "note", "input": "hi"}}]}
+    replies = (calls(call("add", {"a": 1}), call("mul", '{"a":')), custom, "hello")
+    for pair in combinations(QUIRKS, 2):
+        endpoint = FakeEndpoint(quirks=pair)
+        for reply in replies:
+            whole = completion(reply, request, number=1, size=100)
+            assert endpoint._told(whole, request, stream=stream).pieces, pair

@@ -61,6 +61,17 @@ def test_name_repeated_says_id_and_name_in_every_delta():
     assert "".join(one["function"]["arguments"] for one in made if one["index"]) == '{"b":2}'
 
 
+def test_name_repeated_keeps_the_ids_of_several_choices_apart():
+    seen = chunks("name_repeated", calls(call("add", {"a": 1})), n=2)
+    told = {
+        (part["index"], one["id"])
+        for each in seen
+        for part in each["choices"]
+        for one in part["delta"].get("tool_calls", ())
+    }
+    assert told == {(0, "call_1_0_0"), (1, "call_1_1_0")}
+
+
 def test_name_split_spells_the_name_in_two_deltas():
     names = [one["function"]["name"] for one in call_deltas("name_split") if "name" in one["function"]]
     assert names == ["a", "dd", "m", "ul"]

@@ -95,7 +95,13 @@ class Array:
         ("half \ud83d of a pair", "half \ufffd of a pair"),
         ({"a": "half \ud83d"}, '{"a":"half \ufffd"}'),
     ],
-)
+    ids=[
+        "0", "empty text", "empty list", "empty dict", "None", "False", "text", "text with spaces", "float", "NaN",
+        "bytes", "bytearray", "list", "tuple", "set", "dict", "dict with numbers as keys", "model", "list of models",
+        "dataclass", "enum", "date", "Decimal", "UUID", "pandas data frame", "polars data frame", "array",
+        "data frame in a dict", "range", "exception in a list", "half a surrogate pair", "half a pair in a dict",
+    ],
+)  # fmt: skip
 def test_results_of_every_kind_become_text(value, text):
     assert content_of(value, "get") == (text, ())
 

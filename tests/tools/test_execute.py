@@ -237,3 +237,20 @@ def test_the_key_of_an_effect_is_the_same_after_a_resume_and_another_for_another
         agent.run_sync("x")
     agent.resume_sync(caught.value.state.to_json())
     assert keys[0] == keys[1] != keys[2]
+
+
+def test_the_on_tool_error_function_may_give_advice():
+    contexts = []
+
+    @tool
+    def find(context: Context, city: str) -> str:
+        contexts.append(context.retry)
+        raise LookupError(city)
+
+    async def advise(call, error):
+        raise ToolRetry(f"There is no city {error}. Ask for another.")
+
+    result = run(call("find", {"city": "a"}), call("find", {"city": "b"}), tools=[find], on_tool_error=advise)
+    assert told(result) == ["There is no city a. Ask for another.", "There is no city b. Ask for another."]
+    assert [answer.status for answer in result.answers] == ["retry", "retry"]
+    assert contexts == [0, 1]

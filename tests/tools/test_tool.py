@@ -127,33 +127,32 @@ def test_a_tool_is_immutable_and_replace_copies():
     assert str(caught.value) == "Tool.replace() knows no function, nme."
 
 
+NO_NAME = (
+    "'{}' is no name for a tool: the contract allows 1 to 64 letters, digits, `_` and `-`. "
+    "Give another one, `tool(function, name=...)`."
+)
+
+
 @pytest.mark.parametrize(
     ("options", "said"),
     [
-        (
-            {"name": "get weather"},
-            (
-                "'get weather' is no name for a tool: the contract allows 1 to 64 letters, digits, `_` and `-`. "
-                "Give another one, `tool(function, name=...)`."
-            ),
-        ),
+        ({"name": "get weather"}, None),
         ({"name": "a" * 65}, None),
         ({"name": "a.b"}, None),
         ({"name": "wetter_für"}, None),
         ({"retries": -1}, "Tool 'f': retries is -1. Give 0 or more."),
         ({"timeout": 0}, "Tool 'f': timeout is 0. Give seconds above 0, or None."),
     ],
-    ids=str,
+    ids=["name with a space", "name of 65", "name with a dot", "name beyond ASCII", "retries", "timeout"],
 )
 def test_illegal_names_and_values_are_refused(options, said):
     def f(): ...
 
-    found = refusal(f, **options)
-    assert found == said or (said is None and "is no name for a tool" in found)
+    assert refusal(f, **options) == (said or NO_NAME.format(options["name"]))
 
 
 def test_a_lambda_needs_a_name():
-    assert refusal(lambda: 1).startswith("'<lambda>' is no name for a tool: ")
+    assert refusal(lambda: 1) == NO_NAME.format("<lambda>")
     assert call(tool(lambda: 1, name="one"), "") == 1
 
 
@@ -293,18 +292,31 @@ def test_methods_objects_and_partials_are_tools(function, name, result):
     assert call(made, json.dumps({argument: "Oslo"})) == result
 
 
-def test_colours_are_decided_once():
-    async def f(a: int) -> int:
+async def same(a: int) -> int:
+    return a
+
+
+class Async:
+    async def __call__(self, a: int) -> int:
         return a
 
-    class Async:
-        async def __call__(self, a: int) -> int:
-            return a
+    async def method(self, a: int) -> int:
+        return a
 
-    for made in (tool(f), tool(Async()), tool(functools.partial(f), name="p")):
-        assert made.is_async
-        assert asyncio.run(call(made, '{"a": 1}')) == 1
-    awaitable = tool(lambda: f(1), name="awaitable")
+
+@pytest.mark.parametrize(
+    "function",
+    [same, Async(), Async().method, functools.partial(same)],
+    ids=["async function", "async callable object", "async method", "partial of an async function"],
+)
+def test_what_gives_a_coroutine_is_async(function):
+    made = tool(function)
+    assert made.is_async
+    assert asyncio.run(call(made, '{"a": 1}')) == 1
+
+
+def test_a_sync_function_that_returns_an_awaitable_is_not_async():
+    awaitable = tool(lambda: same(1), name="awaitable")
     assert not awaitable.is_async
     assert asyncio.run(call(awaitable, "")) == 1
 
@@ -413,6 +425,21 @@ def test_annotations_from_the_future_are_resolved():
     exec(source, names)
     assert list(names["f"].parameters["properties"]) == ["a", "b"]
     assert names["f"].parameters["properties"]["a"] == {"type": "integer", "minimum": 1}
+
+
+def test_the_context_is_hidden_under_future_annotations():
+    source = (
+        "from __future__ import annotations\n"
+        "from agentkit.tools import Context, tool\n"
+        "@tool\n"
+        "def f(a: int, ctx: Context[str]) -> str:\n"
+        "    return f'{ctx.deps} {a}'\n"
+    )
+    names = {"__name__": "elsewhere"}
+    exec(source, names)
+    assert names["f"].takes_context
+    assert list(names["f"].parameters["properties"]) == ["a"]
+    assert call(names["f"], '{"a": 1, "ctx": {"deps": "evil"}}', deps="ours") == "ours 1"
 
 
 def test_constraints_are_sent_and_checked():

@@ -119,3 +119,10 @@ def test_hints_that_never_resolved_are_refused_when_the_toolbox_is_made():
     with pytest.raises(ToolDefinitionError) as caught:
         Toolbox([f])
     assert "the annotation of 'a' cannot be resolved: name 'Never' is not defined." in str(caught.value)
+
+
+@pytest.mark.parametrize(("alone", "name"), [(add, "add"), (halt, "halt")])
+def test_one_tool_without_a_list_is_refused(alone, name):
+    with pytest.raises(ToolDefinitionError) as caught:
+        Toolbox(alone)
+    assert str(caught.value) == f"Tool '{name}' stands alone where several are taken. Put it in a list: `[{name}]`."

@@ -316,8 +316,12 @@ REPLY = _object("id object created model service_tier x_groq type", choices=CHOI
 @pytest.mark.parametrize("parse", [ChatCompletion.parse, ChatCompletionChunk.parse], ids=["reply", "chunk"])
 @given(body=REPLY)
 def test_whatever_comes_is_read_or_refused_as_no_reply(parse, body):
+    text = json.dumps(body)
     try:
-        got = parse(json.dumps(body))
+        got = parse(text)
     except InvalidResponseError:
         return
-    assert parse(got.encoded).encoded == got.encoded
+    again = parse(got.encoded)
+    stretched = "NaN" in text or "Infinity" in text  # no JSON: written as null, which is not kept
+    assert again.encoded == got.encoded or stretched
+    assert parse(again.encoded).encoded == again.encoded

@@ -8,7 +8,7 @@ from agentkit.wire import ChatRequest, Settings, ToolDefinition, UserMessage
 def test_only_what_is_set_is_sent():
     assert (
         Settings(temperature=0, stop=("a",), logprobs=False).encoded
-        == b'{"temperature":0.0,"stop":["a"],"logprobs":false}'
+        == b'{"temperature":0,"stop":["a"],"logprobs":false}'
     )
 
 
