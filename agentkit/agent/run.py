@@ -29,8 +29,12 @@ from agentkit.wire.setting import Settings
 
 __all__ = ["Ask", "Call", "Instructions", "Middleware", "Recipe", "Run", "context_of", "outermost"]
 
-Instructions = str | Callable[[Context[Any]], str | Awaitable[str | None] | None]
-"""A text, or a function (sync or async) of the context that gives one; None adds nothing."""
+Instructions = (
+    str
+    | Callable[[Context[Any]], str | Awaitable[str | None] | None]
+    | Callable[[], str | Awaitable[str | None] | None]
+)
+"""A text, or a function (sync or async) of the context, or of nothing, that gives one; None adds nothing."""
 
 Ask = Callable[[ChatRequest], Awaitable[ChatCompletion]]
 Call = Callable[[CallTool], Awaitable[Answer]]

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import inspect
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Callable
 from functools import lru_cache, partial
 from typing import Any, cast
 
@@ -34,7 +34,7 @@ _FREE = (None, "none", "auto")
 async def prepare(run: Run) -> Turn:
     """Find the instructions and fields of the next request."""
     recipe = run.recipe
-    said = [text if isinstance(text, str) else await _told(text(context_of(run))) for text in recipe.instructions]
+    said = [text if isinstance(text, str) else await _told(text, run) for text in recipe.instructions]
     text = "\n\n".join(part for part in said if part)
     blank, choice = recipe.blank, recipe.settings.tool_choice
     if choice not in _FREE and recipe.output_tool is None and _obeyed(run.state, choice):
@@ -42,8 +42,14 @@ async def prepare(run: Run) -> Turn:
     return Turn((_instructions(text),) if text else (), recipe.toolbox, blank)
 
 
-async def _told(said: Any) -> str | None:
+async def _told(instructions: Callable[..., Any], run: Run) -> str | None:
+    said = instructions(context_of(run)) if _takes_context(instructions) else instructions()
     return cast("str | None", await said if inspect.isawaitable(said) else said)
+
+
+@lru_cache(maxsize=256)
+def _takes_context(instructions: Callable[..., Any]) -> bool:
+    return bool(inspect.signature(instructions).parameters)
 
 
 @lru_cache(maxsize=256)
@@ -94,10 +100,17 @@ async def ask_model(run: Run, request: ChatRequest) -> RunState:
 def _feed_back(run: Run, error: ToolUseFailedError) -> RunState:
     """Tell the model that the endpoint could not read its call (Groq); it counts as an attempt."""
     text = error.failed_generation or ""
-    reason = f"Your last tool call could not be read: {str(error)[:300]} Call the tool again, exactly by its schema."
+    said = (_message_of(error.body) or str(error))[:300]
+    reason = f"Your last tool call could not be read: {said} Call the tool again, exactly by its schema."
     run.rejected = error
     run.emit(AttemptFailed(text, reason))
     return run.state.with_failed_request(text, reason)
+
+
+def _message_of(body: Any) -> str:
+    """Give the endpoint's own words of an error's body; the rest of our error's text is for people."""
+    inner: Any = body.get("error", body) if is_object(body) else None
+    return str(inner.get("message", "")) if is_object(inner) else ""
 
 
 def _refuse(run: Run, choice: Choice) -> None:

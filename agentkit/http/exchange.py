@@ -13,7 +13,7 @@ from agentkit.errors import APIConnectionError, APIError, APITimeoutError, Inval
 from agentkit.http.clock import Timeout
 from agentkit.http.key import Key
 from agentkit.http.status import Asked, inner_error, redirect_error, status_error
-from agentkit.http.stream import NO_MARK, ChunkDecoder, completion_of, is_events, one_chunk
+from agentkit.http.stream import ChunkDecoder, completion_of, is_events, one_chunk
 from agentkit.http.transport import Headers, Reply, Transport
 from agentkit.model import RequestSent, report
 from agentkit.wire.chunk import ChatCompletionChunk
@@ -162,7 +162,7 @@ class Incoming:
             if self._ended:
                 if decoder.whole:
                     return []
-                raise decoder.cut(NO_MARK, self._asked.endpoint)
+                raise decoder.cut(decoder.lack, self._asked.endpoint)
             data = await self._receive()
             chunks = decoder.feed(data) if data else decoder.end()
             self._ended = not data

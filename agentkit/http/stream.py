@@ -10,10 +10,10 @@ from agentkit.wire.merge import merge
 from agentkit.wire.response import ChatCompletion
 from agentkit.wire.sse import DONE, Event, SSEDecoder
 
-__all__ = ["NO_MARK", "ChunkDecoder", "completion_of", "is_events", "one_chunk"]
+__all__ = ["ChunkDecoder", "completion_of", "is_events", "one_chunk"]
 
 _FIELDS = (b"data:", b"event:", b"id:", b"retry:", b"error:", b":")
-NO_MARK = "neither a finish_reason nor [DONE] came"
+_NO_MARK = "neither a finish_reason nor [DONE] came"
 _BOM = b"\xef\xbb\xbf"
 
 
@@ -32,17 +32,18 @@ class ChunkDecoder:
     """Turn network reads into chunks.
 
     Attributes:
-        done: Whether `[DONE]` came.
+        done: Whether `[DONE]` came after a reply had begun.
         failure: What stood in the place of a chunk; it is raised after the chunks before it were given out.
     """
 
-    __slots__ = ("_begun", "_decoder", "_ended", "_reads", "done", "failure")
+    __slots__ = ("_begun", "_decoder", "_early", "_ended", "_reads", "done", "failure")
 
     def __init__(self) -> None:
         self._decoder = SSEDecoder()
         self._reads: list[bytes] = []
         self._begun: set[int] = set()  # choices
         self._ended: set[int] = set()
+        self._early = False
         self.done = False
         self.failure: InvalidResponseError | None = None
 
@@ -64,7 +65,8 @@ class ChunkDecoder:
         parse = ChatCompletionChunk.parse
         for name, data in events:
             if data[:1] != b"{" and (not data or data.isspace() or data.strip() == DONE):
-                self.done = self.done or bool(data.strip())
+                if data.strip():
+                    self.done, self._early = self.done or bool(self._begun), not self._begun
                 continue
             try:
                 chunk = parse(data)
@@ -93,6 +95,11 @@ class ChunkDecoder:
     def whole(self) -> bool:
         """Tell whether the reply came to its end; of a reply that was cut off both marks are missing."""
         return self.done or self.finished
+
+    @property
+    def lack(self) -> str:
+        """Say what a stream that is not whole lacks."""
+        return "[DONE] came before anything else" if self._early else _NO_MARK
 
     def cut(self, reason: str, endpoint: str) -> StreamCutError:
         """Make the error of a stream that ended too soon, with what came until then."""
@@ -127,7 +134,7 @@ def completion_of(body: bytes) -> ChatCompletion:
     if decoder.failure is not None:
         raise decoder.failure
     if not decoder.whole:
-        raise decoder.cut(NO_MARK, "the endpoint")
+        raise decoder.cut(decoder.lack, "the endpoint")
     return merge(chunks)
 
 

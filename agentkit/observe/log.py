@@ -57,7 +57,11 @@ class Log(Middleware):
         log = self._bound(run, tool=call.name, call_id=call.id)
         if self._contents:
             log = log.bind(arguments=_shown(call.call.function.arguments))
-        answer = await next(call)
+        try:
+            answer = await next(call)
+        except Exception as error:
+            log.warning("call", status="raised", error=scrub(f"{type(error).__name__}: {error}"), exc_info=error)
+            raise
         if self._contents:
             log = log.bind(result=_shown(answer.message.content))
         line = log.warning if answer.status in ("error", "timeout") else log.info

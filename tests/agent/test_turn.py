@@ -222,3 +222,9 @@ def test_a_stream_is_closed_when_its_reader_leaves():
         return stream.state
 
     assert [m.role for m in asyncio.run(main()).messages] == ["user"]
+
+
+def test_instructions_may_be_a_function_of_nothing():
+    model = ScriptedModel(["done"])
+    Agent(model, instructions=lambda: "Be brief.").run_sync("x")
+    assert model.requests[0].messages[0].content == "Be brief."

@@ -46,9 +46,7 @@ STREAMED = {"done_then_more": (*BOTH[:2], f"{SAID} too late")}
 OVERLOADED = (InternalServerError, "{url} answered 200 with an error (overloaded): The server is overloaded.")
 UNREAD = (
     "No valid output after 3 attempts. The last was refused: Your last tool call could not be read: "
-    "{url} answered 200 with an error (tool_use_failed): Tool call validation failed. "
-    "The endpoint refused the tool call that the model wrote; let the model try again. "
-    "Call the tool again, exactly by its schema. "
+    "Tool call validation failed. Call the tool again, exactly by its schema. "
     "The attempts are in `error.attempts`; `agent.resume(error.state)` asks again."
 )
 ERRORS = {

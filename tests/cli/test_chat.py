@@ -3,6 +3,8 @@
 import json
 import stat
 
+from agentkit import Agent
+from agentkit.cli.chat import _Chat
 from agentkit.testing import FakeEndpoint, Fault, call
 
 
@@ -103,15 +105,26 @@ def test_ctrl_c_cancels_the_answer_and_not_the_program(terminal):
         shown.type("\x03")
         shown.expect("(cancelled)")
         shown.expect("> ")
-        shown.type("never mind")
-        shown.expect("never mind")  # the prompt reads by now
-        shown.type("\x03")
-        shown.expect("> ")
         shown.type("Again\n")
         shown.expect("Second.")
         shown.expect("> ")
         shown.type("/quit\n")
         assert shown.end() == 0
+
+
+def test_ctrl_c_at_the_prompt_drops_what_was_typed(monkeypatch, capsys):
+    # Not on a terminal: a signal between the prompt and readline's wait is seen by CPython at the next key only.
+    lines = iter([KeyboardInterrupt, "/reset", EOFError])
+
+    def typed(_prompt):
+        line = next(lines)
+        if isinstance(line, str):
+            return line
+        raise line
+
+    monkeypatch.setattr("builtins.input", typed)
+    assert _Chat(Agent("unused:")).go_on() == 0
+    assert capsys.readouterr().err == "(forgotten)\n"
 
 
 def test_what_a_model_writes_cannot_steer_the_terminal(terminal):

@@ -258,3 +258,17 @@ def test_a_cancelled_request_leaves_nothing_open():
             assert (await model.complete(REQUEST)).message.content == SAID
 
     asyncio.run(asyncio.wait_for(main(), 10))
+
+
+def test_a_stream_that_is_done_before_it_began_is_no_answer():
+    with FakeEndpoint(replies=[b"data: [DONE]\n\n"] * 2) as endpoint:
+        found, chunks, _ = ask(endpoint, stream=True)
+        plain, _, _ = ask(endpoint, stream=False)
+    assert (type(found), chunks) == (errors.StreamCutError, [])
+    assert str(found) == (
+        f"The stream of {endpoint.base_url}/chat/completions was cut off: [DONE] came before anything else. "
+        "What came is in `error.partial`."
+    )
+    assert str(plain) == (
+        "The stream of the endpoint was cut off: [DONE] came before anything else. What came is in `error.partial`."
+    )

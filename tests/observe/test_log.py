@@ -4,9 +4,11 @@ import io
 import subprocess
 import sys
 
+import pytest
 import structlog
 
 from agentkit.agent import Agent
+from agentkit.errors import ToolFailedError
 from agentkit.observe import Log
 from agentkit.secret import remember_secret
 from agentkit.testing.reply import call
@@ -58,6 +60,19 @@ def test_a_tool_that_raised_is_a_warning_with_its_exception():
 
     assert lines[1].method_name == "warning"
     assert isinstance(lines[1].kwargs["exc_info"], ValueError)
+
+
+def test_a_tool_that_ends_the_run_is_a_line_too():
+    logger = structlog.testing.CapturingLogger()
+    wrapped = structlog.wrap_logger(logger, processors=[], wrapper_class=structlog.BoundLogger)
+    agent = Agent(ScriptedModel([call("fail")]), tools=[fail], middleware=[Log(logger=wrapped)], on_tool_error="raise")
+
+    with pytest.raises(ToolFailedError):
+        agent.run_sync("Go.")
+
+    line = logger.calls[1]
+    assert (line.method_name, line.kwargs["status"]) == ("warning", "raised")
+    assert isinstance(line.kwargs["exc_info"], ToolFailedError)
 
 
 def test_lines_go_to_stderr_with_traceback_and_without_keys(monkeypatch):
