@@ -27,7 +27,7 @@ lint: $(VENV)/.ready ## Run ruff, mypy and pyright
 	$(VENV)/bin/ruff check
 	$(VENV)/bin/ruff format --check
 	$(VENV)/bin/mypy
-	$(VENV)/bin/pyright
+	$(VENV)/bin/pyright --pythonpath $(PYTHON)
 
 check: lint test ## Run all that must hold before a commit: lint, the house test, the tests
 

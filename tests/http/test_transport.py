@@ -235,8 +235,9 @@ def test_a_client_of_the_users_sends_and_stays_open():
         assert endpoint.requests[0].headers["x-team"] == "blue"
 
 
+@pytest.mark.real
 def test_a_client_of_httpx2_is_one_too():
-    httpx2 = pytest.importorskip("httpx2")
+    import httpx2
 
     async def main(endpoint):
         async with httpx2.AsyncClient() as client:
