@@ -215,11 +215,11 @@ def _text_reasoning(message: dict[str, Any]) -> None:
 
 def _drop_placeholders(message: dict[str, Any]) -> None:
     """Drop objects that stand for nothing: a function_call without a name, audio without data (Snowflake)."""
-    legacy = message.get("function_call")
-    if not is_object(legacy) or not (legacy.get("name") or legacy.get("arguments")):
-        message.pop("function_call", None)
-    else:
-        message["function_call"] = _function(legacy)
+    legacy = message.pop("function_call", None)
+    if is_object(legacy):
+        legacy = _function(legacy)
+        if legacy["name"] or legacy["arguments"]:
+            message["function_call"] = legacy
     audio = message.get("audio")
     if is_object(audio) and not any(audio.values()):
         message.pop("audio")

@@ -1,7 +1,7 @@
 import json
 
 import pytest
-from hypothesis import given
+from hypothesis import example, given
 from hypothesis import strategies as st
 
 from agentkit.errors import InvalidResponseError
@@ -315,6 +315,7 @@ REPLY = _object("id object created model service_tier x_groq type", choices=CHOI
 
 @pytest.mark.parametrize("parse", [ChatCompletion.parse, ChatCompletionChunk.parse], ids=["reply", "chunk"])
 @given(body=REPLY)
+@example(body={"choices": [{"message": {"function_call": {"name": True}}}]})
 def test_whatever_comes_is_read_or_refused_as_no_reply(parse, body):
     text = json.dumps(body)
     try:
