@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+import inspect
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 from agentkit.agent.loop import Bounds
-from agentkit.agent.run import Instructions, Recipe, outermost
+from agentkit.agent.run import Instructions, Recipe, Told, outermost
 from agentkit.errors import ConfigurationError
 from agentkit.model import Model
 from agentkit.output import Mode, OutputPlan
@@ -76,7 +77,17 @@ def _definition(tool: Tool[Any]) -> ToolDefinition:
     return ToolDefinition.of_bytes(tool.definition, tool.encoded)
 
 
-def _instructions(given: Instructions | Sequence[Instructions] | None) -> tuple[Instructions, ...]:
+def _instructions(given: Instructions | Sequence[Instructions] | None) -> tuple[str | Told, ...]:
     if given is None:
         return ()
-    return (given,) if isinstance(given, str) or callable(given) else tuple(given)
+    several = (given,) if isinstance(given, str) or callable(given) else given
+    return tuple(one if isinstance(one, str) else _of_context(one) for one in several)
+
+
+def _of_context(function: Callable[..., Any]) -> Told:
+    """Let a function without parameters be called like those of the context."""
+    try:
+        parameters = inspect.signature(function).parameters
+    except ValueError:  # a builtin, which says nothing of itself
+        return function
+    return function if parameters else lambda _context: function()

@@ -27,13 +27,12 @@ from agentkit.wire.request import ChatRequest
 from agentkit.wire.response import ChatCompletion
 from agentkit.wire.setting import Settings
 
-__all__ = ["Ask", "Call", "Instructions", "Middleware", "Recipe", "Run", "context_of", "outermost"]
+__all__ = ["Ask", "Call", "Instructions", "Middleware", "Recipe", "Run", "Told", "context_of", "outermost"]
 
-Instructions = (
-    str
-    | Callable[[Context[Any]], str | Awaitable[str | None] | None]
-    | Callable[[], str | Awaitable[str | None] | None]
-)
+Told = Callable[[Context[Any]], str | Awaitable[str | None] | None]
+"""Instructions that are found anew for each request."""
+
+Instructions = str | Told | Callable[[], str | Awaitable[str | None] | None]
 """A text, or a function (sync or async) of the context, or of nothing, that gives one; None adds nothing."""
 
 Ask = Callable[[ChatRequest], Awaitable[ChatCompletion]]
@@ -77,7 +76,7 @@ class Recipe:
     output_tool: str | None
     toolbox: Toolbox
     blank: ChatRequest
-    instructions: tuple[Instructions, ...]
+    instructions: tuple[str | Told, ...]
     settings: Settings
     bounds: Bounds
     on_tool_error: OnToolError

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import inspect
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncIterator
 from functools import lru_cache, partial
 from typing import Any, cast
 
@@ -34,7 +34,7 @@ _FREE = (None, "none", "auto")
 async def prepare(run: Run) -> Turn:
     """Find the instructions and fields of the next request."""
     recipe = run.recipe
-    said = [text if isinstance(text, str) else await _told(text, run) for text in recipe.instructions]
+    said = [text if isinstance(text, str) else await _told(text(context_of(run))) for text in recipe.instructions]
     text = "\n\n".join(part for part in said if part)
     blank, choice = recipe.blank, recipe.settings.tool_choice
     if choice not in _FREE and recipe.output_tool is None and _obeyed(run.state, choice):
@@ -42,14 +42,8 @@ async def prepare(run: Run) -> Turn:
     return Turn((_instructions(text),) if text else (), recipe.toolbox, blank)
 
 
-async def _told(instructions: Callable[..., Any], run: Run) -> str | None:
-    said = instructions(context_of(run)) if _takes_context(instructions) else instructions()
+async def _told(said: Any) -> str | None:
     return cast("str | None", await said if inspect.isawaitable(said) else said)
-
-
-@lru_cache(maxsize=256)
-def _takes_context(instructions: Callable[..., Any]) -> bool:
-    return bool(inspect.signature(instructions).parameters)
 
 
 @lru_cache(maxsize=256)

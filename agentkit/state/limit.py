@@ -32,10 +32,10 @@ class RunLimits:
 
     def __post_init__(self) -> None:
         for one in fields(self):
-            value = getattr(self, one.name)
-            least, beside = (1, "") if one.name == "concurrency" else (0, ", or None")
-            if not beside if value is None else value < least:
-                raise ConfigurationError(f"RunLimits: {one.name}={value} is no bound. Give {least} or more{beside}.")
+            value, needed = getattr(self, one.name), one.name == "concurrency"
+            if (value is None and needed) or (value is not None and value < needed):
+                allowed = "1 or more" if needed else "0 or more, or None"
+                raise ConfigurationError(f"RunLimits: {one.name}={value} is no bound. Give {allowed}.")
 
     def check_turn(self, state: RunState) -> None:
         """Raise `LimitExceededError` where the next request would go over a limit."""

@@ -228,3 +228,15 @@ def test_instructions_may_be_a_function_of_nothing():
     model = ScriptedModel(["done"])
     Agent(model, instructions=lambda: "Be brief.").run_sync("x")
     assert model.requests[0].messages[0].content == "Be brief."
+
+
+def test_instructions_may_be_an_object_that_is_called_and_has_no_hash():
+    class Told:
+        __hash__ = None
+
+        def __call__(self, context):
+            return f"Turn {context.turn}."
+
+    model = ScriptedModel(["done"])
+    Agent(model, instructions=Told()).run_sync("x")
+    assert model.requests[0].messages[0].content == "Turn 0."
