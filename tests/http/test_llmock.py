@@ -16,7 +16,7 @@ from agentkit.wire import ChatRequest, merge
 pytestmark = pytest.mark.real
 
 REQUEST = ChatRequest.parse({"messages": [{"role": "user", "content": "Say hello."}]})
-QUICK = Retry(wait=0.1, longest=1)
+QUICK = Retry(wait=0.3, longest=1)
 
 
 class Judge:
@@ -70,7 +70,7 @@ def complete(judge, **options):
 
 
 def stream(judge, *, tries=1, **options):
-    """Read a stream to its end; what broke off is asked again, as an agent does."""
+    """Read a stream to its end; what broke off is asked again, once the judge saw that the first was left."""
 
     async def main():
         async with ChatModel("gpt-4o-mini", base_url=judge.base_url, api_key="k", **options) as model:
@@ -81,6 +81,12 @@ def stream(judge, *, tries=1, **options):
                     broken.append(error)
                     if len(broken) == tries:
                         raise
+                    await asyncio.wait_for(ended(len(broken)), 10)
+
+    async def ended(count):
+        """Wait until the judge wrote so many requests down; it takes one that overlaps another for another call."""
+        while (await asyncio.to_thread(judge.call, "/requests"))["count"] < count:
+            continue
 
     broken = []
     return asyncio.run(main()), broken
