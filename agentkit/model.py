@@ -18,7 +18,19 @@ from agentkit.wire.request import ChatRequest
 from agentkit.wire.response import ChatCompletion
 from agentkit.wire.value import well_formed
 
-__all__ = ["Model", "Report", "RequestRetried", "RequestSent", "listener", "report"]
+__all__ = [
+    "Fingerprinted",
+    "Model",
+    "ModelFellBack",
+    "ProfileLearned",
+    "ReplyCached",
+    "Report",
+    "RequestRetried",
+    "RequestSent",
+    "RequestWaited",
+    "listener",
+    "report",
+]
 
 
 @runtime_checkable
@@ -39,6 +51,15 @@ class Model(Protocol):
 
     def stream(self, request: ChatRequest, /) -> AsyncIterator[ChatCompletionChunk]:
         """Answer with the reply in pieces, as they come."""
+        ...
+
+
+@runtime_checkable
+class Fingerprinted(Protocol):
+    """A model that can name a request so that equal names mean equal replies; a cache goes round such a one only."""
+
+    async def fingerprint(self, request: ChatRequest, /) -> str:
+        """Give a digest of all that the reply depends on: the address, the key (never the key itself), the body."""
         ...
 
 
@@ -91,6 +112,70 @@ class RequestRetried(Report):
     error: str
     wait: float
     type: Literal["request_retried"] = "request_retried"
+
+
+@dataclass(frozen=True, slots=True)
+class RequestWaited(Report):
+    """A request was held back by a limit of our own before it was sent.
+
+    Attributes:
+        model: The model's name.
+        seconds: How long it will wait, or waited where that is not known beforehand.
+        reason: Which limit: requests, tokens, concurrency.
+    """
+
+    model: str
+    seconds: float
+    reason: str
+    type: Literal["request_waited"] = "request_waited"
+
+
+@dataclass(frozen=True, slots=True)
+class ModelFellBack(Report):
+    """A model failed, or its reply was refused, and the next one is asked.
+
+    Attributes:
+        model: The model that failed.
+        next_model: The one that is asked now.
+        error: The class and text of the error, or why the reply was refused.
+    """
+
+    model: str
+    next_model: str
+    error: str
+    type: Literal["model_fell_back"] = "model_fell_back"
+
+
+@dataclass(frozen=True, slots=True)
+class ReplyCached(Report):
+    """A reply came from a cache; nothing was sent or spent.
+
+    Attributes:
+        model: The model's name.
+        fingerprint: What the reply is kept under.
+    """
+
+    model: str
+    fingerprint: str
+    type: Literal["reply_cached"] = "reply_cached"
+
+
+@dataclass(frozen=True, slots=True)
+class ProfileLearned(Report):
+    """An endpoint refused a field by name; the request is sent again as it wants it, and so are all later ones.
+
+    Attributes:
+        endpoint: The URL asked.
+        field: The field of `Profile` that changed.
+        value: Its new value.
+        reason: What the endpoint said.
+    """
+
+    endpoint: str
+    field: str
+    value: str
+    reason: str
+    type: Literal["profile_learned"] = "profile_learned"
 
 
 listener: ContextVar[Callable[[Report], None] | None] = ContextVar("agentkit_listener", default=None)

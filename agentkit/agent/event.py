@@ -5,7 +5,15 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Any, Literal
 
-from agentkit.model import Report, RequestRetried, RequestSent
+from agentkit.model import (
+    ModelFellBack,
+    ProfileLearned,
+    ReplyCached,
+    Report,
+    RequestRetried,
+    RequestSent,
+    RequestWaited,
+)
 from agentkit.tools.answer import Status
 from agentkit.wire.message import AssistantMessage
 from agentkit.wire.response import Usage
@@ -13,12 +21,16 @@ from agentkit.wire.response import Usage
 __all__ = [
     "AttemptFailed",
     "Event",
+    "ModelFellBack",
     "OutputReady",
+    "ProfileLearned",
     "Progress",
     "ReasoningDelta",
+    "ReplyCached",
     "ReplyReceived",
     "RequestRetried",
     "RequestSent",
+    "RequestWaited",
     "RunEnded",
     "RunStarted",
     "TextDelta",
@@ -147,6 +159,10 @@ Event = (
     RunStarted
     | RequestSent
     | RequestRetried
+    | RequestWaited
+    | ModelFellBack
+    | ReplyCached
+    | ProfileLearned
     | TextDelta
     | ReasoningDelta
     | ToolCallStarted

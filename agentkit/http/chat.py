@@ -6,6 +6,8 @@ Everything else under `http` is used from here; agents know it only as a `Model`
 from __future__ import annotations
 
 import functools
+import hashlib
+import json
 import re
 from collections.abc import AsyncGenerator, Awaitable, Callable, Iterable, Mapping
 from importlib.metadata import PackageNotFoundError, version
@@ -158,6 +160,20 @@ class ChatModel:
                     yield chunk
         finally:
             await incoming.aclose()
+
+    async def fingerprint(self, request: ChatRequest, /) -> str:
+        """Give a digest of the URL, the key and the exact body, by which a cache knows the reply.
+
+        Raises:
+            InvalidRequestError: The request breaks the contract.
+        """
+        exchange = self._exchange(request, stream=False)
+        key = (await exchange.key.read() if exchange.key is not None else None) or ""
+        headers = json.dumps(exchange.headers)  # one may hold a key, or choose an organization
+        digest = hashlib.sha256()
+        for part in (exchange.url.encode(), key.encode(), headers.encode(), exchange.body):
+            digest.update(hashlib.sha256(part).digest())
+        return digest.hexdigest()
 
     async def aclose(self) -> None:
         """Close the connections of the running event loop; those of other loops are closed with their loops."""
