@@ -3,7 +3,7 @@ VENV := .venv
 PYTHON := $(VENV)/bin/python
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test real lint check bench
+.PHONY: help demo test real aimock lint check bench
 
 help: ## Show the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  %-8s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -19,9 +19,13 @@ demo: $(VENV)/.ready ## Run the main job on the embedded model, without key and 
 test: $(VENV)/.ready ## Run the tests that need only the extra `dev`
 	$(PYTHON) -m pytest -q
 
-real: $(VENV)/.ready ## Run the tests against counterparts that we did not write
+real: $(VENV)/.ready aimock ## Run the tests against counterparts that we did not write
 	$(PYTHON) -m pip install -q -e '.[real]'
 	$(PYTHON) -m pytest -q -m real
+
+aimock: ## Install the npm package that some of them talk to (Node 20 or newer; without it they are skipped)
+	@if command -v npm >/dev/null; then npm install --silent --no-audit --no-fund --ignore-scripts \
+		--prefix $(VENV)/aimock @copilotkit/aimock@1.43.0; else echo "npm is missing: tests against aimock are skipped"; fi
 
 lint: $(VENV)/.ready ## Run ruff, mypy and pyright
 	$(VENV)/bin/ruff check
