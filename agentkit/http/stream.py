@@ -2,19 +2,28 @@
 
 from __future__ import annotations
 
+import re
+from typing import Any
+
 from pydantic_core import from_json
 
 from agentkit.errors import InvalidResponseError, StreamCutError
-from agentkit.wire.chunk import ChatCompletionChunk
+from agentkit.wire.chunk import ChatCompletionChunk, ChunkChoice, one_chunk
 from agentkit.wire.merge import merge
+from agentkit.wire.repair import repair_chunk
 from agentkit.wire.response import ChatCompletion
 from agentkit.wire.sse import DONE, Event, SSEDecoder
+from agentkit.wire.value import is_object
 
 __all__ = ["ChunkDecoder", "completion_of", "is_events", "one_chunk"]
 
 _FIELDS = (b"data:", b"event:", b"id:", b"retry:", b"error:", b":")
 _NO_MARK = "neither a finish_reason nor [DONE] came"
 _BOM = b"\xef\xbb\xbf"
+_CHUNK_EVENTS = ("", "message", "error")  # others (`ping`) are not for us, unless they hold a chunk
+_TEXT = rb'("(?:content|reasoning|reasoning_content|refusal|text)"\s*:\s*"%b)'
+_HIGH = re.compile(_TEXT % rb'(?:[^"\\]|\\.)*?' + rb'(\\u[dD][89abAB][0-9a-fA-F]{2})(?=")')
+_LOW = re.compile(_TEXT % b"" + rb"(\\u[dD][c-fC-F][0-9a-fA-F]{2})")
 
 
 def is_events(begin: bytes) -> bool | None:
@@ -36,7 +45,7 @@ class ChunkDecoder:
         failure: What stood in the place of a chunk; it is raised after the chunks before it were given out.
     """
 
-    __slots__ = ("_begun", "_decoder", "_early", "_ended", "_reads", "done", "failure")
+    __slots__ = ("_begun", "_decoder", "_early", "_ended", "_half", "_reads", "done", "failure")
 
     def __init__(self) -> None:
         self._decoder = SSEDecoder()
@@ -44,6 +53,7 @@ class ChunkDecoder:
         self._begun: set[int] = set()  # choices
         self._ended: set[int] = set()
         self._early = False
+        self._half = b""
         self.done = False
         self.failure: InvalidResponseError | None = None
 
@@ -62,14 +72,15 @@ class ChunkDecoder:
 
     def _chunks(self, events: list[Event], *, last: bool = False) -> list[ChatCompletionChunk]:
         chunks: list[ChatCompletionChunk] = []
-        parse = ChatCompletionChunk.parse
+        known, parse = ChatCompletionChunk.known, ChatCompletionChunk.parse
         for name, data in events:
-            if data[:1] != b"{" and (not data or data.isspace() or data.strip() == DONE):
-                if data.strip():
-                    self.done, self._early = self.done or bool(self._begun), not self._begun
+            if data[:1] != b"{" and self._is_mark(name, data):
                 continue
             try:
-                chunk = parse(data)
+                chunk = known(data) or parse(self._with_pairs(data))
+                for choice in chunk.choices:
+                    if choice.finish_reason or self._ended or choice.index not in self._begun:
+                        self._watch(choice, data)
             except InvalidResponseError as error:
                 if last and error.error is None:
                     self._ended.clear()
@@ -79,12 +90,40 @@ class ChunkDecoder:
             if name == "error":  # an error that is not under `error`: some proxies
                 self.failure = _named_error(data)
                 break
-            for choice in chunk.choices:
-                self._begun.add(choice.index)
-                if choice.finish_reason:
-                    self._ended.add(choice.index)
             chunks.append(chunk)
         return chunks
+
+    def _is_mark(self, name: str, data: bytes) -> bool:
+        """Take what is no chunk by itself: nothing, the end, or what another kind of event holds."""
+        data = data.strip()
+        if data in (DONE, b'"[DONE]"'):
+            self.done, self._early = self.done or bool(self._begun), not self._begun
+            return True
+        return not data or name not in _CHUNK_EVENTS
+
+    def _watch(self, choice: ChunkChoice, data: bytes) -> None:
+        """Note which choices began, which said why they ended, and which went on after that (Together)."""
+        self._begun.add(choice.index)
+        if choice.finish_reason == "error":
+            repair_chunk(data)  # raises what it says of the error: OpenRouter, where a provider broke off
+        if choice.finish_reason:
+            self._ended.add(choice.index)
+        elif choice.delta.tool_calls or choice.delta.content:
+            self._ended.discard(choice.index)
+
+    def _with_pairs(self, data: bytes) -> bytes:
+        """Hold back the first half of a surrogate pair that ends a text, and put it before the second half.
+
+        Servers in JavaScript cut texts between the two, which is no character and would be lost. In arguments both
+        stay, as the escapes that they are there.
+        """
+        if self._half:
+            data = _LOW.sub(rb"\g<1>%b\g<2>" % self._half.replace(b"\\", b"\\\\"), data, count=1)
+            self._half = b""
+        if found := _HIGH.search(data):
+            self._half = found[2]
+            data = data[: found.start(2)] + data[found.end(2) :]
+        return data
 
     @property
     def finished(self) -> bool:
@@ -116,7 +155,11 @@ def _named_error(data: bytes) -> InvalidResponseError:
     text = data[:500].decode("utf-8", "replace")
     error = InvalidResponseError(f"The endpoint sent an event named 'error': {text}.")
     error.body = text
-    error.error = from_json(data)  # an object, or it would have been no chunk
+    try:
+        found: Any = from_json(data)
+    except ValueError:  # read as a chunk all the same, by `repair`
+        found = None
+    error.error = found if is_object(found) else {"message": text}
     return error
 
 
@@ -136,14 +179,3 @@ def completion_of(body: bytes) -> ChatCompletion:
     if not decoder.whole:
         raise decoder.cut(decoder.lack, "the endpoint")
     return merge(chunks)
-
-
-def one_chunk(completion: ChatCompletion) -> ChatCompletionChunk:
-    """Give a whole reply as the one chunk of a stream, for servers that do not stream."""
-    reply = completion.to_dict()
-    for choice in reply["choices"]:
-        message = choice.pop("message")
-        calls = message.get("tool_calls") or ()
-        message["tool_calls"] = [{**call, "index": position} for position, call in enumerate(calls)]
-        choice["delta"] = message
-    return ChatCompletionChunk.parse({**reply, "object": "chat.completion.chunk"})

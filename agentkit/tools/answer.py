@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import base64
 import json
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
@@ -12,8 +11,9 @@ from pydantic_core import PydanticSerializationError, to_json, to_jsonable_pytho
 
 from agentkit.errors import ToolDefinitionError
 from agentkit.secret import scrub
-from agentkit.wire.content import AudioPart, FilePart, ImagePart, ImageUrl, Part, TextPart
+from agentkit.wire.content import AudioPart, FilePart, ImagePart, Part, TextPart
 from agentkit.wire.message import ToolMessage
+from agentkit.wire.mime import part_of
 from agentkit.wire.value import well_formed
 
 __all__ = ["MOST_CHARACTERS", "Answer", "Status", "answer_error", "answer_value", "content_of"]
@@ -22,7 +22,6 @@ MOST_CHARACTERS = 100_000
 """A longer result is cut for the model, with a notice; the whole value stays on the answer."""
 
 _MOST_ERROR = 500
-_IMAGES = {b"\x89PNG\r\n\x1a\n": "png", b"\xff\xd8\xff": "jpeg", b"GIF8": "gif"}
 
 Status = Literal["ok", "refused", "retry", "error", "timeout", "denied", "given", "cancelled"]
 """How a call ended: done; its name or arguments refused; ToolRetry; raised; ran out of time; denied by a decision;
@@ -92,7 +91,7 @@ def answer_error(
 def content_of(value: Any, name: str, most: int = MOST_CHARACTERS) -> tuple[str, tuple[Part, ...]]:
     """Give the text of a tool's value and the parts that no tool message can carry.
 
-    Text stays as it is, None is `null`, bytes are text where they are UTF-8 and an image where they begin like one;
+    Text stays as it is, None is `null`, bytes are an image, audio or a PDF where they begin like one, else UTF-8 text;
     everything else is JSON as pydantic writes it, data frames as a list of records.
     """
     if type(value) is str and len(value) <= most and value.isascii():  # nothing to mend or to cut
@@ -114,30 +113,28 @@ _PARTS = (*_CARRIED, TextPart)
 
 def _read(value: Any, name: str, content: _Content) -> None:
     if isinstance(value, bytes | bytearray):
-        value = _text_or_image(bytes(value), name)
+        value = _text_or_part(bytes(value), name)
     if isinstance(value, str):
         content.texts.append(value)
     elif isinstance(value, TextPart):
         content.texts.append(value.text)
     elif isinstance(value, _CARRIED):
         content.parts.append(value)
-        content.texts.append(f"[{value.type.removesuffix('_url')} {len(content.parts)}: in the next user message]")
+        kind = value.type.removeprefix("input_").removesuffix("_url")
+        content.texts.append(f"[{kind} {len(content.parts)}: in the next user message]")
     else:
         content.texts.append(_json(value, name))
 
 
-def _text_or_image(value: bytes, name: str) -> str | ImagePart:
-    kind = next((kind for mark, kind in _IMAGES.items() if value.startswith(mark)), None)
-    if value[:4] == b"RIFF" and value[8:12] == b"WEBP":
-        kind = "webp"
-    if kind is not None:
-        return ImagePart(image_url=ImageUrl(url=f"data:image/{kind};base64,{base64.b64encode(value).decode()}"))
+def _text_or_part(value: bytes, name: str) -> str | Part:
+    if (part := part_of(value)) is not None:
+        return part
     try:
         return value.decode()
     except UnicodeDecodeError as error:
         raise ToolDefinitionError(
-            f"Tool '{name}' returned {len(value)} bytes that are neither UTF-8 nor a PNG, JPEG, GIF or WebP image. "
-            "Return text, or a part of agentkit.wire such as FilePart."
+            f"Tool '{name}' returned {len(value)} bytes that are neither UTF-8 nor begin like an image, a wav, an mp3 "
+            "or a PDF. Return text, or a part that agentkit.media makes with its media type."
         ) from error
 
 

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import math
 import re
+from collections.abc import Mapping
 from typing import Any
 
 from agentkit.errors import InvalidRequestError
@@ -13,18 +15,21 @@ from agentkit.wire.value import is_object
 
 __all__ = ["check_request"]
 
-# https://platform.openai.com/docs/api-reference/chat/create names each limit at its field.
+# https://platform.openai.com/docs/api-reference/chat/create names each limit at its field; docs/contract.md has more.
 _RANGES: dict[str, tuple[float, float]] = {
     "temperature": (0, 2),
     "top_p": (0, 1),
     "presence_penalty": (-2, 2),
     "frequency_penalty": (-2, 2),
     "top_logprobs": (0, 20),
+    "seed": (-(2**63), 2**63 - 1),
 }
 _AT_LEAST_ONE = ("n", "max_completion_tokens", "max_tokens")
 _MOST_TOOLS = 128
 _MOST_STOPS = 4
 _MOST_METADATA = 16
+_MOST_IDENTIFIER = 128
+_NAMES = "names of 1 to 64 letters, digits, '_' and '-'"
 _NAME = re.compile(r"[a-zA-Z0-9_-]{1,64}")
 
 
@@ -36,19 +41,33 @@ def check_request(request: ChatRequest) -> None:
     """
     if request.check_contract is False:
         return
-    for name, (low, high) in _RANGES.items():
-        value = getattr(request, name)
-        if value is not None and not low <= value <= high:
-            raise _broken(name, value, f"{low} to {high}")
-    for name in _AT_LEAST_ONE:
-        value = getattr(request, name)
-        if value is not None and value < 1:
-            raise _broken(name, value, "at least 1")
+    _check_numbers(request)
     _check_together(request)
     _check_lists(request)
+    if request.response_format is not None:
+        _check_format(request)
     if request.tools:
         _check_tools(request)
+    if request.model_extra or request.extra_body:
+        _check_unknown(request)
     _check_messages(request)
+
+
+def _check_numbers(request: ChatRequest) -> None:
+    name, value, limit = "", None, ""
+    try:
+        for name, (low, high) in _RANGES.items():
+            if (value := getattr(request, name)) is not None:
+                limit = f"{low} to {high}"
+                if not low <= value <= high:  # NaN is not
+                    raise _broken(name, value, limit)
+        for name in _AT_LEAST_ONE:
+            if (value := getattr(request, name)) is not None:
+                limit = "at least 1"
+                if value < 1:
+                    raise _broken(name, value, limit)
+    except TypeError as error:  # put in by `replace`, which takes values as they are
+        raise _broken(name, repr(value), limit) from error
 
 
 def _broken(name: str, value: Any, limit: str) -> InvalidRequestError:
@@ -62,20 +81,46 @@ def _check_together(request: ChatRequest) -> None:
         )
     if request.top_logprobs is not None and not request.logprobs:
         raise InvalidRequestError("Request field 'top_logprobs' needs 'logprobs': set logprobs=True too.")
-    if request.audio is not None and "audio" not in (request.modalities or ()):
+    audible = "audio" in (request.modalities or ())
+    if request.audio is not None and not audible:
         raise InvalidRequestError("Request field 'audio' needs the modality: set modalities=('text', 'audio') too.")
-    response_format = request.response_format
-    if response_format is not None and response_format.type == "json_object":
+    if audible and request.audio is None:
+        raise InvalidRequestError(
+            "Request field 'modalities' asks for audio, which needs 'audio': "
+            'set audio={"voice": "alloy", "format": "wav"} too.'
+        )
+
+
+def _check_format(request: ChatRequest) -> None:
+    asked: Any = request.response_format
+    if asked.type == "json_object":
         texts = (text_of(getattr(message, "content", None)) for message in request.messages)
         if not any("json" in text.lower() for text in texts):
             raise InvalidRequestError(
                 "Response format 'json_object' needs a message that asks for JSON. Say 'JSON' in the instructions."
             )
+    elif asked.type == "json_schema":
+        schema = asked.json_schema
+        if schema is None or not schema.definition:
+            raise InvalidRequestError(
+                "Response format 'json_schema' has no schema. "
+                'Give json_schema={"name": "...", "schema": {"type": "object", ...}}.'
+            )
+        if not _NAME.fullmatch(schema.name):
+            raise _broken("response_format.json_schema.name", repr(schema.name), _NAMES)
 
 
 def _check_lists(request: ChatRequest) -> None:
-    if isinstance(request.stop, tuple) and len(request.stop) > _MOST_STOPS:
-        raise _broken("stop", f"a list of {len(request.stop)}", f"at most {_MOST_STOPS}")
+    stops = (request.stop,) if isinstance(request.stop, str) else request.stop
+    if stops is not None and not all(stops or ("",)):
+        raise _broken("stop", repr(request.stop), "texts that are not empty")
+    if stops is not None and len(stops) > _MOST_STOPS:
+        raise _broken("stop", f"a list of {len(stops)}", f"at most {_MOST_STOPS}")
+    if request.modalities is not None and not request.modalities:
+        raise _broken("modalities", "an empty list", "at least one, such as 'text'")
+    if len(request.safety_identifier or "") > _MOST_IDENTIFIER:
+        seen = f"a text of {len(request.safety_identifier or '')} characters"
+        raise _broken("safety_identifier", seen, f"at most {_MOST_IDENTIFIER}")
     for token, bias in (request.logit_bias or {}).items():
         if not -100 <= bias <= 100:
             raise _broken(f"logit_bias.{token}", bias, "-100 to 100")
@@ -97,16 +142,52 @@ def _check_tools(request: ChatRequest) -> None:
         if tool.function is None and tool.custom is None:
             continue  # an endpoint's own tool (`{"type": "web_search"}`), which has no name
         if not _NAME.fullmatch(tool.name):
-            raise _broken("tools", f"a tool named {tool.name!r}", "names of 1 to 64 letters, digits, '_' and '-'")
+            raise _broken("tools", f"a tool named {tool.name!r}", _NAMES)
         if tool.name in names:
             raise _broken("tools", f"two tools named {tool.name!r}", "unique names")
         names.add(tool.name)
-    choice: Any = request.tool_choice
-    if is_object(choice):
-        named: Any = choice.get("function") or choice.get("custom")
-        choice = named.get("name") if is_object(named) else None
-    if isinstance(choice, str) and choice not in CHOICES and choice not in names:
-        raise _broken("tool_choice", repr(choice), f"the names of the tools sent: {', '.join(sorted(names))}")
+    if request.tool_choice is not None:
+        _check_choice(request.tool_choice, names)
+
+
+def _check_choice(choice: Any, names: set[str]) -> None:
+    if not is_object(choice):
+        _check_chosen("tool_choice", choice, names | {*CHOICES})
+        return
+    kind = choice.get("type")
+    if kind in ("function", "custom"):
+        _check_chosen(f"tool_choice.{kind}.name", _name_of(choice, kind), names)
+    elif kind == "allowed_tools":
+        allowed: Any = choice.get("allowed_tools")
+        mode, tools = (allowed.get("mode"), allowed.get("tools")) if is_object(allowed) else (None, None)
+        if mode not in ("auto", "required"):
+            raise _broken("tool_choice.allowed_tools.mode", repr(mode), "'auto' or 'required'")
+        if not isinstance(tools, list | tuple):
+            raise _broken("tool_choice.allowed_tools.tools", repr(tools), "a list of tools")
+        entries: list[Any] = [*tools]  # pyright: ignore[reportUnknownArgumentType] # looked at below
+        for position, tool in enumerate(entries):
+            kind = tool.get("type") if is_object(tool) else None
+            if kind in ("function", "custom"):  # an endpoint's own tool has no name
+                where = f"tool_choice.allowed_tools.tools.{position}.{kind}.name"
+                _check_chosen(where, _name_of(tool, kind), names)
+
+
+def _name_of(choice: Mapping[str, Any], kind: str) -> Any:
+    named: Any = choice.get(kind)
+    return named.get("name") if is_object(named) else None
+
+
+def _check_chosen(where: str, name: Any, names: set[str]) -> None:
+    if name not in names:
+        known = sorted(names.difference(CHOICES))
+        raise _broken(where, repr(name), f"the names of the tools sent: {', '.join(known) or 'none has one'}")
+
+
+def _check_unknown(request: ChatRequest) -> None:
+    """JSON has no NaN or infinity; deeper ones are the endpoint's to refuse."""
+    for name, value in {**(request.model_extra or {}), **(request.extra_body or {})}.items():
+        if isinstance(value, float) and not math.isfinite(value):
+            raise _broken(name, value, "numbers that JSON has")
 
 
 def _check_messages(request: ChatRequest) -> None:

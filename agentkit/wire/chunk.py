@@ -8,10 +8,10 @@ from typing import Annotated, Any, Self
 from pydantic import Field, ValidationError
 
 from agentkit.wire.repair import as_bytes, repair_chunk
-from agentkit.wire.response import Usage, reasoning_of
+from agentkit.wire.response import ChatCompletion, Usage, reasoning_of
 from agentkit.wire.value import WireValue, is_empty
 
-__all__ = ["ChatCompletionChunk", "ChunkChoice", "Delta", "FunctionDelta", "ToolCallDelta"]
+__all__ = ["ChatCompletionChunk", "ChunkChoice", "Delta", "FunctionDelta", "ToolCallDelta", "one_chunk"]
 
 
 class FunctionDelta(WireValue):
@@ -81,7 +81,25 @@ class ChatCompletionChunk(WireValue):
             InvalidResponseError: It is no chunk, or an error in its place (`.error` then has that).
         """
         raw = as_bytes(chunk)
+        return cls.known(raw) or cls.model_validate(repair_chunk(raw))
+
+    @classmethod
+    def known(cls, raw: bytes) -> Self | None:
+        """Read the JSON of a chunk that does not deviate; give None for any other, which `parse` reads."""
         try:
-            return cls.__pydantic_validator__.validate_json(raw)  # type: ignore[no-any-return] # pydantic-core is untyped here
+            read: Self = cls.__pydantic_validator__.validate_json(raw)
         except ValidationError:
-            return cls.model_validate(repair_chunk(raw))
+            return None
+        extra = read.__pydantic_extra__
+        return None if extra and "x_groq" in extra else read  # there may be a usage or an error in it
+
+
+def one_chunk(completion: ChatCompletion) -> ChatCompletionChunk:
+    """Give a whole reply as the one chunk of a stream, for what does not stream: some servers, and caches."""
+    reply = completion.to_dict()
+    for choice in reply["choices"]:
+        message = choice.pop("message")
+        calls = message.get("tool_calls") or ()
+        message["tool_calls"] = [{**call, "index": position} for position, call in enumerate(calls)]
+        choice["delta"] = message
+    return ChatCompletionChunk.parse({**reply, "object": "chat.completion.chunk"})

@@ -32,7 +32,7 @@ class TextPart(WireValue):
 
 
 class ImageUrl(WireValue):
-    """Where an image is: an http(s) URL or a `data:` URI with base64; `detail` is auto, low or high."""
+    """Where an image is: an http(s) URL or a `data:` URI with base64; `detail` is auto, low, high or original."""
 
     url: str
     detail: str | None = None

@@ -1,85 +1,26 @@
-"""Chunks of a stream joined to a whole reply, pure; the agent's stream and `merge` use it.
-
-Which call a piece belongs to follows what servers do: by `index` where one is sent, a new call at each new id or
-name where none is, a new call too where an index is used again with another id.
-"""
+"""Chunks of a stream joined to a whole reply, pure; the agent's stream and `merge` use it."""
 
 from __future__ import annotations
 
 from collections.abc import Iterable
 from typing import Any
 
-from pydantic_core import from_json
+from pydantic_core import to_json
 
-from agentkit.errors import InvalidResponseError
-from agentkit.wire.chunk import ChatCompletionChunk, ChunkChoice, Delta, ToolCallDelta
-from agentkit.wire.repair import MOST_CALLS, groq_usage, json_text, new_call_id, too_many_calls
+from agentkit.wire.chunk import ChatCompletionChunk, ChunkChoice, Delta
+from agentkit.wire.opencall import OpenCall, add_piece
+from agentkit.wire.repair import repair_chunk
 from agentkit.wire.response import ChatCompletion, Choice, ResponseMessage, Usage
 from agentkit.wire.think import ThinkSplitter
 from agentkit.wire.value import is_array, is_object
 
-__all__ = ["Merger", "OpenCall", "merge"]
+__all__ = ["Merger", "merge"]
 
 _ENVELOPE = ("id", "created", "model", "system_fingerprint", "service_tier")
 _TEXTS = ("refusal", "reasoning_text", "reasoning_content")
 _TEXT_ONLY = frozenset(("role", "content"))
 _PADDING = {"obfuscation": ""}  # OpenAI's, so that the sizes of chunks tell nothing
 _UNDONE = ("length", "content_filter")
-_READ = ("custom", "name", "arguments", "input")
-
-
-class OpenCall:
-    """A call that is still coming; its pieces are joined once, at the end."""
-
-    __slots__ = ("arguments", "extra", "id", "index", "name", "position", "type")
-
-    def __init__(self, position: int, index: int | None) -> None:
-        self.position = position
-        self.index = index
-        self.id = ""
-        self.type = "function"
-        self.name = ""
-        self.arguments: list[str] = []
-        self.extra: dict[str, Any] = {}
-
-    def add(self, piece: ToolCallDelta, name: str, arguments: str) -> None:
-        """Take a piece, whose name and arguments were read already."""
-        if piece.id and not self.id:
-            self.id = piece.id
-        if piece.index is not None and self.index is None:
-            self.index = piece.index
-        if piece.type:
-            self.type = piece.type
-        if piece.model_extra:
-            self.extra.update((k, v) for k, v in piece.model_extra.items() if k not in _READ)
-        self.say(name, arguments)
-
-    def say(self, name: str, arguments: str) -> None:
-        """Take a piece of the function."""
-        if name and name != self.name:  # repeated whole: some proxies; in pieces: a few servers
-            self.name += name
-        if arguments:
-            self.arguments.append(arguments)
-
-    def is_whole(self) -> bool:
-        """Tell whether the arguments so far are a JSON object, so that more of them would be another call's."""
-        last = next((piece for piece in reversed(self.arguments) if not piece.isspace()), "")
-        if not last.rstrip().endswith("}"):
-            return False
-        try:
-            from_json("".join(self.arguments))
-        except ValueError:
-            return False
-        return True
-
-    def to_dict(self) -> dict[str, Any]:
-        """Give the call in the contract's JSON form; one without an id gets one."""
-        self.id = self.id or new_call_id()
-        arguments = "".join(self.arguments)
-        call = {"id": self.id, "type": self.type, "function": {"name": self.name, "arguments": arguments}}
-        if self.type == "custom":
-            call["custom"] = {"name": self.name, "input": arguments}
-        return self.extra | call
 
 
 _Added = list[tuple[str, str, OpenCall | None]]
@@ -134,11 +75,10 @@ class Merger:
         if (text := self._plain(chunk)) is not None:
             return [("text", text, None)]
         usage = chunk.usage
-        if usage is None and chunk.model_extra and (counts := groq_usage(chunk.model_extra)):
-            usage = Usage.model_validate(counts)
-        if usage is not None and (self.usage is None or usage.total_tokens or usage.prompt_tokens):
+        if usage and usage.model_fields_set and (not self.usage or usage.total_tokens or usage.prompt_tokens):
             self.usage = usage
-        if not self.started or not self._envelope.get("id") or usage is not None:
+        ends = bool(chunk.choices) and chunk.choices[0].finish_reason
+        if not self.started or not self._envelope.get("id") or ends or usage is not None:
             self._envelope |= {k: v for k in _ENVELOPE if (v := getattr(chunk, k)) and not self._envelope.get(k)}
         self.started = True
         if chunk.model_extra:
@@ -148,6 +88,7 @@ class Merger:
             choice = self._choices.get(piece.index)
             if choice is None:
                 choice = self._choices[piece.index] = _OpenChoice()
+                piece = _whole_message(piece)  # noqa: PLW2901 # read as the delta that it stands for
             pieces = _add(choice, piece)
             if piece.index == 0:
                 added += pieces
@@ -195,7 +136,7 @@ def _add(choice: _OpenChoice, piece: ChunkChoice) -> _Added:
         added += _say(choice, *(choice.think.feed(delta.content) if choice.think else (delta.content, "")))
     if delta.tool_calls:
         named: list[OpenCall] = []
-        added += [_add_call(choice.calls, call, named) for call in delta.tool_calls]
+        added += [add_piece(choice.calls, call, named) for call in delta.tool_calls]
     if piece.finish_reason and choice.finish_reason not in _UNDONE:
         choice.finish_reason = piece.finish_reason
     if delta.model_extra or delta.audio or delta.reasoning_details or delta.annotations or delta.function_call:
@@ -216,63 +157,13 @@ def _say(choice: _OpenChoice, said: str, thought: str) -> _Added:
     return [("text", said, None), ("reasoning", thought, None)]
 
 
-def _add_call(calls: list[OpenCall], piece: ToolCallDelta, named: list[OpenCall]) -> tuple[str, str, OpenCall]:
-    name, arguments = _function_of(piece)
-    call = _call_of(calls, piece)
-    if call is None or _begins_another(call, piece, call in named):
-        if len(calls) == MOST_CALLS:
-            raise InvalidResponseError(too_many_calls())
-        call = OpenCall(len(calls), piece.index)
-        calls.append(call)
-    call.add(piece, name, arguments)
-    if name:
-        named.append(call)
-    return ("call", arguments, call)
-
-
-def _function_of(piece: ToolCallDelta) -> tuple[str, str]:
-    """Read name and arguments: of the function, of a custom tool's call, or flat beside the id."""
-    if piece.function is not None:
-        return piece.function.name or "", piece.function.arguments or ""
-    extra = piece.model_extra or {}
-    source = extra["custom"] if is_object(extra.get("custom")) else extra
-    name = source.get("name")
-    return name if isinstance(name, str) else "", json_text(source.get("arguments", source.get("input")))
-
-
-def _call_of(calls: list[OpenCall], piece: ToolCallDelta) -> OpenCall | None:
-    """Find the open call that a piece names by its index or id, or goes on with for want of both."""
-    last = calls[-1] if calls else None
-    same_id = next((call for call in reversed(calls) if call.id == piece.id), None) if piece.id else None
-    if piece.index is None:
-        if not piece.id or same_id:
-            return same_id or last
-        return last if last and not last.id else None  # an id that comes after its name
-    found = next((call for call in reversed(calls) if call.index == piece.index), None)
-    if found is None:
-        if same_id and (same_id.index is None or not _function_of(piece)[0]):
-            return same_id  # an index that comes late, or counts the pieces
-        return last if last and last.index is None and not piece.id and not _function_of(piece)[0] else None
-    if piece.id and found.id and piece.id != found.id:
-        return same_id  # an index used again
-    return found
-
-
-def _begins_another(call: OpenCall, piece: ToolCallDelta, named_beside: bool) -> bool:
-    """Tell whether a piece is another call's though it has this one's index or id, or neither.
-
-    Only a name begins a call. Index and id together, or either with no arguments yet, may repeat it or give it in
-    pieces; a name beside another in the same chunk, or after whole arguments, is another call's.
-    """
-    name, arguments = _function_of(piece)
-    if not name or not call.name:
-        return False
-    has_id = bool(piece.id) and piece.id == call.id
-    if name != call.name:
-        return bool(call.arguments) or (not has_id and (piece.index is None or named_beside))
-    if has_id and piece.index is not None:
-        return False
-    return (named_beside and not has_id) or (bool(arguments.strip()) and call.is_whole())
+def _whole_message(piece: ChunkChoice) -> ChunkChoice:
+    """Read the message of a first chunk that has no delta as one: whole replies that were sent as one event."""
+    whole = (piece.model_extra or {}).get("message")
+    if piece.delta.role or piece.delta.model_fields_set - {"tool_calls"} or not is_object(whole):
+        return piece
+    read = repair_chunk(to_json({"choices": [{"index": piece.index, "delta": whole}]}))
+    return piece.replace(delta=Delta.model_validate(read["choices"][0]["delta"]))
 
 
 def _add_rare(choice: _OpenChoice, delta: Delta) -> None:

@@ -10,6 +10,7 @@ from pydantic_core import to_json
 
 from agentkit.errors import InvalidRequestError
 from agentkit.wire.content import Content
+from agentkit.wire.reading import part_text
 from agentkit.wire.value import WireValue, is_empty
 
 __all__ = [
@@ -25,6 +26,7 @@ __all__ = [
     "UserMessage",
     "open_calls",
     "parse_messages",
+    "reasoning_of",
 ]
 
 
@@ -81,8 +83,9 @@ class UserMessage(WireValue):
 class AssistantMessage(WireValue):
     """What the model said, as it is sent back in a history.
 
-    `reasoning_content`, `reasoning` and `reasoning_details` are sent only where they were put on the message: few
-    endpoints take them back, and those that do refuse to go on without.
+    `reasoning` is the text of the model's reasoning. It is kept in the field that it came in (`reasoning`,
+    `reasoning_content`, `reasoning_details`), and sent only to endpoints whose profile says that they want it back
+    (`Profile.echo`), whether a reply brought it or you wrote it: most refuse a field that they do not know.
     """
 
     role: Literal["assistant"] = "assistant"
@@ -92,6 +95,14 @@ class AssistantMessage(WireValue):
     tool_calls: Annotated[tuple[ToolCall, ...], Field(exclude_if=is_empty)] = ()
     function_call: FunctionCall | None = None
     audio: Any = None
+    reasoning_text: str | None = Field(default=None, alias="reasoning")
+    reasoning_content: str | None = None
+    reasoning_details: tuple[Any, ...] | None = None
+
+    @property
+    def reasoning(self) -> str | None:
+        """Give the reasoning text, None where there is none."""
+        return reasoning_of(self)
 
     def to_json(self, *, without: Collection[str] = ()) -> bytes:
         """Encode; a missing content beside calls is sent as null, which some servers demand to see."""
@@ -109,6 +120,14 @@ class AssistantMessage(WireValue):
             if "custom" in call:
                 del call["function"]
         return message
+
+
+def reasoning_of(message: Any) -> str | None:
+    """Read the reasoning text of a message or delta from the first of its dialects that has any."""
+    if message.reasoning_text or message.reasoning_content:
+        return str(message.reasoning_text or message.reasoning_content)
+    details = message.reasoning_details or ()
+    return part_text([*details]) or None
 
 
 class ToolMessage(WireValue):

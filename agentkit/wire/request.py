@@ -10,7 +10,8 @@ from pydantic_core import from_json, to_json
 
 from agentkit.errors import InvalidRequestError
 from agentkit.wire.message import Message, parse_messages
-from agentkit.wire.setting import Settings
+from agentkit.wire.option import Flag, JsonSchema, ResponseFormat
+from agentkit.wire.setting import Settings, refused
 from agentkit.wire.value import WireValue, is_empty, is_object, join_encoded
 
 __all__ = ["ChatRequest", "FunctionDefinition", "JsonSchema", "ResponseFormat", "ToolDefinition"]
@@ -45,26 +46,6 @@ class ToolDefinition(WireValue):
         return made
 
 
-class JsonSchema(WireValue):
-    """The schema of a `json_schema` response format; `schema` stands under its own name in the JSON."""
-
-    name: str
-    description: str | None = None
-    strict: bool | None = None
-
-    @property
-    def definition(self) -> Mapping[str, Any]:
-        """Give the JSON Schema (the field `schema`, a word that pydantic keeps for itself)."""
-        return (self.model_extra or {}).get("schema") or {}
-
-
-class ResponseFormat(WireValue):
-    """The form of the reply: text, json_object, or json_schema with its schema."""
-
-    type: str
-    json_schema: JsonSchema | None = None
-
-
 class ChatRequest(Settings):
     """One request: the messages, the tools and the settings, flat as in the contract.
 
@@ -72,16 +53,13 @@ class ChatRequest(Settings):
         messages: At least one.
         model: The model's name at the endpoint; None lets the `Model` that sends it put its own.
         tools: At most 128 by the contract.
-        response_format: None is text.
         stream: Set by the `Model`'s method, not by hand.
     """
 
     messages: tuple[Message, ...]
     model: str | None = None
     tools: Annotated[tuple[ToolDefinition, ...], Field(exclude_if=is_empty)] = ()
-    response_format: ResponseFormat | None = None
-    stream: bool | None = None
-    stream_options: Mapping[str, Any] | None = None
+    stream: Flag | None = None
 
     @classmethod
     def parse(cls, request: Mapping[str, Any] | str | bytes) -> Self:
@@ -102,10 +80,7 @@ class ChatRequest(Settings):
         try:
             return cls.model_validate(given)
         except ValidationError as error:
-            first = error.errors(include_url=False)[0]
-            where = ".".join(str(step) for step in first["loc"])
-            seen = repr(first["input"])[:200]
-            raise InvalidRequestError(f"Request field '{where}': {first['msg']}; seen: {seen}.") from error
+            raise refused(error) from error
 
     def encode(self) -> bytes:
         """Give the JSON body: messages and tools are joined from their cached bytes, the few other fields encoded."""

@@ -11,7 +11,7 @@ from typing import Annotated, Any, Self, TypeVar
 
 from pydantic import Field, ValidationError
 
-from agentkit.wire.message import AssistantMessage, FunctionCall, ToolCall
+from agentkit.wire.message import AssistantMessage, FunctionCall, ToolCall, reasoning_of
 from agentkit.wire.repair import as_bytes, needs_repair, repair_completion
 from agentkit.wire.value import WireValue, is_empty, is_object
 
@@ -98,24 +98,35 @@ class ResponseMessage(WireValue):
         return reasoning_of(self)
 
     def to_history(self) -> AssistantMessage:
-        """Give the message as it is kept and sent back: what the contract's request takes, nothing else."""
+        """Give the message as it is kept: what a request may carry, and what some endpoints want back.
+
+        That is the reasoning in the field that it came in, and `extra_content` (Gemini's signatures), here and in the
+        calls; which endpoint is sent it is decided where the request is spelled.
+        """
         audio = self.audio if is_object(self.audio) else None
+        extra = self.model_extra or {}
+        kept = {"extra_content": extra["extra_content"]} if extra.get("extra_content") else {}
         return AssistantMessage(
             content=self.content,
             refusal=self.refusal or None,
-            tool_calls=self.tool_calls,
+            tool_calls=tuple(map(_without_index, self.tool_calls)),
             function_call=self.function_call,
             audio={"id": audio["id"]} if audio and audio.get("id") else None,
+            reasoning=self.reasoning_text or None,
+            reasoning_content=self.reasoning_content or None,
+            reasoning_details=self.reasoning_details or None,
+            **kept,
         )
 
 
-def reasoning_of(message: Any) -> str | None:
-    """Read the reasoning text of a message or delta from the first of its dialects that has any."""
-    if message.reasoning_text or message.reasoning_content:
-        return str(message.reasoning_text or message.reasoning_content)
-    details = message.reasoning_details or ()
-    texts = [detail.get("text") or detail.get("summary") or "" for detail in details if is_object(detail)]
-    return "".join(texts) or None
+def _without_index(call: ToolCall) -> ToolCall:
+    """Leave out a place that means something in streams only (Mistral, OpenRouter); OpenAI refuses to take it back."""
+    extra = call.model_extra
+    if not extra or "index" not in extra:
+        return call
+    fields = {"id": call.id, "type": call.type, "function": call.function, "custom": call.custom, **extra}
+    del fields["index"]
+    return ToolCall.model_validate(fields)
 
 
 class Choice(WireValue):

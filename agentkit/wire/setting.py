@@ -3,18 +3,39 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import Annotated, Any, Self
+from typing import TYPE_CHECKING, Annotated, Any, Self
 
-from pydantic import Field, PlainSerializer
+from pydantic import ConfigDict, Field, PlainSerializer, ValidationError
 
+from agentkit.errors import InvalidRequestError
+from agentkit.wire.option import (
+    AudioOutput,
+    Flag,
+    Integer,
+    Number,
+    Prediction,
+    ResponseFormat,
+    Stop,
+    StreamOptions,
+    Texts,
+    TokenId,
+    ToolChoice,
+    WebSearchOptions,
+)
 from agentkit.wire.value import WireValue
 
-__all__ = ["CHOICES", "Settings", "choice_json"]
+__all__ = ["CHOICES", "Settings", "choice_json", "refused"]
 
 CHOICES = ("none", "auto", "required", "any")
 
-Number = int | float  # both, so that 0 is not sent as 0.0
-Stop = str | tuple[str, ...]
+_JOINED = ("extra_body", "extra_headers")
+_LIMITS = ("max_completion_tokens", "max_tokens")
+_NO_SETTINGS = {
+    "messages": "Give the prompt and the history to `agent.run`",
+    "model": "Name the model where the agent is made or run",
+    "tools": "Give them to the agent: Agent(tools=[...])",
+    "stream": "Use `agent.stream` or `model.stream`",
+}
 
 
 def choice_json(choice: Any) -> Any:
@@ -24,60 +45,106 @@ def choice_json(choice: Any) -> Any:
     return choice
 
 
+def refused(error: ValidationError) -> InvalidRequestError:
+    """Say which field is of the wrong type, what was seen, and what it should be."""
+    first = error.errors(include_url=False)[0]
+    where = ".".join(str(step) for step in first["loc"])
+    return InvalidRequestError(f"Request field '{where}': {first['msg']}; seen: {repr(first['input'])[:200]}.")
+
+
 class Settings(WireValue):
     """Optional request fields, each sent exactly as the contract spells it; None is not sent.
 
-    Limits are those of the contract's table and are checked by `check_request` before anything is sent. Fields
-    that the contract does not know may be given too, directly or in `extra_body`, and are sent as they are.
+    Types are checked at once, limits by `check_request` before anything is sent; docs/contract.md has them all with
+    their sources. Fields that the contract does not know may be given too, directly or in `extra_body`, and are sent
+    as they are.
 
     Attributes:
         temperature: 0 to 2.
         top_p: 0 to 1.
+        n: At least 1; all choices are on the completion, a run follows the first.
+        stop: At most 4 texts.
         max_completion_tokens: At least 1; `max_tokens` is its older name. The model spells it as its endpoint wants.
         tool_choice: none, auto, required (any: Mistral's word for it), a function's name, or the contract's object.
         parallel_tool_calls: Sent only when set and tools are sent.
+        response_format: An agent's typed output sets it by itself.
+        stream_options: Sent only with a stream.
         extra_body: Added to the JSON body, over fields of the same name.
         extra_headers: Added to the HTTP headers.
-        check_contract: Whether `check_request` runs before sending.
+        check_contract: Whether `check_request` runs before sending; False for an endpoint that lifts a limit.
+
+    Raises:
+        InvalidRequestError: A field is of the wrong type.
     """
+
+    model_config = ConfigDict(coerce_numbers_to_str=False)  # what a caller gives is sent as it is, or refused
 
     temperature: Number | None = None
     top_p: Number | None = None
-    n: int | None = None
+    n: Integer | None = None
     stop: Stop | None = None
-    max_completion_tokens: int | None = None
-    max_tokens: int | None = None
+    max_completion_tokens: Integer | None = None
+    max_tokens: Integer | None = None
     presence_penalty: Number | None = None
     frequency_penalty: Number | None = None
-    logit_bias: Mapping[str, Number] | None = None
-    logprobs: bool | None = None
-    top_logprobs: int | None = None
-    seed: int | None = None
+    logit_bias: Mapping[TokenId, Number] | None = None
+    logprobs: Flag | None = None
+    top_logprobs: Integer | None = None
+    seed: Integer | None = None
     reasoning_effort: str | None = None
     verbosity: str | None = None
     metadata: Mapping[str, str] | None = None
-    store: bool | None = None
+    store: Flag | None = None
     user: str | None = None
     safety_identifier: str | None = None
     prompt_cache_key: str | None = None
     prompt_cache_retention: str | None = None
     service_tier: str | None = None
-    modalities: tuple[str, ...] | None = None
-    audio: Any = None
-    prediction: Any = None
-    web_search_options: Any = None
-    tool_choice: Annotated[Any, PlainSerializer(choice_json)] = None
-    parallel_tool_calls: bool | None = None
+    modalities: Texts | None = None
+    audio: AudioOutput | None = None
+    prediction: Prediction | None = None
+    web_search_options: WebSearchOptions | None = None
+    tool_choice: Annotated[ToolChoice | None, PlainSerializer(choice_json)] = None
+    parallel_tool_calls: Flag | None = None
+    response_format: ResponseFormat | None = None
+    stream_options: StreamOptions | None = None
     extra_body: Annotated[Mapping[str, Any] | None, Field(exclude=True)] = None
     extra_headers: Annotated[Mapping[str, str] | None, Field(exclude=True)] = None
-    check_contract: Annotated[bool | None, Field(exclude=True)] = None
+    check_contract: Annotated[Flag | None, Field(exclude=True)] = None
+
+    if not TYPE_CHECKING:  # a checker sees the fields
+
+        def __init__(self, /, **fields: Any) -> None:
+            misplaced = _NO_SETTINGS.keys() & fields.keys() if type(self) is Settings else ()
+            for name in sorted(misplaced):
+                raise InvalidRequestError(f"'{name}' is no setting. {_NO_SETTINGS[name]}.")
+            try:
+                super().__init__(**fields)
+            except ValidationError as error:
+                raise refused(error) from error
+
+        # What pydantic marks its own with: a validator then builds instances itself, without this detour.
+        __init__.__pydantic_base_init__ = True
 
     def merge(self, nearer: Settings | None) -> Self:
-        """Give these settings with those of `nearer` over them; `extra_body` and `extra_headers` are joined."""
+        """Give these settings with those of `nearer` over them; `extra_body` and `extra_headers` are joined.
+
+        A token limit in either spelling replaces one in the other.
+
+        Raises:
+            InvalidRequestError: `nearer` is of another type.
+        """
         if nearer is None:
             return self
-        changes = nearer.set_fields()
-        for name in ("extra_body", "extra_headers"):
+        if not isinstance(nearer, Settings):  # pyright: ignore[reportUnnecessaryIsInstance] # users may not check types
+            raise InvalidRequestError(
+                f"Settings are given as {repr(nearer)[:200]}, a {type(nearer).__name__}. "
+                "Write Settings(temperature=0.2)."
+            )
+        changes: dict[str, Any] = nearer.set_fields()
+        if any(name in changes for name in _LIMITS):
+            changes = dict.fromkeys(_LIMITS) | changes
+        for name in _JOINED:
             if (mine := getattr(self, name)) and name in changes:
                 changes[name] = {**mine, **changes[name]}
         return self.replace(**changes)

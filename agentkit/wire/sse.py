@@ -1,7 +1,8 @@
 """Server-sent events from raw bytes, pure; the HTTP model feeds network reads and gets payloads.
 
 The rules are those of https://html.spec.whatwg.org/multipage/server-sent-events.html#event-stream-interpretation,
-with two known deviations: `data:` without a space, which the standard allows, and a line `error: {...}` (GPUStack).
+with known deviations: `data:` without a space, which the standard allows, a line `error: {...}` (GPUStack), and JSON
+objects on `data:` lines that no blank line parts, of which the standard would make one event.
 """
 
 from __future__ import annotations
@@ -60,8 +61,11 @@ class SSEDecoder:
         rest = read[end:]
         events: list[Event] = []
         if end:
-            events = self._events(b"".join([*self._held, read[:end]]).splitlines())
-            self._held, self._held_bytes = [], 0
+            ended = read[:end] if rest else read
+            if self._held:
+                ended = b"".join([*self._held, ended])
+                self._held, self._held_bytes = [], 0
+            events = self._events(ended.splitlines())
         if rest:
             self._held.append(rest)
             self._held_bytes += len(rest)
@@ -93,7 +97,11 @@ class SSEDecoder:
                         events.append(Event(self._name, data))
                 self._name = ""
             elif line.startswith(b"data:"):
-                self._data.append(line[6:] if line[5:6] == b" " else line[5:])
+                data = line[6:] if line[5:6] == b" " else line[5:]
+                if self._data and self._is_event_before(data):
+                    events.append(Event(self._name, self._data.pop()))
+                    self._data_bytes = 0
+                self._data.append(data)
                 self._data_bytes += len(line)
                 self._bound("event", self._data_bytes)
             elif line.startswith(b"event:"):
@@ -101,6 +109,11 @@ class SSEDecoder:
             elif line.startswith(b"error:"):
                 events.append(Event("error", line[6:].strip()))
         return events
+
+    def _is_event_before(self, data: bytes) -> bool:
+        """Tell whether the line that is held is an event of its own: a JSON object before another or the end."""
+        held = self._data[0]
+        return len(self._data) == 1 and held[:1] == b"{" and held[-1:] == b"}" and (data[:1] == b"{" or data == DONE)
 
     def _bound(self, what: str, size: int) -> None:
         if size > self._most_bytes:

@@ -48,7 +48,8 @@ class WireValue(BaseModel):
     model_config = ConfigDict(
         frozen=True, extra="allow", defer_build=True, coerce_numbers_to_str=True, protected_namespaces=()
     )
-    __slots__ = ("_encoded",)
+    # The second is what an endpoint of another dialect is sent instead (`http.dialect`); no copy carries either along.
+    __slots__ = ("_encoded", "_spoken")
 
     @property
     def encoded(self) -> bytes:

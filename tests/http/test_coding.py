@@ -23,6 +23,9 @@ def deflated(wbits):
         ("identity", TEXT),
         ("gzip", gzip.compress(TEXT)),
         ("X-GZIP", gzip.compress(TEXT)),
+        ("gzip", gzip.compress(TEXT[:100]) + gzip.compress(TEXT[100:])),
+        ("gzip", gzip.compress(TEXT[:100]) + gzip.compress(TEXT[100:]) + gzip.compress(b"")),
+        ("gzip", gzip.compress(TEXT) + bytes(512)),
         ("deflate", deflated(15)),
         ("deflate", deflated(-15)),
     ],
@@ -42,7 +45,15 @@ def test_a_coding_that_was_not_asked_for_is_refused(coding):
     )
 
 
-@pytest.mark.parametrize(("coding", "body"), [(None, b"x" * 2001), ("gzip", gzip.compress(b"x" * 9_000_000))])
+@pytest.mark.parametrize(
+    ("coding", "body"),
+    [
+        (None, b"x" * 2001),
+        ("gzip", gzip.compress(b"x" * 9_000_000)),
+        ("gzip", gzip.compress(b"x" * 1999) + gzip.compress(b"x" * 9_000_000)),
+        ("gzip", gzip.compress(b"x" * 1000) * 3),
+    ],
+)
 def test_a_body_beyond_the_bound_is_left(coding, body):
     with pytest.raises(InvalidResponseError) as caught:
         Inflater(coding, most=2000).feed(body)

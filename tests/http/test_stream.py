@@ -137,6 +137,45 @@ def test_an_event_named_error_is_one_whatever_it_holds():
     assert decoder.failure.error == {"reason": "overload"}
 
 
+def test_an_event_named_error_with_half_a_character_is_told_by_its_text():
+    decoder = ChunkDecoder()
+    decoder.feed(b'event: error\ndata: {"reason": "\\ud83d"}\n\n')
+    assert decoder.failure.error == {"message": '{"reason": "\\ud83d"}'}
+
+
+def test_events_of_other_names_are_left_out_unless_they_hold_a_chunk():
+    decoder = ChunkDecoder()
+    chunks = decoder.feed(b"event: ping\ndata: now\n\nevent: completion\n" + WHOLE)
+    assert merge(chunks).message.content == "Hello"
+    assert decoder.whole
+
+
+@pytest.mark.parametrize("more", [{"content": "b"}, {"tool_calls": [{"index": 0, "function": {"name": "f"}}]}])
+def test_what_goes_on_after_its_finish_reason_has_not_ended(more):
+    late = b"data: " + json.dumps({"choices": [{"index": 0, "delta": more}]}).encode() + b"\n\n"
+    decoder = ChunkDecoder()
+    decoder.feed(event("a", "stop") + late)
+    assert not decoder.whole
+    decoder.feed(event(finish="stop"))
+    assert decoder.whole
+
+
+def test_a_finish_reason_error_is_an_error_after_what_came_before_it():
+    decoder = ChunkDecoder()
+    chunks = decoder.feed(event("a") + event(finish="error") + DONE)
+    assert merge(chunks).message.content == "a"
+    assert decoder.failure.error == {"message": "The reply ended with the finish_reason 'error'."}
+
+
+@pytest.mark.parametrize("field", ["content", "reasoning", "reasoning_content", "refusal"])
+def test_halves_of_a_character_in_two_chunks_are_joined(field):
+    texts = ["\\\\a", "é\\uD83D", "\\uDE00b", "c\\ud83d", "d\\ude00"]
+    told = b'data: {"choices":[{"index":0,"delta":{"%b":"%b"}}]}\n\n'
+    body = b"".join(told % (field.encode(), text.encode()) for text in texts)
+    message = merge(ChunkDecoder().feed(body)).message
+    assert getattr(message, field) == "\\aé\U0001f600bcd\ufffd"
+
+
 def test_comments_empty_data_and_what_follows_the_end_are_read():
     decoder = ChunkDecoder()
     chunks = decoder.feed(b": ping\n\ndata:\n\n" + event("a") + DONE + event("b") + DONE)

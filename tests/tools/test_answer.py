@@ -133,12 +133,12 @@ def test_a_result_that_holds_itself_is_a_clear_error():
     )
 
 
-def test_bytes_that_are_neither_text_nor_image_are_a_clear_error():
+def test_bytes_that_are_neither_text_nor_a_part_are_a_clear_error():
     with pytest.raises(ToolDefinitionError) as caught:
         content_of(b"\xff\xfe\x00", "get")
     assert str(caught.value) == (
-        "Tool 'get' returned 3 bytes that are neither UTF-8 nor a PNG, JPEG, GIF or WebP image. "
-        "Return text, or a part of agentkit.wire such as FilePart."
+        "Tool 'get' returned 3 bytes that are neither UTF-8 nor begin like an image, a wav, an mp3 or a PDF. "
+        "Return text, or a part that agentkit.media makes with its media type."
     )
 
 
@@ -150,6 +150,20 @@ def test_bytes_that_begin_like_an_image_travel_as_one(data, kind):
     text, parts = content_of(data, "get")
     assert text == "[image 1: in the next user message]"
     assert parts[0].image_url.url.startswith(f"data:image/{kind};base64,")
+
+
+@pytest.mark.parametrize(
+    ("data", "kind", "word"),
+    [(b"RIFF\x04\x00\x00\x00WAVE", "input_audio", "audio"), (b"%PDF-1.7", "file", "file")],
+)
+def test_bytes_that_begin_like_audio_or_a_pdf_travel_as_such(data, kind, word):
+    text, parts = content_of(data, "get")
+    assert text == f"[{word} 1: in the next user message]"
+    assert [part.type for part in parts] == [kind]
+
+
+def test_bytes_of_other_kinds_that_are_utf_8_are_text():
+    assert content_of(b"fLaC", "get") == ("fLaC", ())
 
 
 def test_parts_in_a_list_are_kept_apart_from_its_text():

@@ -143,6 +143,9 @@ async def streams() -> None:
         async for piece in stream.text():
             assert_type(piece, str)
         assert_type(stream.result.output, City)
+    async with Agent(output=list[City]).stream("x") as several:
+        async for city in several.items():
+            assert_type(city, City)
     with agent.stream_sync("x") as blocking:
         assert_type(blocking, SyncStream[City])
         for event in blocking:

@@ -10,6 +10,10 @@ def tool(name):
     return {"type": "function", "function": {"name": name}}
 
 
+def allowed(mode, *tools):
+    return {"type": "allowed_tools", "allowed_tools": {"mode": mode, "tools": [*tools]}}
+
+
 def calls(*ids):
     return {"role": "assistant", "tool_calls": [{"id": one, "function": {"name": "f"}} for one in ids]}
 
@@ -24,7 +28,19 @@ WITHIN = [
     {"logprobs": True, "top_logprobs": 20, "logit_bias": {"1": -100, "2": 100}},
     {"metadata": {f"{n:064}": "x" * 512 for n in range(16)}},
     {"tools": [tool("a" * 64), tool("A_b-9")] + [{"type": "web_search"}] * 126, "tool_choice": "A_b-9"},
-    {"tools": [tool("f")], "tool_choice": {"type": "allowed_tools", "allowed_tools": {"mode": "auto", "tools": []}}},
+    {"tools": [tool("f")], "tool_choice": allowed("auto")},
+    {
+        "tools": [tool("f"), {"type": "web_search"}],
+        "tool_choice": allowed("required", tool("f"), {"type": "web_search"}),
+    },
+    {"tools": [tool("f"), {"type": "web_search"}], "tool_choice": {"type": "web_search"}},
+    {"tools": [tool("f")], "tool_choice": "any"},
+    {"tool_choice": "f"},  # without tools it is not sent
+    {"seed": -(2**63), "stop": "x", "safety_identifier": "x" * 128, "modalities": ["text"]},
+    {"response_format": {"type": "text"}},
+    {"response_format": {"type": "regex", "pattern": "a+"}},  # some servers know more forms
+    {"response_format": {"type": "json_schema", "json_schema": {"name": "A_b-9", "schema": {"type": "object"}}}},
+    {"top_k": 1.5, "extra_body": {"min_p": 0.1}},
     {
         "tools": [{"type": "custom", "custom": {"name": "c"}}],
         "tool_choice": {"type": "custom", "custom": {"name": "c"}},
@@ -42,6 +58,10 @@ def test_a_request_within_the_limits_passes(fields):
 
 
 NAMES = "names of 1 to 64 letters, digits, '_' and '-'"
+NO_SCHEMA = (
+    "Response format 'json_schema' has no schema. "
+    'Give json_schema={"name": "...", "schema": {"type": "object", ...}}.'
+)
 BROKEN = [
     ({"temperature": 2.1}, "Request field 'temperature' is 2.1; the contract allows 0 to 2."),
     ({"temperature": float("nan")}, "Request field 'temperature' is nan; the contract allows 0 to 2."),
@@ -57,7 +77,7 @@ BROKEN = [
     ),
     ({"top_logprobs": 1}, "Request field 'top_logprobs' needs 'logprobs': set logprobs=True too."),
     (
-        {"audio": {"voice": "alloy"}},
+        {"audio": {"voice": "alloy", "format": "wav"}},
         "Request field 'audio' needs the modality: set modalities=('text', 'audio') too.",
     ),
     (
@@ -94,7 +114,67 @@ BROKEN = [
     ),
     (
         {"tools": [tool("f")], "tool_choice": {"type": "function", "function": {"name": "h"}}},
-        "Request field 'tool_choice' is 'h'; the contract allows the names of the tools sent: f.",
+        "Request field 'tool_choice.function.name' is 'h'; the contract allows the names of the tools sent: f.",
+    ),
+    (
+        {"tools": [tool("f")], "tool_choice": {"type": "custom"}},
+        "Request field 'tool_choice.custom.name' is None; the contract allows the names of the tools sent: f.",
+    ),
+    (
+        {"tools": [{"type": "web_search"}], "tool_choice": "f"},
+        "Request field 'tool_choice' is 'f'; the contract allows the names of the tools sent: none has one.",
+    ),
+    (
+        {"tools": [tool("f")], "tool_choice": allowed("auto", tool("f"), tool("h"))},
+        (
+            "Request field 'tool_choice.allowed_tools.tools.1.function.name' is 'h'; "
+            "the contract allows the names of the tools sent: f."
+        ),
+    ),
+    (
+        {"tools": [tool("f")], "tool_choice": allowed("none")},
+        "Request field 'tool_choice.allowed_tools.mode' is 'none'; the contract allows 'auto' or 'required'.",
+    ),
+    (
+        {"tools": [tool("f")], "tool_choice": {"type": "allowed_tools", "allowed_tools": {"mode": "auto"}}},
+        "Request field 'tool_choice.allowed_tools.tools' is None; the contract allows a list of tools.",
+    ),
+    (
+        {"seed": 2**63},
+        (
+            "Request field 'seed' is 9223372036854775808; "
+            "the contract allows -9223372036854775808 to 9223372036854775807."
+        ),
+    ),
+    ({"logit_bias": {"7": float("inf")}}, "Request field 'logit_bias.7' is inf; the contract allows -100 to 100."),
+    ({"stop": ""}, "Request field 'stop' is ''; the contract allows texts that are not empty."),
+    ({"stop": []}, "Request field 'stop' is (); the contract allows texts that are not empty."),
+    ({"stop": ["a", ""]}, "Request field 'stop' is ('a', ''); the contract allows texts that are not empty."),
+    (
+        {"modalities": []},
+        "Request field 'modalities' is an empty list; the contract allows at least one, such as 'text'.",
+    ),
+    (
+        {"modalities": ["text", "audio"]},
+        (
+            "Request field 'modalities' asks for audio, which needs 'audio': "
+            'set audio={"voice": "alloy", "format": "wav"} too.'
+        ),
+    ),
+    (
+        {"safety_identifier": "x" * 129},
+        "Request field 'safety_identifier' is a text of 129 characters; the contract allows at most 128.",
+    ),
+    ({"response_format": {"type": "json_schema"}}, NO_SCHEMA),
+    ({"response_format": {"type": "json_schema", "json_schema": {"name": "x"}}}, NO_SCHEMA),
+    (
+        {"response_format": {"type": "json_schema", "json_schema": {"name": "a b", "schema": {"type": "object"}}}},
+        f"Request field 'response_format.json_schema.name' is 'a b'; the contract allows {NAMES}.",
+    ),
+    ({"top_k": float("nan")}, "Request field 'top_k' is nan; the contract allows numbers that JSON has."),
+    (
+        {"extra_body": {"min_p": float("inf")}},
+        "Request field 'min_p' is inf; the contract allows numbers that JSON has.",
     ),
     ({"messages": []}, "Request field 'messages' is empty; the contract allows at least one message."),
     (
@@ -119,5 +199,19 @@ BROKEN = [
 def test_a_request_that_breaks_a_limit_is_refused_by_field_value_and_limit(fields, text):
     with pytest.raises(InvalidRequestError) as caught:
         check_request(ChatRequest.parse({"messages": [HI], **fields}))
+
+    assert str(caught.value) == text
+
+
+@pytest.mark.parametrize(
+    ("field", "text"),
+    [
+        ("temperature", "Request field 'temperature' is 'hot'; the contract allows 0 to 2."),
+        ("n", "Request field 'n' is 'hot'; the contract allows at least 1."),
+    ],
+)
+def test_a_value_that_was_replaced_without_a_look_is_refused_too(field, text):
+    with pytest.raises(InvalidRequestError) as caught:
+        check_request(ChatRequest.parse({"messages": [HI]}).replace(**{field: "hot"}))
 
     assert str(caught.value) == text

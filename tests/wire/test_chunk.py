@@ -114,9 +114,15 @@ def test_a_piece_of_a_call_that_deviates_is_read(piece, expected):
 
 def test_choices_that_are_no_list_are_refused():
     with pytest.raises(InvalidResponseError) as caught:
-        ChatCompletionChunk.parse({"choices": {"a": 1}})
+        ChatCompletionChunk.parse({"choices": "x"})
 
     assert str(caught.value) == (
         "The endpoint did not answer with a Chat Completions reply: `choices` is no list; it begins with: "
-        '\'{"choices":{"a":1}}\'. Check that base_url ends where `/chat/completions` follows, usually in `/v1`.'
+        '\'{"choices":"x"}\'. Check that base_url ends where `/chat/completions` follows, usually in `/v1`.'
     )
+
+
+def test_a_chunk_that_does_not_deviate_is_known():
+    assert ChatCompletionChunk.known(b'{"choices":[]}') == ChatCompletionChunk(choices=())
+    assert ChatCompletionChunk.known(b'{"choices":null}') is None
+    assert ChatCompletionChunk.known(b'{"choices":[],"x_groq":{"id":"r"}}') is None

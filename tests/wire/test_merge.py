@@ -4,10 +4,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from agentkit.errors import InvalidResponseError
 from agentkit.wire import ChatCompletion, ChatCompletionChunk, Merger, merge
-
-NEW = "call_..."
 
 
 def chunk(*choices, **fields):
@@ -25,130 +22,7 @@ def bit(index=None, call_id=None, name=None, args=None, **fields):
     return {key: value for key, value in given.items() if value is not None}
 
 
-def calls(*chunks):
-    message = merge(deltas(*[{"tool_calls": part if isinstance(part, list) else [part]} for part in chunks])).message
-    read = [(call.id, call.function.name, call.function.arguments) for call in message.tool_calls]
-    assert len({call_id for call_id, _, _ in read}) == len(read)
-    return [(NEW if len(call_id) == 29 else call_id, name, arguments) for call_id, name, arguments in read]
-
-
-X, Y = '{"x":1}', '{"y":2}'
-A, B = ("a", "f", X), ("b", "g", Y)
-HEAD, TAIL, HEAD_Y, TAIL_Y = '{"x"', ":1}", '{"y"', ":2}"
-NO_ID = (NEW, "f", X)
-CASES = {
-    "by index": ([bit(0, "a", "f", ""), bit(0, args=HEAD), bit(0, args=TAIL), bit(1, *B)], [A, B]),
-    "whole in one delta": ([[bit(0, *A), bit(1, *B)]], [A, B]),
-    "interleaved by index": (
-        [
-            bit(0, "a", "f"),
-            bit(1, "b", "g"),
-            bit(0, args=HEAD),
-            bit(1, args=HEAD_Y),
-            bit(0, args=TAIL),
-            bit(1, args=TAIL_Y),
-        ],
-        [A, B],
-    ),
-    "index does not start at 0": ([bit(1, "a", "f", HEAD), bit(1, args=TAIL)], [A]),
-    "no index": ([bit(None, "a", "f", HEAD), bit(args=TAIL), bit(None, *B)], [A, B]),
-    "no index, both in one delta": ([[bit(None, *A), bit(None, *B)]], [A, B]),
-    "no index, id in every delta": (
-        [bit(None, "a", "f", ""), bit(None, "b", "g", ""), bit(None, "a", None, X), bit(None, "b", None, Y)],
-        [A, B],
-    ),
-    "no index, id and name in every delta": ([bit(None, "a", "f", HEAD), bit(None, "a", "f", TAIL)], [A]),
-    "no index, no id": ([bit(None, None, "f", X), bit(None, "", "g", "{}")], [NO_ID, (NEW, "g", "{}")]),
-    "no index, no id, one tool twice": ([bit(name="f", args="{}")] * 2, [(NEW, "f", "{}")] * 2),
-    "no index, no id, name in every delta": ([bit(name="f", args=HEAD), bit(name="f", args=TAIL)], [NO_ID]),
-    "no index, no id, without arguments": ([bit(name="f"), bit(name="g")], [(NEW, "f", ""), (NEW, "g", "")]),
-    "no index, one tool twice without arguments": ([[bit(name="f"), bit(name="f")]], [(NEW, "f", "")] * 2),
-    "no index, the same id on both": ([bit(None, *A), bit(None, "a", "g", "{}")], [A, (NEW, "g", "{}")]),
-    "no index, the same id on both of one tool": ([bit(None, *A), bit(None, "a", "f", "{}")], [A, (NEW, "f", "{}")]),
-    "index 0 for both": ([bit(0, *A), bit(0, *B)], [A, B]),
-    "index 0 for both, in pieces": (
-        [bit(0, "a", "f", ""), bit(0, args=X), bit(0, "b", "g", ""), bit(0, args=Y)],
-        [A, B],
-    ),
-    "index 0 for both, id in every delta": (
-        [bit(0, "a", "f", HEAD), bit(0, "b", "g", HEAD_Y), bit(0, "a", None, TAIL), bit(0, "b", None, TAIL_Y)],
-        [A, B],
-    ),
-    "index 0 for both, no ids": ([bit(0, None, "f", X), bit(0, "", "g", "{}")], [NO_ID, (NEW, "g", "{}")]),
-    "index 0 for both of one tool, no ids": (
-        [bit(0, None, "f", "{}\n"), bit(0, None, "f", "{}")],
-        [(NEW, "f", "{}\n"), (NEW, "f", "{}")],
-    ),
-    "index 0 for both in one delta, no ids": (
-        [[bit(0, None, "f"), bit(0, None, "g")]],
-        [(NEW, "f", ""), (NEW, "g", "")],
-    ),
-    "the same id on both, by index": ([bit(0, *A), bit(1, "a", "g", "{}")], [A, (NEW, "g", "{}")]),
-    "index counts the deltas": ([bit(0, "a", "f", HEAD), bit(1, "a", None, TAIL)], [A]),
-    "index comes late": ([bit(None, "a", "f"), bit(0, "a", None, HEAD), bit(0, args=TAIL)], [A]),
-    "index comes late, id once": ([bit(None, "a", "f"), bit(0, None, None, HEAD), bit(0, args=TAIL)], [A]),
-    "id comes late": ([bit(0, None, "f", HEAD), bit(0, "a", None, TAIL)], [A]),
-    "id comes late, no index": ([bit(None, None, "f", HEAD), bit(None, "a", None, TAIL)], [A]),
-    "name comes late": ([bit(0, "a", None, HEAD), bit(0, None, "f", TAIL)], [A]),
-    "name comes late, no index": ([bit(None, "a", None, HEAD), bit(None, None, "f", TAIL)], [A]),
-    "id and name empty later": ([bit(0, "a", "f", HEAD), bit(0, "", "", TAIL)], [A]),
-    "name repeated": ([bit(0, "a", "f", ""), bit(0, None, "f", HEAD), bit(0, "a", "f", TAIL)], [A]),
-    "name repeated at the end": ([bit(0, "a", "f", X), bit(0, None, "f", "")], [A]),
-    "name in pieces": (
-        [bit(0, "a", "get_"), bit(0, None, "weather"), bit(0, None, None, "{}")],
-        [("a", "get_weather", "{}")],
-    ),
-    "name in pieces by id": ([bit(None, "a", "get_"), bit(None, "a", "weather", "{}")], [("a", "get_weather", "{}")]),
-    "another name after arguments": (
-        [bit(0, None, "f", HEAD), bit(0, None, "g", "{}")],
-        [(NEW, "f", HEAD), (NEW, "g", "{}")],
-    ),
-    "arguments null": ([bit(0, "a", "f"), {"index": 0, "function": {"arguments": None}}], [("a", "f", "")]),
-    "arguments an object": ([bit(0, "a", "f", {"x": 1})], [("a", "f", '{"x": 1}')]),
-    "arguments an object after the name": (
-        [bit(0, "a", "f", ""), bit(0, None, None, {"x": 1})],
-        [("a", "f", '{"x": 1}')],
-    ),
-    "arguments cut": ([bit(0, "a", "f", '{"x": "y')], [("a", "f", '{"x": "y')]),
-    "arguments twice": ([bit(0, *A), bit(0, *A)], [("a", "f", '{"x":1}{"x":1}')]),
-    "flat": ([{"index": 0, "id": "a", "name": "f", "arguments": X}], [A]),
-    "function null": ([bit(0, *A), {"index": 0, "function": None}], [A]),
-}
-
-
-@pytest.mark.parametrize(("given", "expected"), CASES.values(), ids=CASES)
-def test_no_call_is_lost_or_invented_or_mixed(given, expected):
-    assert calls(*given) == expected
-
-
-def test_a_call_is_whole_with_type_and_unknown_fields():
-    parts = [bit(0, "a", "f", "{", type=None), bit(0, None, None, "}", type="function", extra_content={"s": 1})]
-    (call,) = merge(deltas({"tool_calls": parts[:1]}, {"tool_calls": parts[1:]})).message.tool_calls
-
-    assert call.to_dict() == {
-        "id": "a",
-        "type": "function",
-        "function": {"name": "f", "arguments": "{}"},
-        "extra_content": {"s": 1},
-    }
-
-
-def test_a_custom_call_is_joined_as_one():
-    head = {"index": 0, "id": "a", "type": "custom", "custom": {"name": "f", "input": ""}}
-    tail = {"index": 0, "custom": {"input": "4 + 4"}}
-    (call,) = merge(deltas({"tool_calls": [head]}, {"tool_calls": [tail]})).message.tool_calls
-
-    assert (call.type, call.function.name, call.function.arguments) == ("custom", "f", "4 + 4")
-    assert call.custom.to_dict() == {"name": "f", "input": "4 + 4"}
-
-
-def test_more_calls_than_the_bound_are_refused():
-    with pytest.raises(InvalidResponseError) as caught:
-        merge(deltas({"tool_calls": [bit(n, str(n), "f") for n in range(1024)]}, {"tool_calls": [bit(9999, "x", "f")]}))
-
-    assert (
-        str(caught.value) == "The endpoint answered with more than 1024 tool calls in one message; the reply was left."
-    )
+A = ("a", "f", '{"x":1}')
 
 
 def test_calls_after_the_finish_reason_count():
@@ -251,6 +125,11 @@ def test_the_last_usage_with_numbers_counts_never_a_sum(chunks):
     assert merge(chunks).usage.to_dict() == USAGE
 
 
+@pytest.mark.parametrize("usage", [{}, {"prompt_tokens": None}, dict.fromkeys(USAGE)])
+def test_a_usage_that_counts_nothing_is_none(usage):
+    assert merge([chunk(usage=usage)]).usage is None
+
+
 def test_choices_are_kept_apart_and_only_the_first_is_told():
     merger = Merger()
     told = [merger.add(chunk({"index": n, "delta": {"content": text}})) for n, text in [(1, "b"), (0, "a"), (1, "B")]]
@@ -282,6 +161,25 @@ def test_the_envelope_is_the_first_that_says_something():
 @pytest.mark.parametrize("beside", [{"role": "assistant", "content": "x so far"}, "text", ["x"]])
 def test_a_message_beside_the_delta_is_left(beside):
     assert merge([chunk({"index": 0, "delta": {"content": "x"}, "message": beside})]).message.content == "x"
+
+
+def test_a_whole_message_in_the_place_of_the_first_delta_is_the_reply():
+    calls = [{"id": "a", "type": "function", "function": {"name": "f", "arguments": {"x": 1}}}]
+    whole = {"role": "assistant", "content": [{"type": "text", "text": "x"}], "tool_calls": calls}
+    merger = Merger()
+    told = merger.add(chunk({"message": whole, "finish_reason": "stop"}))
+    merger.add(chunk({"message": whole}))
+
+    assert [(kind, piece) for kind, piece, _ in told] == [("text", "x"), ("call", '{"x": 1}')]
+    assert merger.completion().message.content == "x"
+    assert merger.completion().message.tool_calls[0].function.arguments == '{"x": 1}'
+
+
+def test_a_name_that_only_the_last_chunk_has_is_kept():
+    given = [chunk(*[{"index": 0, "delta": {"content": "x"}}], id="1"), chunk({"index": 0, "delta": {}}, id="1")]
+    last = chunk({"index": 0, "delta": {}, "finish_reason": "stop"}, id="1", system_fingerprint="fp")
+
+    assert merge([*given, last]).system_fingerprint == "fp"
 
 
 @pytest.mark.parametrize("odd", ["none", [1], 5, {"content": None}, {"content": 5}, {"content": {"a": 1}}])

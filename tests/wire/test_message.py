@@ -56,7 +56,24 @@ def test_a_reply_may_stand_in_a_history():
         {"choices": [{"message": {"role": "assistant", "content": "hello", "reasoning": "hm"}}]}
     )
 
-    assert parse_messages([reply.message]) == (AssistantMessage(content="hello"),)
+    assert parse_messages([reply.message]) == (AssistantMessage(content="hello", reasoning="hm"),)
+
+
+@pytest.mark.parametrize(
+    ("held", "reasoning"),
+    [
+        ({}, None),
+        ({"reasoning": "a"}, "a"),
+        ({"reasoning_content": "b"}, "b"),
+        ({"reasoning_details": [{"text": "c"}, {"summary": "d"}]}, "cd"),
+    ],
+)
+def test_reasoning_is_one_field_whatever_it_came_in_and_json_brings_it_back(held, reasoning):
+    (message,) = parse_messages([{"role": "assistant", "content": "x", **held}])
+
+    assert message.reasoning == reasoning
+    assert json.loads(message.encoded) == {"role": "assistant", "content": "x", **held}
+    assert parse_messages([json.loads(message.encoded)]) == (message,)
 
 
 def test_content_is_null_beside_calls_and_left_out_alone():

@@ -25,32 +25,35 @@ REQUEST = ChatRequest.parse({"messages": [{"role": "user", "content": "hi"}]})
 
 LIST = "content is a list of text and thinking parts; the SDK hands on the list"
 THINK = "reasoning stands in <think> tags in the text"
+DETAILS = "reasoning stands in reasoning_details alone"
 NO_ID = "the call has an empty id; ours gets one of its own"
 OBJECT = "content is an object; ours gives its JSON"
 X_GROQ = "usage stands in x_groq.usage alone"
 
 BETTER = {
     "w0095": ("usage", X_GROQ),
-    "w0297": ("text", LIST),
+    "w0297": ("text,reasoning", LIST),
     "w0407": ("tool_calls", "a custom call; its name and input stand in another place"),
-    "w2780": ("text", LIST),
-    "w2907": ("text", LIST),
+    "w2780": ("text,reasoning", LIST),
+    "w2907": ("text,reasoning", LIST),
     "w3067": ("tool_calls", NO_ID),
     "w3071": ("tool_calls", NO_ID),
     "w3072": ("tool_calls", NO_ID),
     "w3346": ("text", OBJECT),
     "w3347": ("text", OBJECT),
     "w3348": ("text", OBJECT),
-    "w3552": ("text", THINK),
-    "w3556": ("text", LIST),
-    "w3590": ("text", THINK),
+    "w3552": ("text,reasoning", THINK),
+    "w3556": ("text,reasoning", LIST),
+    "w3590": ("text,reasoning", THINK),
     "w3595": ("usage", X_GROQ),
-    "w3631": ("text", LIST),
+    "w3631": ("text,reasoning", LIST),
     "w3760": ("tool_calls", NO_ID),
     "w3846": ("tool_calls", "arguments are null; ours reads no arguments"),
-    "w4035": ("text", THINK),
-    "w4036": ("text", THINK),
-    "w4417": ("text", LIST),
+    "w3863": ("reasoning", DETAILS),
+    "w3865": ("reasoning", DETAILS),
+    "w4035": ("text,reasoning", THINK),
+    "w4036": ("text,reasoning", THINK),
+    "w4417": ("text,reasoning", LIST),
 }
 """Where the reference is wrong, as QUIRKS.md says: what differs, and why."""
 
@@ -123,6 +126,7 @@ def seen(completion):
     usage = completion.usage
     return {
         "text": message.content or None,
+        "reasoning": message.reasoning,
         "refusal": message.refusal or None,
         "tool_calls": [(call.id, call.function.name, call.function.arguments) for call in message.tool_calls],
         "finish_reason": choice.finish_reason or None,
@@ -134,6 +138,7 @@ def wanted(result):
     usage = result.get("usage")
     return {
         "text": result.get("text") or None,
+        "reasoning": result.get("reasoning") or None,
         "refusal": result.get("refusal") or None,
         "tool_calls": [(call["id"], call["name"], call["arguments"]) for call in result.get("tool_calls") or ()],
         "finish_reason": result.get("finish_reason") or None,
@@ -187,6 +192,23 @@ def test_no_recorded_stream_that_breaks_off_is_taken_for_a_reply(replayed):
     assert {name: type(error) for name, error in found.items() if type(error) is not StreamCutError} == {}
 
 
-def test_thoughts_in_tags_are_kept_as_reasoning(replayed):
-    _, _, found = replayed
-    assert all(found[name].message.reasoning for name in ("w3552", "w3590", "w4035", "w4036"))
+def last_usage(body):
+    """Read the last usage of a body by itself, whatever form it has, without what is null."""
+    texts = [line[5:] for line in re.split(r"[\r\n]+", body) if line.startswith("data:")] or [body]
+    replies = [json.loads(text) for text in texts if text.strip() != "[DONE]"]
+    usages = [reply.get("usage") or (reply.get("x_groq") or {}).get("usage") for reply in replies]
+    return without_nulls(next((usage for usage in reversed(usages) if usage), None))
+
+
+def without_nulls(value):
+    if isinstance(value, dict):
+        return {name: without_nulls(inner) for name, inner in value.items() if inner is not None}
+    return value
+
+
+def test_every_recorded_usage_is_the_last_one_with_all_its_details(replayed):
+    exchanges, _, found = replayed
+    read = {name: ours for name, ours in found.items() if not isinstance(ours, APIError)}
+    usages = {name: without_nulls(ours.usage.to_dict()) if ours.usage else None for name, ours in read.items()}
+
+    assert usages == {name: last_usage(exchanges[name]["response_body"]) for name in read}

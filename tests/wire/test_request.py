@@ -140,7 +140,7 @@ def test_the_name_of_a_tool_is_that_of_its_kind():
         ({"messages": "hi"}, "The request has no list `messages`. Give an object with `messages`."),
         (
             {"messages": [], "stream": "perhaps"},
-            "Request field 'stream': Input should be a valid boolean, unable to interpret input; seen: 'perhaps'.",
+            "Request field 'stream': Input should be a valid boolean; seen: 'perhaps'.",
         ),
         (
             {"messages": [], "tools": [{"function": {}}]},

@@ -104,11 +104,31 @@ def test_reasoning_is_read_in_each_dialect(message, reasoning):
 def test_a_history_keeps_what_requests_take():
     message = ChatCompletion.parse(WHOLE).message
 
-    assert message.to_history() == AssistantMessage(content="hi", tool_calls=message.tool_calls)
+    assert message.to_history() == AssistantMessage(content="hi", tool_calls=message.tool_calls, reasoning="hm")
     audio = ResponseMessage(audio={"id": "audio_1", "data": "AA==", "transcript": "hi"})
     assert audio.to_history() == AssistantMessage(audio={"id": "audio_1"})
     legacy = ResponseMessage.model_validate({"function_call": {"name": "f", "arguments": "{}"}})
     assert legacy.to_history().to_dict()["function_call"] == {"name": "f", "arguments": "{}"}
+
+
+def test_a_history_keeps_reasoning_in_its_own_field_and_signatures_where_they_stood():
+    given = {
+        "content": None,
+        "reasoning_content": "a",
+        "reasoning_details": [{"type": "reasoning.encrypted", "data": "b"}],
+        "extra_content": {"google": {"thought_signature": "c"}},
+        "images": [1],
+        "tool_calls": [{**CALLS[0], "index": 0, "extra_content": {"google": {"thought_signature": "d"}}}],
+    }
+    history = ResponseMessage.model_validate(given).to_history().to_dict()
+
+    del given["content"], given["images"], given["tool_calls"][0]["index"]
+    assert history == {"role": "assistant", **given}
+
+
+def test_an_empty_reasoning_is_none():
+    given = {"content": "x", "reasoning": "", "reasoning_content": "", "reasoning_details": []}
+    assert ResponseMessage.model_validate(given).to_history() == AssistantMessage(content="x")
 
 
 def test_usage_is_added_field_by_field():

@@ -29,6 +29,9 @@ def events(stream, *cuts):
         (b"event: error\ndata: {}\n\n", [("error", b"{}")]),
         (b"event: error\ndata:\n\n", [("error", b"")]),
         (b'data: a\n\nerror: {"detail":"x"}\n', [("", b"a"), ("error", b'{"detail":"x"}')]),
+        (b'data: {"a":1}\ndata: {}\ndata: [DONE]\n\n', [("", b'{"a":1}'), ("", b"{}"), ("", DONE)]),
+        (b'data: {"a":\ndata: {}}\n\n', [("", b'{"a":\n{}}')]),
+        (b'data: {"a":{}\ndata: ,"b":{}}\n\n', [("", b'{"a":{}\n,"b":{}}')]),
         (b"data: [DONE]\n\ndata: more\n\n", [("", DONE), ("", b"more")]),
         (b"data: a\n\ndata: b", [("", b"a"), ("", b"b")]),
         (b"data: a\n\ndata: b\n", [("", b"a"), ("", b"b")]),
@@ -39,7 +42,8 @@ def events(stream, *cuts):
     ],
     ids=[
         "plain", "no space", "CRLF", "CR", "several data lines", "comments", "blank lines", "byte order mark",
-        "named", "error event", "error event without data", "error line", "after DONE", "no last blank line",
+        "named", "error event", "error event without data", "error line", "objects without blank lines",
+        "an object on two lines", "an object on two lines, brace last", "after DONE", "no last blank line",
         "half of the last blank line", "keep-alive without data", "other line ends are text", "no stream", "empty",
     ],
 )  # fmt: skip
