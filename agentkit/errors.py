@@ -1,4 +1,4 @@
-"""Every error that agentkit raises, drawn as one tree; all floors use it, and it knows a run only as `RunSoFar`.
+"""Every error that agentkit raises, drawn as one tree; all floors use it, and it knows nothing of them.
 
 ```
 AgentkitError
@@ -14,6 +14,7 @@ AgentkitError
 │   │   ├── APITimeoutError       a clock ran out (also a TimeoutError)
 │   │   └── StreamCutError        a stream ended in the middle; carries what came
 │   ├── InvalidResponseError      a reply that is no Chat Completions reply
+│   ├── ReplyRefusedError         a reply that the test of a `Fallback` did not let pass
 │   ├── RedirectError             the endpoint answered with another address
 │   └── APIStatusError            the endpoint answered with an error
 │       ├── BadRequestError       400, 422
@@ -37,12 +38,14 @@ AgentkitError
 │   └── StateError                a state that cannot be read or gone on from (also a ValueError)
 ├── LocalModelError               the embedded model could not start or answer
 └── ScriptError                   a scripted model was asked what it did not expect (also an AssertionError)
+    ├── NetworkShutError          a test asked for the network while that is shut
+    └── RecordingError            a cassette does not hold what was asked, or cannot be read
 ```
 """
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any, Protocol
+from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -67,15 +70,17 @@ __all__ = [
     "LocalModelError",
     "MissingExtraError",
     "MissingKeyError",
+    "NetworkShutError",
     "NotFoundError",
     "OutputError",
     "PendingCallsError",
     "PermissionDeniedError",
     "RateLimitError",
+    "RecordingError",
     "RedirectError",
     "RefusalError",
+    "ReplyRefusedError",
     "RunError",
-    "RunSoFar",
     "SchemaError",
     "ScriptError",
     "StateError",
@@ -86,19 +91,6 @@ __all__ = [
     "ToolUseFailedError",
     "UnknownModelError",
 ]
-
-
-class RunSoFar(Protocol):
-    """What an error knows of a run: enough to name it and to hand it back to `agent.resume`."""
-
-    @property
-    def run_id(self) -> str:
-        """Give the run's id."""
-        ...
-
-    def to_json(self) -> str:
-        """Give the run as one JSON document."""
-        ...
 
 
 class AgentkitError(Exception):
@@ -185,6 +177,12 @@ class InvalidResponseError(APIError):
 
     body: str | None = None
     error: dict[str, Any] | None = None
+
+
+class ReplyRefusedError(APIError):
+    """The test that a `Fallback` was given did not let a reply pass; it is in `reply`."""
+
+    reply: Any = None
 
 
 class RedirectError(APIError):
@@ -337,3 +335,11 @@ class LocalModelError(AgentkitError):
 
 class ScriptError(AgentkitError, AssertionError):
     """A scripted model was asked what its script did not expect."""
+
+
+class NetworkShutError(ScriptError):
+    """A test asked for the network while that is shut."""
+
+
+class RecordingError(ScriptError):
+    """A cassette does not hold what was asked, or cannot be read."""

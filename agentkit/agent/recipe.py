@@ -21,6 +21,7 @@ __all__ = ["OUTPUT_RETRIES", "TOOL_RETRIES", "recipe_of"]
 
 TOOL_RETRIES = 3
 OUTPUT_RETRIES = 2
+_NEEDS = {"native": "json_schema", "json": "json_object"}  # the type of response_format that an output mode sends
 
 
 def recipe_of(
@@ -47,7 +48,7 @@ def recipe_of(
     if asked.response_format is not None:
         request["response_format"] = asked.response_format
     if asked.tool_choice is not None:
-        request["tool_choice"] = asked.tool_choice
+        request["tool_choice"] = asked.tool_choice if _can_force(model, request["tools"]) else "auto"
     output_retries = OUTPUT_RETRIES if plan.spec.retries is None else plan.spec.retries
     return Recipe(
         model=model,
@@ -70,7 +71,17 @@ def _mode(plan: OutputPlan[Any], model: Model) -> Mode:
         return plan.spec.mode
     profile = getattr(model, "profile", None)
     mode: Mode = getattr(profile, "output_mode", "native")
+    formats: Sequence[str] | None = getattr(profile, "response_formats", None)
+    if formats is not None and mode in _NEEDS and _NEEDS[mode] not in formats:
+        return "tool" if mode == "native" else "prompted"
     return mode
+
+
+def _can_force(model: Model, tools: Sequence[ToolDefinition]) -> bool:
+    """Tell whether the endpoint takes it that a tool must be called; where not, the loop asks again by itself."""
+    profile = getattr(model, "profile", None)
+    forms: Sequence[str] = getattr(profile, "tool_choices", ("required",))
+    return "required" in forms or ("function" in forms and len(tools) == 1)
 
 
 def _definition(tool: Tool[Any]) -> ToolDefinition:

@@ -10,16 +10,27 @@ import hashlib
 import json
 import re
 from collections.abc import AsyncGenerator, Awaitable, Callable, Iterable, Mapping
+from functools import partial
 from importlib.metadata import PackageNotFoundError, version
-from typing import Any, NoReturn, Self
+from pathlib import Path
+from typing import Any, NoReturn, Self, TypeVar
 
-from agentkit.errors import ConfigurationError
+from agentkit.errors import (
+    APIStatusError,
+    BadRequestError,
+    ConfigurationError,
+    InternalServerError,
+    InvalidRequestError,
+)
 from agentkit.http.address import Address
 from agentkit.http.clock import Timeout
 from agentkit.http.coding import ACCEPTED
+from agentkit.http.dialect import spell
 from agentkit.http.exchange import Exchange
 from agentkit.http.header import check_header
 from agentkit.http.key import Key
+from agentkit.http.learn import learn
+from agentkit.http.memory import Memory
 from agentkit.http.profile import Profile
 from agentkit.http.retry import Retry, send
 from agentkit.http.status import Asked
@@ -33,6 +44,9 @@ from agentkit.wire.setting import Settings
 
 __all__ = ["ChatModel"]
 
+_T = TypeVar("_T")
+
+_MOST_LESSONS = 6  # of one request
 _SECRET_HEADER = re.compile(r"auth|cookie|secret|token$|(api|access|subscription)-?key")
 
 
@@ -54,19 +68,20 @@ class ChatModel:
         http_client: An `httpx.AsyncClient` (or httpx2's) that sends instead; it is never closed here.
         timeout: The clocks, or seconds in total; by default 10 to connect, 120 between reads, 600 in total.
         retry: How often is tried again; by default 4 attempts within 60 s.
-        profile: What the endpoint wants otherwise than most.
+        profile: What the endpoint wants otherwise than most: a `Profile`, its fields, or the path of its JSON. What the
+            endpoint refuses by name is learned besides, told (`ProfileLearned`) and logged.
         headers: Added to every request.
         settings: For requests that do not set them themselves.
         allow_plain_http: Whether a key may go over plain http to a host that is not this machine.
         no_key: What an error says where the endpoint misses a key, in place of our usual advice.
 
     Raises:
-        ConfigurationError: At once, for an address, key, header or client that cannot work or would not be safe.
+        ConfigurationError: At once, for an address, key, header, profile or client that cannot work or would not be
+            safe.
     """
 
     name: str
     base_url: str
-    profile: Profile
     _given: dict[str, Any]
     _address: Address
     _key: Key | None
@@ -76,6 +91,7 @@ class ChatModel:
     _settings: Settings | None
     _no_key: str | None
     _transport: Transport
+    _memory: Memory
 
     def __init__(
         self,
@@ -86,7 +102,7 @@ class ChatModel:
         http_client: Client | None = None,
         timeout: Timeout | float | None = None,
         retry: Retry | None = None,
-        profile: Profile | None = None,
+        profile: Profile | Mapping[str, Any] | Path | None = None,
         headers: Mapping[str, str] | None = None,
         settings: Settings | None = None,
         allow_plain_http: bool = False,
@@ -95,6 +111,7 @@ class ChatModel:
         given = {key: value for key, value in locals().items() if key != "self"}
         key = Key.of(api_key)
         address = Address.parse(base_url)
+        obeyed = Profile.of(profile)
         own = _own_headers(headers or {})
         if (key is not None or _hold_secret(own)) and not allow_plain_http:
             _check_safe(address)
@@ -103,8 +120,7 @@ class ChatModel:
         vars(self).update(
             name=name,
             base_url=str(address),
-            profile=profile or Profile(),
-            _given={**given, "api_key": key},
+            _given={**given, "api_key": key, "profile": obeyed},
             _address=address,
             _key=key,
             _timeout=Timeout.of(timeout),
@@ -113,26 +129,37 @@ class ChatModel:
             _settings=settings,
             _no_key=no_key,
             _transport=Transport(address.origin, http_client),
+            _memory=Memory(obeyed),
         )
 
     def __setattr__(self, name: str, value: object) -> NoReturn:
         raise AttributeError(f"A ChatModel does not change. Make another: model.replace({name}=...).")
 
     def __repr__(self) -> str:
-        return f"ChatModel({self.name!r}, base_url={self.base_url!r})"
+        learned = f", learned={self._memory.learned!r}" if self._memory.learned else ""
+        return f"ChatModel({self.name!r}, base_url={self.base_url!r}{learned})"
+
+    @property
+    def profile(self) -> Profile:
+        """What the endpoint wants, as it was given and as it was learned since."""
+        return self._memory.profile
 
     def replace(self, **changes: Any) -> Self:
         """Copy with some arguments changed; the copy has connections of its own.
 
         A key stays with its host: where `base_url` goes to another one, give `api_key` too, or none is sent. So do
-        `headers` that hold one.
+        `headers` that hold one. What was learned is kept, unless `base_url` changes or `profile` is given.
         """
         given = dict(self._given)
-        if Address.parse(changes.get("base_url", self.base_url)).origin != self._address.origin:
+        address = Address.parse(changes.get("base_url", self.base_url))
+        if address.origin != self._address.origin:
             given["api_key"] = None
             headers: Mapping[str, str] = given["headers"] or {}
             given["headers"] = {name: value for name, value in headers.items() if not _hold_secret((name,))}
-        return type(self)(**given | changes)
+        made = type(self)(**given | changes)
+        if address == self._address and "profile" not in changes:
+            made._memory.profile = self.profile  # noqa: SLF001 # of our own class
+        return made
 
     async def complete(self, request: ChatRequest, /) -> ChatCompletion:
         """Answer with the whole reply.
@@ -141,7 +168,7 @@ class ChatModel:
             InvalidRequestError: The request breaks the contract; nothing was sent.
             APIError: No usable reply came; the classes are those of the contract's statuses.
         """
-        return await send(self._exchange(request, stream=False).completion, self._retry)
+        return await self._send(request, Exchange.completion, stream=False)
 
     async def stream(self, request: ChatRequest, /) -> AsyncGenerator[ChatCompletionChunk]:
         """Answer with the reply in pieces, as they come; closing the generator closes the connection at once.
@@ -153,7 +180,7 @@ class ChatModel:
             StreamCutError: The stream ended before the reply did; `partial` has what came.
             APIError: No usable reply came; the classes are those of the contract's statuses.
         """
-        incoming = await send(self._exchange(request, stream=True).start, self._retry)
+        incoming = await self._send(request, Exchange.start, stream=True)
         try:
             while chunks := await incoming.read():
                 for chunk in chunks:
@@ -167,7 +194,9 @@ class ChatModel:
         Raises:
             InvalidRequestError: The request breaks the contract.
         """
-        exchange = self._exchange(request, stream=False)
+        if self._settings is not None:
+            request = _with_settings(request, self._settings)
+        exchange = self._exchange(request, self.profile, stream=False)
         key = (await exchange.key.read() if exchange.key is not None else None) or ""
         headers = json.dumps(exchange.headers)  # one may hold a key, or choose an organization
         digest = hashlib.sha256()
@@ -185,8 +214,45 @@ class ChatModel:
     async def __aexit__(self, *_: object) -> None:
         await self.aclose()
 
-    def _exchange(self, request: ChatRequest, *, stream: bool) -> Exchange:
-        request = self._spelled(request, stream=stream)
+    async def _send(self, request: ChatRequest, way: Callable[[Exchange, int], Awaitable[_T]], *, stream: bool) -> _T:
+        """Send, and send again where the endpoint's refusal clearly says how it wants the same to be asked."""
+        if self._settings is not None:
+            request = _with_settings(request, self._settings)
+        exchange = self._exchange(request, self.profile, stream=stream)
+        learned: set[str] = set()
+        while True:
+            try:
+                return await send(partial(way, exchange), self._retry)
+            except (BadRequestError, InternalServerError) as error:
+                corrected = self._corrected(error, request, exchange, learned, stream=stream)
+                if corrected is None:
+                    raise
+            exchange = corrected
+
+    def _corrected(
+        self, error: APIStatusError, request: ChatRequest, refused: Exchange, learned: set[str], *, stream: bool
+    ) -> Exchange | None:
+        """Learn from a refusal; None where there is nothing to learn, or where the request cannot be said otherwise.
+
+        Each field is learned once for a request (of `unsupported` each name), so that this comes to an end.
+        """
+        while True:
+            known = self.profile
+            lesson = learn(error, request, known)
+            if lesson is None or len(learned) >= _MOST_LESSONS or lesson.changes.keys() & (learned - {"unsupported"}):
+                return None
+            try:
+                corrected = self._exchange(request, known.replace(**lesson.changes), stream=stream)
+            except InvalidRequestError:
+                return None
+            if corrected.body == refused.body:
+                return None  # what it names was not sent, or only in the caller's own words
+            if self._memory.take(known, lesson, refused.asked.endpoint):
+                learned.update(lesson.changes)
+                return corrected
+
+    def _exchange(self, request: ChatRequest, profile: Profile, *, stream: bool) -> Exchange:
+        request = spell(request, profile, stream=stream, model=self.name)
         check_request(request)
         model = request.model or self.name
         headers = self._headers
@@ -195,9 +261,9 @@ class ChatModel:
             if _hold_secret(added) and not self._given["allow_plain_http"]:
                 _check_safe(self._address)
             headers = headers | added
-        key = None if self.profile.key_header in headers else self._key
+        key = None if profile.key_header in headers else self._key
         asked = Asked(
-            endpoint=self._address.endpoint(self.profile, model),
+            endpoint=self._address.endpoint(profile, model),
             model=model,
             key_source=key.source if key else None,
             no_key=self._no_key,
@@ -206,26 +272,12 @@ class ChatModel:
             transport=self._transport,
             timeout=self._timeout,
             asked=asked,
-            url=self._address.url(self.profile, model),
+            url=self._address.url(profile, model),
             headers=list(headers.values()),
             key=key,
-            key_header=self.profile.key_header,
+            key_header=profile.key_header,
             body=request.encode(),
         )
-
-    def _spelled(self, request: ChatRequest, *, stream: bool) -> ChatRequest:
-        """Put in the model's name and settings, and spell what endpoints spell differently."""
-        if self._settings is not None:
-            request = _with_settings(request, self._settings)
-        changes: dict[str, Any] = {"model": request.model or self.name, "stream": stream or None}
-        wanted = self.profile.max_tokens_field
-        other = "max_tokens" if wanted == "max_completion_tokens" else "max_completion_tokens"
-        limit = getattr(request, other)
-        if limit is not None and getattr(request, wanted) is None:
-            changes |= {wanted: limit, other: None}
-        if stream and self.profile.stream_usage and request.stream_options is None:
-            changes["stream_options"] = {"include_usage": True}
-        return request.replace(**changes)
 
 
 _LIMITS = ("max_tokens", "max_completion_tokens")

@@ -58,14 +58,47 @@ _TOO_LONG = re.compile(
     r"|exceed\w* .{0,40}(context (length|window|size)|model token limit)"  # llama.cpp, Cloudflare, Moonshot
     r"|context (length|window|size) .{0,20}exceed"
     r"|prompt( is)? too long|input is too long|total length of all messages is too long"  # Ollama, Bedrock, Perplexity
-    r"|too many (input|prompt) tokens|input length and .?max_tokens.? exceed",
+    r"|too many (input |prompt )?tokens|input length and .?max_tokens.? exceed"  # Cohere; Anthropic
+    r"|too many total text bytes|exceeds maximum input length"  # Bedrock and Databricks; DeepInfra
+    r"|context length is only|input token count .{0,30}exceeds"  # vLLM; Gemini
+    r"|tokens \+ .?max_new_tokens.? must be",  # Together, Hugging Face
     re.IGNORECASE,
 )
 _FILTER_CODES = {"contentfilter", "contentpolicyviolation", "responsibleaipolicyviolation", "datainspectionfailed"}
 _FILTER = re.compile(
     r"content management policy|content filter|content policy|requires moderation.{0,60}flagged", re.IGNORECASE
 )
-_QUOTA = {"insufficientquota", "insufficientbalance", "billinghardlimitreached", "quotaexceeded"}
+# A server's template refused the messages, which it will do again however often it is asked (llama.cpp, LM Studio).
+_TEMPLATE = re.compile(r"jinja exception|raise_exception\(|TemplateError", re.IGNORECASE)
+
+# How a field is called unknown or unsupported; its name, or the path to it, is what the group finds.
+_PATH = r"[\[\s:=(]*[`'\"]*(?P<field>[A-Za-z_$][\w$.\[\]-]*)"
+_CALLED = r"(?:unsupported|unknown|unrecognized) (?:request )?(?:parameter|argument|field|name)s?(?: supplied)?"
+_NAMES = r"(?<![\w$])(?P<field>(?=\w*_)[A-Za-z]\w*|strict|\$ref|\$defs)[`'\"]*(?: parameter| field| argument| option)?"
+_NOT = r"(?:not (?:yet |currently )?supported|unsupported|not permitted)(?! (?:value|when|for|to be))"
+_REFUSED = tuple(
+    re.compile(pattern, re.IGNORECASE)
+    for pattern in (
+        rf"{_CALLED}{_PATH}",  # OpenAI, Azure; servers in Go (Databricks, Cohere) and Rust (DeepSeek); Gemini
+        rf"(?:extraneous key|unexpected keyword argument){_PATH}",  # Bedrock; servers in Python
+        rf"does not support (?:the )?parameters?{_PATH}",  # LiteLLM
+        rf"extra inputs are not permitted, field{_PATH}",  # Fireworks
+        r"(?<![\w$.])(?P<field>[A-Za-z_$][\w$.\[\]-]*): extra inputs are not permitted",  # Anthropic's endpoint
+        r"extra_forbidden'?\W+loc\W+(?P<field>[\w$', ]+)",  # vLLM, as Python shows a list
+        r"property '(?P<field>[\w$.-]+)' is unsupported",  # Groq
+        r"not allowed \('(?P<field>[\w$.-]+)' was unexpected\)",  # OpenAI before 2024, Azure
+        rf"{_NAMES} (?:is|are) {_NOT}",
+    )
+)
+_REFUSING_CODES = {"unsupportedparameter", "unknownparameter"}
+_EXTRA_TYPES = ("extra_forbidden", "value_error.extra")
+_QUOTA = {
+    "insufficientquota",
+    "insufficientbalance",
+    "billinghardlimitreached",
+    "exceededcurrentquotaerror",  # Moonshot
+    "quotaexceeded",
+}
 
 
 @dataclass(frozen=True, slots=True)
@@ -143,10 +176,35 @@ class Fault:
         """Tell whether there is no quota left, which waiting does not mend."""
         return self.status == 402 or bool(self.words & _QUOTA)
 
+    @property
+    def template_refused(self) -> bool:
+        """Tell whether the server's chat template refused the messages, which trying again does not mend."""
+        return bool(_TEMPLATE.search(self.message))
+
+    @property
+    def refused(self) -> tuple[str, ...]:
+        """Give the request's fields that it clearly calls unknown or unsupported, the last name of each path."""
+        found = _object(self.body)
+        inner = _object(found.get("error")) or found
+        paths = [str(inner.get("param") or "")] if self.words & _REFUSING_CODES else []
+        said: Any
+        for said in (found.get("detail"), found.get("message"), inner.get("message"), inner.get("detail")):
+            items = (_object(item) for item in (*_list(said), *_list(_object(said).get("detail"))))  # FastAPI, Mistral
+            paths += [".".join(map(str, _list(item.get("loc")))) for item in items if item.get("type") in _EXTRA_TYPES]
+        paths += [match["field"] for pattern in _REFUSED for match in pattern.finditer(self.message)]
+        names = (_last_name(path) for path in paths)
+        return tuple(dict.fromkeys(name for name in names if name))
+
 
 def clean(text: str) -> str:
     """Put a text on one line of at most 500 characters, without characters that could fool a terminal."""
     return _CONTROLS.sub(" ", text).strip()[:_SHOWN]
+
+
+def _last_name(path: str) -> str:
+    """Give `strict` of `tools[0].function.strict`."""
+    steps = re.split(r"[^\w$]+", path)
+    return next((name for name in reversed(steps) if name and not name.isdecimal()), "")
 
 
 def _object(value: Any) -> dict[str, Any]:

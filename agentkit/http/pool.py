@@ -89,6 +89,11 @@ class Pool(Generic[_C]):
             self._open.discard(old)
             await old.aclose()
 
+    async def discard(self, connection: _C) -> None:
+        """Close a connection whose exchange was broken off; nobody gets it again."""
+        await connection.aclose()
+        self._open.discard(connection)
+
     async def aclose(self) -> None:
         """Close all connections, those in use too."""
         self._closed = True

@@ -1,14 +1,51 @@
-"""What an endpoint wants otherwise than most: `Profile`, which `ChatModel` obeys and providers give as data."""
+"""What an endpoint wants otherwise than most: `Profile`, which `ChatModel` obeys and providers give as data.
+
+It is written and read as JSON; `dialect` spells requests by it, `learn` derives a changed one from an endpoint's words.
+"""
 
 from __future__ import annotations
 
+import dataclasses
+import difflib
+import json
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
-from typing import Literal
+from pathlib import Path
+from typing import Any, Literal, Self, cast, get_args
 
-__all__ = ["Profile"]
+from agentkit.errors import ConfigurationError
+
+__all__ = ["Profile", "ReasoningField", "ToolChoiceForm"]
 
 ToolChoiceForm = Literal["none", "auto", "required", "function", "allowed_tools"]
 ReasoningField = Literal["reasoning", "reasoning_content", "reasoning_details"]
+_ResponseFormat = Literal["text", "json_object", "json_schema"]
+
+# What each field may hold, for all that come from a file or are written without a type checker.
+_ONE_OF: dict[str, tuple[object, ...]] = {
+    "max_tokens_field": ("max_tokens", "max_completion_tokens"),
+    "stream_usage": (True, False),
+    "key_header": ("authorization", "api-key"),
+    "output_mode": ("native", "tool", "json", "prompted"),
+    "strict": (True, False),
+    "required_word": ("required", "any"),
+    "parallel_tool_calls": (True, False),
+    "inline_refs": (True, False),
+    "system_messages": ("anywhere", "first"),
+    "developer_role": (True, False),
+    "echo_empty": (True, False),
+    "extra_content": (True, False),
+    "call_ids": ("any", "nine_alphanumeric"),
+    "empty_content": (True, False),
+    "null_content": (True, False),
+    "audio": ("base64", "data_uri"),
+}
+_SOME_OF: dict[str, tuple[str, ...]] = {
+    "tool_choices": get_args(ToolChoiceForm),
+    "response_formats": get_args(_ResponseFormat),
+    "echo": get_args(ReasoningField),
+}
+_NEEDED = ("messages", "model", "stream", "tools")  # a request without them asks for something else
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -36,6 +73,7 @@ class Profile:
         extra_content: Whether `extra_content` of calls (Gemini's thought signatures) goes back.
         call_ids: The form of call ids: "any", or nine letters and digits (Mistral).
         empty_content: Whether an assistant message may have an empty text.
+        null_content: Whether an assistant message with calls may have the content null; where not, it is an empty text.
         audio: How audio is given: "base64", or as a "data_uri" (Alibaba).
         unsupported: Further request fields that the endpoint refuses and that may be left out without changing the
             reply.
@@ -53,7 +91,7 @@ class Profile:
     tool_choices: tuple[ToolChoiceForm, ...] = ("none", "auto", "required", "function", "allowed_tools")
     required_word: Literal["required", "any"] = "required"
     parallel_tool_calls: bool = True
-    response_formats: tuple[Literal["text", "json_object", "json_schema"], ...] = ("text", "json_object", "json_schema")
+    response_formats: tuple[_ResponseFormat, ...] = ("text", "json_object", "json_schema")
     inline_refs: bool = False
     system_messages: Literal["anywhere", "first"] = "anywhere"
     developer_role: bool = True
@@ -62,7 +100,114 @@ class Profile:
     extra_content: bool = True
     call_ids: Literal["any", "nine_alphanumeric"] = "any"
     empty_content: bool = True
+    null_content: bool = True
     audio: Literal["base64", "data_uri"] = "base64"
     unsupported: tuple[str, ...] = ()
     source: str | None = None
     checked: str | None = None
+
+    def __post_init__(self) -> None:
+        for name, allowed in _ONE_OF.items():
+            value = getattr(self, name)
+            if not any(value is one or (isinstance(one, str) and value == one) for one in allowed):
+                raise _wrong(name, value, " or ".join(map(json.dumps, allowed)))
+        for name, known in _SOME_OF.items():
+            self._read_list(name, known.__contains__, f"a list of {', '.join(map(json.dumps, known))}")
+        self._read_list("unsupported", _is_droppable, f"a list of request fields other than {', '.join(_NEEDED)}")
+        self._read_list("query", _is_pair, "a list of pairs of texts")
+        object.__setattr__(self, "query", tuple(cast("tuple[str, str]", tuple(pair)) for pair in self.query))
+        if not str(self.path).startswith("/"):
+            raise _wrong("path", self.path, "a text that begins with '/'")
+        for name in ("source", "checked"):
+            if not isinstance(getattr(self, name), str | None):
+                raise _wrong(name, getattr(self, name), "a text or null")
+
+    @classmethod
+    def of(cls, given: Profile | Mapping[str, Any] | Path | None) -> Profile:
+        """Take a profile as a caller gives it: itself, its fields, the path of its JSON, or None for the defaults.
+
+        Raises:
+            ConfigurationError: The file cannot be read, or a field is wrong.
+        """
+        if given is None:
+            return _DEFAULT
+        if isinstance(given, Profile):
+            return given
+        if not isinstance(given, Path):
+            return cls.from_json(given)
+        try:
+            written = given.read_bytes()
+        except OSError as error:
+            raise ConfigurationError(
+                f"The profile {given} cannot be read: {error.strerror}. `agentkit doctor` writes such a file."
+            ) from error
+        return cls.from_json(written)
+
+    @classmethod
+    def from_json(cls, document: str | bytes | Mapping[str, Any]) -> Self:
+        """Read what `to_json` gave, or its decoded object; a field that is missing has its default.
+
+        Raises:
+            ConfigurationError: It is no JSON object, or a field is unknown or has a wrong value.
+        """
+        fields: Any = document
+        if isinstance(document, str | bytes):
+            try:
+                fields = json.loads(document)
+            except ValueError as error:
+                raise ConfigurationError(
+                    f"The profile is not JSON: {error}. Give what `Profile.to_json` or `agentkit doctor` wrote."
+                ) from error
+        if not isinstance(fields, Mapping):
+            raise ConfigurationError(
+                f"The profile is of type {type(fields).__name__}. "
+                "Give a `Profile`, a map of its fields, or the `pathlib.Path` of its JSON."
+            )
+        given = cast("Mapping[str, Any]", fields)
+        known = [field.name for field in dataclasses.fields(cls)]
+        for name in given:
+            if name not in known:
+                near = difflib.get_close_matches(str(name), known, 1)
+                guess = f" Did you mean '{near[0]}'?" if near else ""
+                raise ConfigurationError(
+                    f"Profile field '{name}' is unknown.{guess} The fields are {', '.join(known)}."
+                )
+        return cls(**given)
+
+    def to_json(self) -> str:
+        """Write all fields as one JSON object, indented, in their order."""
+        return json.dumps(dataclasses.asdict(self), indent=2, ensure_ascii=False)
+
+    def replace(self, **changes: Any) -> Self:
+        """Copy with some fields changed.
+
+        Raises:
+            ConfigurationError: A value is not allowed.
+        """
+        return dataclasses.replace(self, **changes)
+
+    def _read_list(self, name: str, fits: Callable[[Any], bool], allowed: str) -> None:
+        """Take a list for the tuple that is meant; a text is none, though it can be searched like one."""
+        value: Any = getattr(self, name)
+        values = tuple(cast("list[Any]", value)) if isinstance(value, tuple | list) else None
+        if values is None or not all(map(fits, values)):
+            raise _wrong(name, getattr(self, name), allowed)
+        object.__setattr__(self, name, values)
+
+
+def _is_droppable(name: Any) -> bool:
+    return isinstance(name, str) and name not in _NEEDED
+
+
+def _is_pair(pair: Any) -> bool:
+    if not isinstance(pair, tuple | list):
+        return False
+    texts = [part for part in cast("list[Any]", pair) if isinstance(part, str)]
+    return len(texts) == len(cast("list[Any]", pair)) == 2
+
+
+def _wrong(name: str, value: object, allowed: str) -> ConfigurationError:
+    return ConfigurationError(f"Profile field '{name}' is {repr(value)[:200]}; allowed is {allowed}.")
+
+
+_DEFAULT = Profile()

@@ -14,9 +14,9 @@ from agentkit.errors import (
     APIConnectionError,
     APIError,
     APIStatusError,
+    BadRequestError,
     InternalServerError,
     RateLimitError,
-    ToolUseFailedError,
 )
 from agentkit.http.fault import Fault
 from agentkit.model import RequestRetried, report
@@ -52,13 +52,16 @@ def is_passing(error: APIError) -> bool:
     """Tell whether the same request may succeed a moment later."""
     if isinstance(error, APIConnectionError):
         return True
-    if not isinstance(error, APIStatusError) or isinstance(error, ToolUseFailedError):
+    if not isinstance(error, APIStatusError) or isinstance(error, BadRequestError):
         return False
     if error.status_code == 200:  # inside a body; its class was found by its code
         passing = isinstance(error, RateLimitError | InternalServerError)
     else:
         passing = error.status_code in _PASSING or 520 <= error.status_code <= 524  # Cloudflare's, before the endpoint
-    return passing and not Fault.of(error.body or {"code": error.code}).quota_used_up
+    if not passing:
+        return False
+    fault = Fault.of(error.body or {"code": error.code})
+    return not (fault.quota_used_up or fault.template_refused)
 
 
 async def send(attempt: Callable[[int], Awaitable[_T]], retry: Retry) -> _T:

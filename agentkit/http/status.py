@@ -127,6 +127,8 @@ def _class(status: int, fault: Fault) -> type[APIStatusError]:
 
 def _advice(kind: type[APIStatusError], status: int, fault: Fault, asked: Asked, wait: float | None) -> tuple[str, ...]:
     """Say what there is to do."""
+    if kind is BadRequestError and fault.refused:
+        return (_field_advice(fault.refused[0]),)
     if kind in _ADVICE:
         return (_ADVICE[kind],)
     if kind is AuthenticationError:
@@ -149,6 +151,16 @@ _ADVICE: dict[type[APIStatusError], str] = {
     ContentFilterError: "The endpoint's content filter stopped it; word the messages differently.",
     ToolUseFailedError: "The endpoint refused the tool call that the model wrote; let the model try again.",
 }
+
+
+def _field_advice(name: str) -> str:
+    if name in ("tool_choice", "response_format"):
+        other = ", or ask for a typed output by OutputSpec(type, mode='tool')" if name == "response_format" else ""
+        return f"Tell the model by its profile which ones this endpoint takes, Profile({name}s=(...)){other}."
+    return (
+        f"Leave {name!r} out where it was set (Settings, extra_body, a message, a tool). What this endpoint wants "
+        "otherwise than most is told by the model's profile: ChatModel(..., profile=Profile(...))."
+    )
 
 
 def _key_advice(asked: Asked) -> str:

@@ -14,6 +14,7 @@ import sys
 import threading
 import weakref
 from collections.abc import AsyncGenerator, Awaitable, Callable, Mapping
+from dataclasses import dataclass
 from typing import Any, Protocol, cast
 from urllib.request import getproxies, proxy_bypass
 from weakref import WeakKeyDictionary
@@ -32,7 +33,7 @@ import httpx  # noqa: E402 # below the line that spares its command line
 if _command_line is None:
     del sys.modules["httpx._main"]
 
-__all__ = ["Client", "Headers", "Reply", "Transport", "check_client"]
+__all__ = ["Client", "Headers", "Outgoing", "Reply", "Tap", "Transport", "check_client", "taps"]
 
 Headers = list[tuple[str, str]]
 
@@ -77,16 +78,69 @@ _url = functools.lru_cache(256)(httpx.URL)
 
 
 _Pool = Pool[httpx.AsyncHTTPTransport]
-_Sent = tuple[Any, AsyncGenerator[bytes], Callable[[], Awaitable[None]] | None]
+_Sent = tuple[Any, AsyncGenerator[bytes], Callable[[bool], Awaitable[None]] | None]
 
 
-class Reply:
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Outgoing:
+    """One request on its way, as a tap sees it; the headers hold the key.
+
+    Attributes:
+        url: The whole URL.
+        headers: All headers but Host and Content-Length.
+        body: The encoded request.
+        where: The URL as errors may show it.
+    """
+
+    url: str
+    headers: Headers
+    body: bytes
+    where: str
+
+
+class Reply(Protocol):
     """One answer whose head has come; its body is read in pieces, each wait bounded.
 
     Attributes:
         status: The HTTP status.
         headers: The headers, by name in any case.
     """
+
+    status: int
+    headers: Mapping[str, str]
+
+    async def read(self, seconds: float | None) -> bytes:
+        """Give what comes next of the body, its content coding undone; b"" at its end.
+
+        Args:
+            seconds: The longest wait; None for what is left of the total.
+
+        Raises:
+            APITimeoutError: Nothing came for so long, or the request's total time is over.
+            APIConnectionError: The connection broke.
+            InvalidResponseError: The body grows beyond its bound or is damaged.
+        """
+        ...
+
+    async def read_all(self, seconds: float) -> bytes:
+        """Give the whole body; the seconds are those between reads, before the first what is left of the total."""
+        ...
+
+    async def aclose(self) -> None:
+        """Give the connection back, or close it at once where the body was not read to its end."""
+        ...
+
+
+Tap = Callable[[Outgoing, Callable[[], Awaitable[Reply]]], Awaitable[Reply]]
+"""Stands between models and the network: given a request and what sends it, it gives that reply or one of its own."""
+
+taps: list[Tap] = []
+"""Every tap that is on, the last one outermost. They see what all models of the process send, wherever they were built:
+a context variable would not reach threads that others started."""
+
+
+class _Received:
+    """A reply that comes over a connection."""
 
     __slots__ = ("_clock", "_closed", "_inflater", "_parts", "_release", "_response", "_where", "headers", "status")
 
@@ -100,16 +154,6 @@ class Reply:
         self.headers: Mapping[str, str] = self._response.headers
 
     async def read(self, seconds: float | None) -> bytes:
-        """Give what comes next of the body, b"" at its end.
-
-        Args:
-            seconds: The longest wait; None for what is left of the total.
-
-        Raises:
-            APITimeoutError: Nothing came for so long, or the request's total time is over.
-            APIConnectionError: The connection broke.
-            InvalidResponseError: The body grows beyond its bound or is damaged.
-        """
         if self._inflater is None:
             self._inflater = Inflater(self.headers.get("content-encoding"))
         while (part := await self._part(seconds)) is not None:
@@ -127,24 +171,24 @@ class Reply:
         raise _network_error(failed, self._where, None)
 
     async def read_all(self, seconds: float) -> bytes:
-        """Give the whole body; the seconds are those between reads, before the first what is left of the total."""
         parts = [await self.read(None)]
         while parts[-1]:
             parts.append(await self.read(seconds))
         return b"".join(parts)
 
     async def aclose(self) -> None:
-        """Give the connection back, or close it at once where the body was not read to its end."""
         if self._closed:
             return
         self._closed = True
         self._clock.close()
+        done = False
         try:
             await self._parts.aclose()
             await self._response.aclose()
+            done = True
         finally:
             if self._release is not None:
-                await self._release()
+                await self._release(done)
 
 
 class Transport:
@@ -179,16 +223,24 @@ class Transport:
             APITimeoutError: A clock ran out.
             APIConnectionError: No connection, or it broke.
         """
+        request = Outgoing(url=url, headers=headers, body=body, where=where)
+        go_on: Callable[[], Awaitable[Reply]] = functools.partial(self._over_network, request, clocks, first)
+        for tap in tuple(taps):
+            go_on = functools.partial(tap, request, go_on)
+        return await go_on()
+
+    async def _over_network(self, request: Outgoing, clocks: Timeout, first: float | None) -> Reply:
         way = self._by_pool if self._client is None else self._by_client
         clock = Watchdog(clocks.total)
         try:
-            return Reply(await clock.wait(way(url, headers, body, clocks), first), clock, where)
+            sent = await clock.wait(way(request.url, request.headers, request.body, clocks), first)
+            return _Received(sent, clock, request.where)
         except BaseException as error:
             clock.close()
             if not isinstance(error, Exception):
                 raise
             failed = error
-        raise _network_error(failed, where, clocks)  # outside: what httpx raises holds the key
+        raise _network_error(failed, request.where, clocks)  # outside: what httpx raises holds the key
 
     async def _by_client(self, url: str, headers: Headers, body: bytes, clocks: Timeout) -> _Sent:
         assert self._client is not None
@@ -209,10 +261,10 @@ class Transport:
         try:
             response = await connection.handle_async_request(request)
         except BaseException:
-            await pool.take_back(connection)  # httpx has closed what broke in it
+            await pool.discard(connection)
             raise
         parts = aiter(cast("httpx.AsyncByteStream", response.stream))
-        return response, cast("AsyncGenerator[bytes]", parts), functools.partial(pool.take_back, connection)
+        return response, cast("AsyncGenerator[bytes]", parts), functools.partial(_give_back, pool, connection)
 
     def _pool(self) -> _Pool:
         loop = asyncio.get_running_loop()
@@ -230,6 +282,11 @@ class Transport:
         pool = known() if known is not None else None
         if pool is not None:
             await pool.aclose()
+
+
+async def _give_back(pool: _Pool, connection: httpx.AsyncHTTPTransport, done: bool) -> None:
+    """Keep a connection whose exchange was brought to its end; where a cancellation broke that off, httpx holds it."""
+    await (pool.take_back if done else pool.discard)(connection)
 
 
 def _new_transport(origin: str) -> httpx.AsyncHTTPTransport:

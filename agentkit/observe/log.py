@@ -1,4 +1,4 @@
-"""A run's requests and calls as structured log lines on stderr; a middleware, off unless asked for.
+"""A run's requests and calls, and what happens below them, as structured log lines on stderr; off unless asked for.
 
 It is asked for by `middleware=[Log()]` or by the environment variable AGENTKIT_LOG (any value but 0). The process's own
 structlog configuration is never touched.
@@ -9,10 +9,12 @@ from __future__ import annotations
 import logging
 import sys
 import time
-from collections.abc import Mapping, MutableMapping
+from collections.abc import Callable, Mapping, MutableMapping
+from functools import partial
 from typing import Any
 
 from agentkit.agent.run import Ask, Call, Middleware, Run
+from agentkit.model import ModelFellBack, ReplyCached, Report, RequestRetried, RequestWaited, listener
 from agentkit.secret import scrub
 from agentkit.tools.answer import Answer
 from agentkit.tools.execute import CallTool
@@ -24,6 +26,10 @@ __all__ = ["Log"]
 
 class Log(Middleware):
     """Log each request and each call: what, how long, what it cost, and a tool's traceback where it raised.
+
+    What happens below a request has lines too: a retry, a wait for a limit of our own, a fall back to the next model,
+    a reply from a cache. What a model learned of its endpoint is said by the standard library's logger "agentkit",
+    whether or not this is on, so it is not said here again.
 
     Arguments, results and texts are not logged, for they may be private; `contents=True` adds them, cut at 200
     characters. Known keys are hidden in either case.
@@ -41,11 +47,15 @@ class Log(Middleware):
         """Log one request."""
         log = self._bound(run, model=run.recipe.model.name, messages=len(request.messages), tools=len(request.tools))
         started = time.perf_counter()
+        above = listener.get()
+        before = listener.set(partial(_tell, log, above))
         try:
             completion = await next(request)
         except Exception as error:
             log.warning("request failed", seconds=_since(started), error=scrub(f"{type(error).__name__}: {error}"))
             raise
+        finally:
+            listener.reset(before)
         usage, choice = completion.usage, completion.choices[0]
         tokens = usage.total_tokens if usage else None
         calls = len(choice.message.tool_calls)
@@ -72,6 +82,23 @@ class Log(Middleware):
         if self._logger is None:
             self._logger = _stderr_logger()
         return self._logger.bind(run_id=run.state.run_id, turn=run.state.turns, **values)
+
+
+def _tell(log: Any, above: Callable[[Report], None] | None, event: Report) -> None:
+    """Log what happened below the request, and pass it on to who listened before."""
+    match event:
+        case RequestRetried():
+            log.warning("retry", attempt=event.attempt, wait=round(event.wait, 4), error=scrub(event.error))
+        case RequestWaited():
+            log.info("wait", model=event.model, seconds=round(event.seconds, 4), reason=event.reason)
+        case ModelFellBack():
+            log.warning("fall back", model=event.model, next_model=event.next_model, error=scrub(event.error))
+        case ReplyCached():
+            log.info("cached", model=event.model, fingerprint=event.fingerprint)
+        case _:
+            pass
+    if above is not None:
+        above(event)
 
 
 def _since(started: float) -> float:

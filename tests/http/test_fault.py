@@ -75,6 +75,13 @@ def test_an_error_inside_a_200_names_its_status_by_its_code(error, status):
         "Input is too long for requested model.",
         "input length and `max_tokens` exceed context limit",
         "The estimated number of input tokens exceeded this model context window limit",
+        "Requested token count exceeds the model's maximum context length of 256000 tokens.",
+        "Requested input length 99009 exceeds maximum input length 8192",
+        "ValidationException: too many total text bytes: 9 > 8",
+        "However, the model's context length is only 4096 tokens",
+        "The input token count (9) exceeds the maximum number of tokens allowed (8).",
+        "Input validation error: `inputs` tokens + `max_new_tokens` must be <= 4096.",
+        "too many tokens: size limit exceeded by 10 tokens",
     ],
 )
 def test_known_words_of_overflow_are_known(message):
@@ -95,9 +102,37 @@ def test_filters_quota_and_failed_calls_are_known():
     assert read({"error": {"code": "content_filter", "message": ""}}).content_filtered
     assert read({"error": {"message": "triggering Azure OpenAI's content management policy"}}).content_filtered
     assert read({"error": {"code": "insufficient_quota", "message": ""}}).quota_used_up
+    assert read({"error": {"type": "exceeded_current_quota_error", "message": ""}}).quota_used_up
     failed = read({"error": {"code": "tool_use_failed", "failed_generation": "<f>", "message": ""}})
     assert failed.tool_use_failed
     assert failed.failed_generation == "<f>"
+
+
+def test_a_template_that_refuses_is_known():
+    assert read({"error": {"message": "Error: Jinja Exception: no"}}).template_refused
+    assert not read({"error": {"message": "no"}}).template_refused
+
+
+@pytest.mark.parametrize(
+    ("body", "fields"),
+    [
+        ({"error": {"message": "no", "param": "a.b[0].c", "code": "unknown_parameter"}}, ("c",)),
+        ({"error": {"message": "no", "param": "a", "code": "invalid_value"}}, ()),
+        ({"error": {"message": "no", "param": None, "code": "unknown_parameter"}}, ()),
+        ({"error": {"message": "Unknown parameter: 'a'. Unknown parameter: 'b'."}}, ("a", "b")),
+        ({"error": {"message": "The model is not supported."}}, ()),
+        (
+            {"detail": [{"type": "value_error.extra", "loc": ["body", "a", 3]}, {"type": "missing", "loc": ["b"]}]},
+            ("a",),
+        ),
+        ({"error": {"message": [{"type": "extra_forbidden", "loc": ["a"]}]}}, ("a",)),
+        ({"detail": [{"type": "extra_forbidden"}, 5]}, ()),
+        ("Unknown field: 'a'", ("a",)),
+        ("", ()),
+    ],
+)
+def test_fields_that_are_called_unknown_or_unsupported_are_found(body, fields):
+    assert read(body).refused == fields
 
 
 def test_a_text_is_put_on_one_line_without_what_could_fool_a_terminal():

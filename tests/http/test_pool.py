@@ -44,6 +44,37 @@ def test_the_connection_used_last_is_lent_first():
     asyncio.run(main())
 
 
+def test_a_connection_that_is_discarded_is_closed_and_lent_to_nobody():
+    async def main():
+        connections, make = made()
+        owner = Owner()
+        pool = Pool(owner, make)
+        first = await pool.lend()
+        await pool.discard(first)
+        assert first.closed
+        assert await pool.lend() is not first
+        assert len(connections) == 2
+
+    asyncio.run(main())
+
+
+def test_a_connection_whose_discarding_is_cancelled_is_closed_with_the_pool():
+    async def main():
+        _, make = made()
+        owner = Owner()
+        pool = Pool(owner, make)
+        first = await pool.lend()
+        task = asyncio.create_task(pool.discard(first))
+        await asyncio.sleep(0)
+        task.cancel()
+        await asyncio.wait([task])
+        assert not first.closed
+        await pool.aclose()
+        assert first.closed
+
+    asyncio.run(main())
+
+
 def test_a_connection_that_nobody_asked_for_in_a_while_is_closed():
     async def main():
         loop = asyncio.get_running_loop()

@@ -53,6 +53,7 @@ def run(outcomes, retry=FAST):
         *(("InternalServerError", status, None, True) for status in (500, 502, 503, 504, 520, 524, 529)),
         *(("InternalServerError", status, None, False) for status in (501, 505)),
         ("ToolUseFailedError", 500, None, False),
+        ("ContextOverflowError", 500, None, False),
         *(("BadRequestError", status, None, False) for status in (400, 413, 422)),
         ("AuthenticationError", 401, None, False),
         ("PermissionDeniedError", 403, None, False),

@@ -23,6 +23,36 @@ TABLE = [
     (422, {}, "BadRequestError", "The request cannot be sent again as it is; change what the endpoint names."),
     (413, {}, "BadRequestError", "The request cannot be sent again as it is; change what the endpoint names."),
     (
+        413,  # Cloudflare
+        {"type": "context_window_exceeded"},
+        "ContextOverflowError",
+        "The messages are longer than the model's context; shorten the history or tool results.",
+    ),
+    (
+        500,  # DeepInfra
+        {"type": "context_length_exceeded"},
+        "ContextOverflowError",
+        "The messages are longer than the model's context; shorten the history or tool results.",
+    ),
+    (
+        400,
+        {"type": "unknown_parameter", "param": "seed"},
+        "BadRequestError",
+        (
+            "Leave 'seed' out where it was set (Settings, extra_body, a message, a tool). What this endpoint wants "
+            "otherwise than most is told by the model's profile: ChatModel(..., profile=Profile(...))."
+        ),
+    ),
+    (
+        422,
+        {"type": "unknown_parameter", "param": "response_format"},
+        "BadRequestError",
+        (
+            "Tell the model by its profile which ones this endpoint takes, Profile(response_formats=(...)), or ask for "
+            "a typed output by OutputSpec(type, mode='tool')."
+        ),
+    ),
+    (
         400,
         {"type": "context_length_exceeded"},
         "ContextOverflowError",

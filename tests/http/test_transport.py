@@ -366,3 +366,26 @@ def test_one_tls_context_serves_all_models():
 
 def test_a_transport_that_never_sent_closes_quietly():
     asyncio.run(Transport("http://127.0.0.1:1").aclose())
+
+
+def test_taps_see_what_is_sent_the_last_one_outermost(monkeypatch):
+    seen = []
+
+    async def inner(request, send):
+        seen.append(("inner", request.url, request.where, dict(request.headers)["authorization"], request.body))
+        return await send()
+
+    async def outer(request, send):
+        seen.append("outer")
+        reply = await send()
+        seen.append(reply.status)
+        return reply
+
+    with FakeEndpoint() as endpoint:
+        model = ChatModel("m", base_url=endpoint.base_url, api_key="secret-key")
+        monkeypatch.setattr("agentkit.http.transport.taps", [inner, outer])
+        assert asyncio.run(model.complete(REQUEST)).message.content == "You said: hello"
+        body = endpoint.requests[0].raw
+        monkeypatch.setattr("agentkit.http.transport.taps", [])
+    url = f"{endpoint.base_url}/chat/completions"
+    assert seen == ["outer", ("inner", url, url, "Bearer secret-key", body), 200]

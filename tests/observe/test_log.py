@@ -1,5 +1,6 @@
 """Logs of runs."""
 
+import asyncio
 import io
 import subprocess
 import sys
@@ -9,6 +10,16 @@ import structlog
 
 from agentkit.agent import Agent
 from agentkit.errors import ToolFailedError
+from agentkit.model import (
+    ModelFellBack,
+    ProfileLearned,
+    ReplyCached,
+    RequestRetried,
+    RequestSent,
+    RequestWaited,
+    listener,
+    report,
+)
 from agentkit.observe import Log
 from agentkit.secret import remember_secret
 from agentkit.testing.reply import call
@@ -108,3 +119,51 @@ def test_the_structlog_configuration_of_the_process_is_left_alone():
     captured(["hi"], [])
 
     assert structlog.get_config() == before
+
+
+class Eventful:
+    """A model below which all kinds of things happen."""
+
+    name = "eventful"
+    happened = (
+        RequestSent("https://x", "m"),
+        RequestWaited("m", 0.25, "requests"),
+        RequestRetried(1, "RateLimitError: sk-verysecret", 0.5),
+        ModelFellBack("m", "n", "InternalServerError: no"),
+        ReplyCached("m", "abc"),
+        ProfileLearned("https://x", "strict", "False", "no"),
+    )
+
+    async def complete(self, request, /):
+        for event in self.happened:
+            report(event)
+        return await ScriptedModel(["done"]).complete(request)
+
+    def stream(self, request, /):
+        raise NotImplementedError
+
+
+def test_what_happens_below_a_request_is_logged_and_passed_on():
+    remember_secret("sk-verysecret")
+    logger = structlog.testing.CapturingLogger()
+    wrapped = structlog.wrap_logger(logger, processors=[], wrapper_class=structlog.BoundLogger)
+    heard = []
+    before = listener.set(heard.append)
+    try:
+        asyncio.run(Agent(Eventful(), middleware=[Log(logger=wrapped)]).run("Go."))
+    finally:
+        listener.reset(before)
+
+    told = [(line.method_name, {k: v for k, v in line.kwargs.items() if k in SHOWN}) for line in logger.calls]
+    assert told[:-1] == [
+        ("info", {"event": "wait", "seconds": 0.25, "reason": "requests"}),
+        ("warning", {"event": "retry", "attempt": 1, "wait": 0.5, "error": "RateLimitError: [secret]"}),
+        ("warning", {"event": "fall back", "next_model": "n", "error": "InternalServerError: no"}),
+        ("info", {"event": "cached", "fingerprint": "abc"}),
+    ]
+    assert told[-1][1]["event"] == "reply"
+    assert all(line.kwargs["run_id"] for line in logger.calls)
+    assert [event for event in heard if event in Eventful.happened] == list(Eventful.happened)
+
+
+SHOWN = ("event", "seconds", "reason", "attempt", "wait", "error", "next_model", "fingerprint")

@@ -1,0 +1,177 @@
+"""A request as an endpoint wants it, pure: `spell` obeys the endpoint's `Profile`; `ChatModel` sends what it gives.
+
+What the profile does not name is sent as it was given. What the endpoint does not take is said otherwise where that
+means the same, left out where that changes nothing, and refused by name where neither holds.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import Any, cast
+
+from agentkit.errors import InvalidRequestError, SchemaError
+from agentkit.http.message import messages_for, spoken_by
+from agentkit.http.profile import Profile
+from agentkit.schema.inline import inline_refs
+from agentkit.wire.request import ChatRequest, ResponseFormat, ToolDefinition
+from agentkit.wire.value import is_object
+
+__all__ = ["choice_form", "spell"]
+
+_FORMATS = ("text", "json_object", "json_schema")
+_FORCED = ("required", "any")
+
+
+def spell(request: ChatRequest, profile: Profile, *, stream: bool, model: str | None = None) -> ChatRequest:
+    """Give the request as the endpoint wants it.
+
+    Args:
+        request: As agents and users make it; it stays as it is.
+        profile: What the endpoint wants.
+        stream: Whether the reply is asked for in pieces.
+        model: The model's name, where the request has none.
+
+    Raises:
+        InvalidRequestError: It asks for something that the endpoint does not take and that cannot be said otherwise.
+    """
+    changes: dict[str, Any] = {"model": request.model or model, "stream": stream or None}
+    changes |= _limit(request, profile)
+    if stream and profile.stream_usage and "include_usage" not in (request.stream_options or {}):
+        changes["stream_options"] = {"include_usage": True, **(request.stream_options or {})}
+    if request.tools:
+        changes |= _tools(request, profile)
+    if request.response_format is not None:
+        changes["response_format"] = _response_format(request.response_format, profile)
+    messages = messages_for(request.messages, profile)
+    if messages is not request.messages:
+        changes["messages"] = messages
+    if profile.unsupported:
+        changes |= {name: None for name in profile.unsupported if name in changes or name in request.model_fields_set}
+    return request.replace(**changes)
+
+
+def choice_form(choice: Any) -> str | None:
+    """Name the form of a `tool_choice` as `Profile.tool_choices` does; None where it is none of the contract's."""
+    if isinstance(choice, str):
+        return "required" if choice in _FORCED else choice if choice in ("none", "auto") else "function"
+    kind = choice.get("type") if is_object(choice) else None
+    return {"function": "function", "custom": "function", "allowed_tools": "allowed_tools"}.get(str(kind))
+
+
+def _limit(request: ChatRequest, profile: Profile) -> dict[str, Any]:
+    wanted = profile.max_tokens_field
+    other = "max_tokens" if wanted == "max_completion_tokens" else "max_completion_tokens"
+    limit = getattr(request, other)
+    return {wanted: limit, other: None} if limit is not None and getattr(request, wanted) is None else {}
+
+
+def _tools(request: ChatRequest, profile: Profile) -> dict[str, Any]:
+    changes: dict[str, Any] = {}
+    tools = request.tools
+    if request.tool_choice is not None:
+        changes["tool_choice"], tools = _chosen(request.tool_choice, tools, profile)
+    if profile.inline_refs or not profile.strict:
+        tools = spoken_by(tools, profile, _tool_for)
+    if tools is not request.tools:
+        changes["tools"] = tools
+    if request.parallel_tool_calls is not None and not profile.parallel_tool_calls:
+        changes["parallel_tool_calls"] = None  # several calls in one reply are then run one after another all the same
+    return changes
+
+
+_Chosen = tuple[Any, tuple[ToolDefinition, ...]]
+
+
+def _chosen(choice: Any, tools: tuple[ToolDefinition, ...], profile: Profile) -> _Chosen:
+    """Give the choice in a form that the endpoint takes, and the tools to choose among.
+
+    Raises:
+        InvalidRequestError: No form that it takes means the same.
+    """
+    form, taken = choice_form(choice), profile.tool_choices
+    if form is None or form in taken:
+        return (profile.required_word if form == "required" else choice), tools
+    if form == "auto":
+        return None, tools  # what is done where nothing is said
+    if form == "none":
+        return None, ()
+    if form == "allowed_tools" and (allowed := _allowed(choice, tools)):
+        return _chosen(choice["allowed_tools"].get("mode", "auto"), allowed, profile)
+    if len(tools) == 1:  # to call any and to call this one are the same
+        if form == "required" and "function" in taken:
+            return _named(tools[0]), tools
+        if form == "function" and "required" in taken and _name(choice) == tools[0].name:
+            return profile.required_word, tools
+    raise InvalidRequestError(
+        f"Request field 'tool_choice' is {str(choice)[:200]!r}, of the form '{form}'; the endpoint takes only "
+        f"{', '.join(taken) or '(none)'} (Profile.tool_choices). Use one of these, or give the model a profile with "
+        f"'{form}' among its tool_choices if the endpoint does take it."
+    )
+
+
+def _name(choice: Any) -> Any:
+    if isinstance(choice, str):
+        return choice
+    named = choice.get("function") or choice.get("custom") or choice
+    return named.get("name")
+
+
+def _named(tool: ToolDefinition) -> dict[str, Any]:
+    kind = "custom" if tool.custom is not None else "function"
+    return {"type": kind, kind: {"name": tool.name}}
+
+
+def _allowed(choice: Any, tools: tuple[ToolDefinition, ...]) -> tuple[ToolDefinition, ...]:
+    held: Any = choice.get("allowed_tools")
+    listed: Any = held.get("tools") if is_object(held) else None
+    several = cast("Sequence[Any]", listed) if isinstance(listed, list | tuple) else ()
+    names = {_name(one) for one in several if is_object(one)}
+    return tuple(tool for tool in tools if tool.name in names)
+
+
+def _tool_for(tool: ToolDefinition, profile: Profile) -> ToolDefinition:
+    function = tool.function
+    if function is None:
+        return tool
+    changes: dict[str, Any] = {}
+    if function.strict is not None and not profile.strict:
+        changes["strict"] = None
+    if function.parameters is not None and profile.inline_refs and b'"$ref"' in tool.encoded:
+        changes["parameters"] = _inlined(function.parameters, f"Tool '{function.name}'")
+    return tool.replace(function=function.replace(**changes)) if changes else tool
+
+
+def _response_format(asked: ResponseFormat, profile: Profile) -> ResponseFormat | None:
+    if asked.type in _FORMATS and asked.type not in profile.response_formats:
+        if asked.type == "text":
+            return None  # what comes where nothing is said
+        raise InvalidRequestError(
+            f"Request field 'response_format' is of type '{asked.type}'; the endpoint takes only "
+            f"{', '.join(profile.response_formats) or '(none)'} (Profile.response_formats). Ask for an output by a "
+            "tool or in words, OutputSpec(type, mode='tool') or mode='prompted', or give the model a profile with "
+            f"'{asked.type}' among its response_formats if the endpoint does take it."
+        )
+    (spoken,) = spoken_by((asked,), profile, _format_for)
+    return spoken
+
+
+def _format_for(asked: ResponseFormat, profile: Profile) -> ResponseFormat:
+    held = asked.json_schema
+    if held is None:
+        return asked
+    changes: dict[str, Any] = {}
+    if held.strict is not None and not profile.strict:
+        changes["strict"] = None
+    if profile.inline_refs and b'"$ref"' in held.encoded:
+        changes["schema"] = _inlined(held.definition, f"Response format '{held.name}'")
+    return asked.replace(json_schema=held.replace(**changes)) if changes else asked
+
+
+def _inlined(schema: Mapping[str, Any], owner: str) -> dict[str, Any]:
+    try:
+        return inline_refs(schema)
+    except SchemaError as error:
+        raise InvalidRequestError(
+            f"{owner}: the endpoint takes no `$ref` (Profile.inline_refs), and its schema cannot be written without. "
+            f"{error} Use types that do not contain themselves."
+        ) from error
