@@ -84,10 +84,29 @@ def test_extraction_adds_up_what_is_there_and_says_what_is_not():
     assert said[6] == "To pay: 1674.40"
 
 
+def test_resilience_answers_though_both_endpoints_fail():
+    said = run("resilience").splitlines()
+    assert [line for line in said if not line.startswith("  request_retried: ")] == [
+        "Where is Oslo?",
+        "  In Norway. (34 tokens)",
+        "Where is Nairobi?",
+        "  model_fell_back: ReplyRefusedError: The reply of large was refused: it was cut",
+        "  In Kenya. (69 tokens)",
+        "Where is Tokyo?",
+        "  In Japan. (35 tokens)",
+        "Where is Tokyo?",
+        "  reply_cached: nothing was sent or spent",
+        "  In Japan. (0 tokens)",
+        "5 requests to the first endpoint, 1 to the second",
+    ]
+    assert len(said) == 13
+
+
 PROOFS = {
     "tools": ["get_weather is called with {'city': 'Oslo'}", "get_time is called with {'city': 'Tokyo'}"],
     "assistant": ["in Oslo, arrives on Friday", "delivered on Monday", "reached its limit", "still being packed"],
     "extraction": ["Northwind Traders gets 389.90", "Acme Tools gets 1284.50", "no invoice", "To pay: 1674.40"],
+    "resilience": ["request_retried", "model_fell_back", "reply_cached", "(0 tokens)"],
 }
 
 
