@@ -16,6 +16,7 @@ from agentkit.agent.result import Output, Result
 from agentkit.agent.run import Instructions, Middleware, Recipe, Run
 from agentkit.agent.start import Prompt, go_on, start
 from agentkit.agent.stream import AgentStream
+from agentkit.agent.swap import swapped
 from agentkit.errors import ConfigurationError, UnknownModelError
 from agentkit.model import Model
 from agentkit.output import OutputPlan, OutputSpec
@@ -262,9 +263,12 @@ class Agent(Generic[Deps, Output]):
     async def _finish(self, run: Run) -> Result[Output]:
         end = await drive(run)
         answers = tuple(run.answers)
-        return Result(end.state, answers, end.output) if isinstance(end, Finished) else Result(end.state, answers)
+        if isinstance(end, Finished):
+            return Result(end.state, answers, end.output, run.reply)
+        return Result(end.state, answers, reply=run.reply)
 
     def _recipe_for(self, model: str | Model | None, settings: Settings | None, limits: RunLimits | None) -> Recipe:
+        model = swapped(self, model)
         plain = model is None and settings is None and limits is None
         if plain and self._recipe is not None:
             return self._recipe

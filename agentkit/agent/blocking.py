@@ -11,7 +11,7 @@ import contextvars
 import os
 import threading
 from collections import deque
-from collections.abc import Callable, Coroutine, Iterator
+from collections.abc import Callable, Collection, Coroutine, Iterator
 from concurrent.futures import CancelledError, Future
 from contextlib import suppress
 from typing import Any, Generic, Self, TypeVar
@@ -20,7 +20,9 @@ from agentkit.agent.event import Event, TextDelta
 from agentkit.agent.result import Output, Result
 from agentkit.agent.stream import AgentStream
 from agentkit.errors import ConfigurationError
+from agentkit.output import ElementReader, PartialReader
 from agentkit.state.run import RunState
+from agentkit.wire.response import Usage
 
 __all__ = ["SyncStream", "block"]
 
@@ -154,7 +156,11 @@ class SyncStream(Generic[Output]):
         return self
 
     def __exit__(self, *_: object) -> None:
-        block(self._stream.__aexit__)
+        self.close()
+
+    def close(self) -> None:
+        """Leave: cancel the run, if it still goes, and close its connection; again is no error."""
+        block(self._stream.aclose)
 
     def __iter__(self) -> Iterator[Event]:
         while self._events or self._fetch():
@@ -168,6 +174,24 @@ class SyncStream(Generic[Output]):
         """Give the pieces of the replies' text as they come."""
         return (event.text for event in self if isinstance(event, TextDelta))
 
+    def partials(self) -> Iterator[Any]:
+        """Give the output as it grows, as `AgentStream.partials` does."""
+        return self._grown(PartialReader)
+
+    def items(self: SyncStream[Collection[_T]]) -> Iterator[_T]:
+        """Give each element of a list once, when it is finished, as `AgentStream.items` does.
+
+        Raises:
+            ConfigurationError: The output is no list.
+        """
+        return self._grown(ElementReader)
+
+    def _grown(self, reader: Callable[[Any], PartialReader | ElementReader]) -> Iterator[Any]:
+        growth = self._stream.growth(reader)
+        while self._events or self._fetch():
+            events, self._events = self._events, deque()
+            yield from growth.take(events)
+
     @property
     def result(self) -> Result[Output]:
         """Give the result; read it after the events have ended."""
@@ -177,3 +201,13 @@ class SyncStream(Generic[Output]):
     def state(self) -> RunState:
         """Give the run as far as it came."""
         return self._stream.state
+
+    @property
+    def usage(self) -> Usage:
+        """Give the tokens of the requests that have finished."""
+        return self._stream.usage
+
+    @property
+    def cut_usage(self) -> Usage | None:
+        """Give our estimate, marked `estimated`, of requests that were cut; None where none was."""
+        return self._stream.cut_usage

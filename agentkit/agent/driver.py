@@ -4,19 +4,24 @@ from __future__ import annotations
 
 import asyncio
 import time
+from collections.abc import Callable
 from contextlib import suppress
+from functools import partial
+from typing import Any
 
 from agentkit.agent.batch import call_tools
 from agentkit.agent.check import answer_outputs, check_output
 from agentkit.agent.effect import AskModel, CallTools, Checked, CheckOutput, Effect, Finished, Paused, Prepare, Turn
-from agentkit.agent.event import OutputReady, RunEnded, RunStarted
+from agentkit.agent.event import OutputReady, RunEnded, RunFailed, RunStarted, SubRunEvent
 from agentkit.agent.loop import loop
 from agentkit.agent.run import Run
 from agentkit.agent.turn import ask_model, prepare
 from agentkit.errors import OutputError
 from agentkit.model import listener
+from agentkit.secret import scrub
 from agentkit.state.limit import over_limit
 from agentkit.state.run import RunState
+from agentkit.tools.execute import running
 
 __all__ = ["drive"]
 
@@ -26,12 +31,15 @@ _ENDED = "Not finished: the run ended before this call did. Its effect may or ma
 async def drive(run: Run) -> Finished | Paused:
     """Perform one effect after another until the loop ends.
 
-    Every error leaves with the state so far, as `error.state`; that of a cancelled run has all calls answered.
+    Every error leaves with the state so far, as `error.state`; that of a cancelled run has all calls answered. A run
+    that nobody watches shows its events to whoever watches the run whose tool started it.
     """
     run.started = time.monotonic()
-    token = None
+    outer = listener.get()
+    if run.watcher is None and outer is not None:
+        run.watcher = partial(_pass_on, outer, run.state.run_id) if running.get() is not None else outer
+    token = listener.set(run.hear)
     if run.watcher is not None:
-        token = listener.set(run.emit)  # without a watcher, a parent's stays
         run.emit(RunStarted(run.state.run_id))
     try:
         end = await _perform_all(run)
@@ -43,8 +51,7 @@ async def drive(run: Run) -> Finished | Paused:
         _carry(run, error)
         raise
     finally:
-        if token is not None:
-            listener.reset(token)
+        listener.reset(token)
     run.state = state = run.state.replace(seconds=run.seconds)
     if run.watcher is not None:
         if isinstance(end, Finished):
@@ -53,13 +60,20 @@ async def drive(run: Run) -> Finished | Paused:
     return Finished(state, end.output) if isinstance(end, Finished) else Paused(state)
 
 
+def _pass_on(outer: Callable[[Any], None], run_id: str, event: Any) -> None:
+    outer(event if isinstance(event, SubRunEvent) else SubRunEvent(run_id, event))
+
+
 def _carry(run: Run, error: BaseException) -> None:
-    """Put the state on an error, our own or one of a user's function, for `agent.resume(error.state)`."""
+    """Put the state on an error, our own or one of a user's function, for `agent.resume(error.state)`; tell of it."""
     run.state = run.state.replace(seconds=run.seconds)
     if type(error) is OutputError and error.__cause__ is None:  # of the loop, which is pure and holds no exceptions
         error.__cause__ = run.rejected
     with suppress(AttributeError):  # an error that has a `state` of its own, which cannot be set
         error.state = run.state  # type: ignore[attr-defined] # any error can carry it
+    if run.watcher is not None:
+        state, text = run.state, scrub(f"{type(error).__name__}: {error}")
+        run.emit(RunFailed(state.run_id, text.removesuffix(": "), state.turns, state.usage))
 
 
 async def _perform_all(run: Run) -> Finished | Paused:

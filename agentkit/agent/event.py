@@ -1,9 +1,16 @@
-"""What a watcher of a run sees, as frozen values with a `type`; `to_json` takes one over a wire."""
+"""What a watcher of a run sees, as frozen values with a `type`; `to_json` takes one over a wire, `event_of` back.
+
+The names of types and fields are a format that pages read; a test pins them.
+"""
 
 from __future__ import annotations
 
+import json
 from dataclasses import dataclass
-from typing import Any, Literal
+from functools import cache
+from typing import Annotated, Any, Literal
+
+from pydantic import Field, TypeAdapter
 
 from agentkit.model import (
     ModelFellBack,
@@ -32,12 +39,16 @@ __all__ = [
     "RequestSent",
     "RequestWaited",
     "RunEnded",
+    "RunFailed",
     "RunStarted",
+    "SubRunEvent",
     "TextDelta",
     "ToolCallDelta",
     "ToolCallReady",
     "ToolCallStarted",
     "ToolResulted",
+    "UsageReported",
+    "event_of",
 ]
 
 
@@ -67,7 +78,7 @@ class ReasoningDelta(Report):
 
 @dataclass(frozen=True, slots=True)
 class ToolCallStarted(Report):
-    """The model began to write a call; `index` counts the reply's calls from 0."""
+    """The model began to write a call; `index` is its place in the reply's `tool_calls`, from 0."""
 
     index: int
     name: str
@@ -127,6 +138,22 @@ class ReplyReceived(Report):
 
 
 @dataclass(frozen=True, slots=True)
+class UsageReported(Report):
+    """What one request cost.
+
+    Attributes:
+        usage: Of this request; None where the endpoint did not say.
+        total: Of the run's finished requests so far.
+        estimated: Whether the request was cut, so that `usage` is our estimate, which `total` leaves out.
+    """
+
+    usage: Usage | None
+    total: Usage
+    estimated: bool = False
+    type: Literal["usage"] = "usage"
+
+
+@dataclass(frozen=True, slots=True)
 class AttemptFailed(Report):
     """What was shown of the reply is void: it was no valid output, and the model is asked again."""
 
@@ -155,6 +182,30 @@ class RunEnded(Report):
     type: Literal["run_ended"] = "run_ended"
 
 
+@dataclass(frozen=True, slots=True)
+class RunFailed(Report):
+    """The run ended with an error, which is raised where the events end; `error` is its class and text."""
+
+    run_id: str
+    error: str
+    turns: int
+    usage: Usage
+    type: Literal["run_failed"] = "run_failed"
+
+
+@dataclass(frozen=True, slots=True)
+class SubRunEvent(Report):
+    """An event of a run that a tool started; `run_id` is that run's: its parent's, a slash and the call's id."""
+
+    run_id: str
+    event: Event
+    type: Literal["sub_run"] = "sub_run"
+
+    def to_json(self) -> str:
+        """Encode as one JSON object, that of the event inside it."""
+        return f'{{"type":"sub_run","run_id":{json.dumps(self.run_id)},"event":{self.event.to_json()}}}'
+
+
 Event = (
     RunStarted
     | RequestSent
@@ -171,7 +222,24 @@ Event = (
     | ToolResulted
     | Progress
     | ReplyReceived
+    | UsageReported
     | AttemptFailed
     | OutputReady
     | RunEnded
+    | RunFailed
+    | SubRunEvent
 )
+
+
+@cache
+def _adapter() -> TypeAdapter[Event]:
+    return TypeAdapter(Annotated[Event, Field(discriminator="type")])
+
+
+def event_of(document: str | bytes) -> Event:
+    """Read what an event's `to_json` gave; outputs and values of progress come as plain JSON.
+
+    Raises:
+        ValueError: It is no event.
+    """
+    return _adapter().validate_json(document)

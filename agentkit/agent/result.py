@@ -11,7 +11,7 @@ from agentkit.errors import PendingCallsError
 from agentkit.state.run import Attempt, PendingCall, RunState
 from agentkit.tools.answer import Answer
 from agentkit.wire.message import Message
-from agentkit.wire.response import Usage
+from agentkit.wire.response import ChatCompletion, Usage
 
 __all__ = ["Result"]
 
@@ -27,11 +27,14 @@ class Result(Generic[Output]):
     Attributes:
         state: The whole run as one JSON-able value, for `agent.resume`.
         answers: The calls of this part of the run as they were answered: each tool's whole value, or what it raised.
+        reply: The last reply as the endpoint gave it: all choices of `n`, logprobs, audio, annotations, reasoning and
+            unknown fields. It is no part of the state: None where this part of the run, a resumed one, asked for none.
     """
 
     state: RunState
     answers: tuple[Answer, ...] = field(default=(), repr=False)
     _output: Any = field(default=_NOTHING, repr=False)
+    reply: ChatCompletion | None = field(default=None, repr=False, compare=False)
 
     @property
     def output(self) -> Output:
@@ -70,6 +73,16 @@ class Result(Generic[Output]):
     def usages(self) -> tuple[Usage | None, ...]:
         """Give the tokens of each request in order; None where the endpoint did not say."""
         return self.state.usages
+
+    @property
+    def cut_usage(self) -> Usage | None:
+        """Give our estimate, marked `estimated`, of requests that were cut; `usage` and the limits leave it out."""
+        return self.state.cut_usage
+
+    @property
+    def reasoning(self) -> str | None:
+        """Give the reasoning text of `reply`, None where there is none."""
+        return self.reply.message.reasoning if self.reply else None
 
     @property
     def cost(self) -> float | None:

@@ -14,7 +14,7 @@ from typing import Any
 from agentkit.agent.effect import Turn
 from agentkit.agent.event import Progress
 from agentkit.agent.loop import Bounds
-from agentkit.model import Model
+from agentkit.model import Model, Report, RequestRetried, RequestSent
 from agentkit.output import Mode, OutputPlan
 from agentkit.state.decision import Decision
 from agentkit.state.run import RunState
@@ -93,11 +93,15 @@ class Run:
         deps: What tools get as `context.deps`.
         decisions: What was decided on held calls, by call id.
         watcher: Takes events; None where nobody watches, and then none is made.
-        room: Waits until the watcher has room for more events.
+        room: Gives what to wait for until the watcher has room for more events, None where it has; replies are
+            streamed only where this is set.
         turn: The tools and instructions of the last request.
         answers: Of the calls, as they came.
         outputs: Outputs that were read and validated, by the id of their call.
         rejected: What made the last attempt no valid output.
+        reply: The last reply of this part of the run.
+        sent: Whether the request that is on was sent, where the model says so.
+        known: The last request whose tokens the endpoint counted, with that count.
         started: When this part of the run began, by the monotonic clock.
     """
 
@@ -106,11 +110,14 @@ class Run:
     deps: Any = None
     decisions: Mapping[str, Decision] = field(default_factory=dict[str, Decision])
     watcher: Callable[[Any], None] | None = None
-    room: Callable[[], Awaitable[None]] | None = None
+    room: Callable[[], Awaitable[None] | None] | None = None
     turn: Turn = field(default_factory=Turn)
     outputs: dict[str, Any] = field(default_factory=dict[str, Any])
     answers: list[Answer] = field(default_factory=list[Answer])
     rejected: Exception | None = None
+    reply: ChatCompletion | None = None
+    sent: bool = False
+    known: tuple[ChatRequest, int] | None = None
     started: float = field(default_factory=time.monotonic)
     _stacks: dict[str, Callable[[Any], Awaitable[Any]]] = field(
         default_factory=dict[str, Callable[[Any], Awaitable[Any]]]
@@ -120,6 +127,12 @@ class Run:
         """Show an event to the watcher, if there is one; callable from any thread."""
         if self.watcher is not None:
             self.watcher(event)
+
+    def hear(self, event: Report) -> None:
+        """Take what happened below the loop: note whether a request is on its way, and show it."""
+        if isinstance(event, RequestSent | RequestRetried):
+            self.sent = isinstance(event, RequestSent)
+        self.emit(event)
 
     @property
     def seconds(self) -> float:

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Any, cast
 
+from agentkit import media
 from agentkit.agent.effect import Turn
 from agentkit.agent.run import Recipe, Run
 from agentkit.errors import InvalidRequestError, StateError
@@ -12,7 +14,7 @@ from agentkit.schema.value import is_map
 from agentkit.state.decision import Approve, Decision, Deny, Give
 from agentkit.state.run import RunState, new_run_id
 from agentkit.tools.execute import running
-from agentkit.wire.content import Part
+from agentkit.wire.content import Part, TextPart
 from agentkit.wire.message import (
     AssistantMessage,
     Message,
@@ -24,10 +26,12 @@ from agentkit.wire.message import (
 
 __all__ = ["Prompt", "go_on", "start"]
 
-Prompt = str | Sequence[Part | Mapping[str, Any]] | None
-"""What the user says: text, content parts (ours or the contract's dicts), or None to go on from the history."""
+Prompt = str | Sequence[Part | Mapping[str, Any] | media.Source] | None
+"""What the user says: text; a list of texts, content parts (ours or the contract's dicts), paths, bytes and open files,
+which `media.part` reads; or None to go on from the history."""
 
 _WENT_ON = "Not run: the user went on."
+_BYTES = (bytes, bytearray, memoryview)
 
 
 def start(recipe: Recipe, prompt: Prompt, deps: Any, history: Iterable[Message | Mapping[str, Any]]) -> Run:
@@ -87,13 +91,22 @@ def _read(history: Iterable[Message | Mapping[str, Any]]) -> tuple[Message, ...]
 def _user_message(prompt: Any) -> UserMessage:
     if isinstance(prompt, str):
         return UserMessage(content=prompt)
-    parts: list[Any] = [*prompt] if isinstance(prompt, Sequence) else [prompt]
+    parts: list[Any] = [*prompt] if isinstance(prompt, Sequence) and not isinstance(prompt, _BYTES) else [prompt]
+    parts = [_part(part) for part in parts]
     for position, part in enumerate(parts):
         kind = part.get("type") if is_map(part) else getattr(part, "type", None)
         if not kind:
             raise InvalidRequestError(
                 f"prompt[{position}] is no content part: {repr(part)[:200]}. "
-                'Write the prompt as one text, or as parts such as {"type": "text", "text": "..."}. '
+                'Write the prompt as one text, or as a list of texts and parts such as media.image("cat.png"). '
                 "Messages are given as `history`, and `agent.run(None, history=messages)` goes on from them."
             )
     return cast("UserMessage", parse_messages([{"role": "user", "content": parts}])[0])
+
+
+def _part(given: Any) -> Any:
+    if isinstance(given, str):
+        return TextPart(text=given)
+    if isinstance(given, (*_BYTES, os.PathLike)) or callable(getattr(given, "read", None)):
+        return media.part(cast("media.Source", given))
+    return given

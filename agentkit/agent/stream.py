@@ -1,4 +1,4 @@
-"""A run that is watched while it goes: its events as they come, its text, and its result at the end.
+"""A run that is watched while it goes: events as they come, the text, the output as it grows, the result at the end.
 
 The run is a task of its own; events wait in a bounded line, so that a slow reader slows the reading of the endpoint.
 """
@@ -8,26 +8,41 @@ from __future__ import annotations
 import asyncio
 import threading
 from collections import deque
-from collections.abc import AsyncIterator, Callable, Coroutine
+from collections.abc import AsyncIterator, Awaitable, Callable, Collection, Coroutine
 from contextlib import suppress
-from typing import Any, Generic, Self
+from typing import Any, Generic, Self, TypeVar
 
 from agentkit.agent.event import Event, Progress, TextDelta
+from agentkit.agent.growth import Growth
 from agentkit.agent.result import Output, Result
 from agentkit.agent.run import Run
 from agentkit.errors import RunError
+from agentkit.output import ElementReader, PartialReader
 from agentkit.state.run import RunState
+from agentkit.wire.response import Usage
 
 __all__ = ["AgentStream"]
 
+_Element = TypeVar("_Element")
+
 _MOST_WAITING = 1000
+
+
+_UNENTERED = (
+    "The stream was not entered. Write `async with agent.stream(...) as stream:`, "
+    "or `with agent.stream_sync(...) as stream:`."
+)
 
 
 class AgentStream(Generic[Output]):
     """The events of one run; enter it with `async with`, iterate, and read `result`.
 
-    Leaving early cancels the run and closes its connection at once; `state` then holds a valid history.
-    An error of the run is raised where the events end.
+    Events, `text()`, `partials()` and `items()` are ways of reading one line of events: each event is given to the loop
+    that asks for it, so read in one loop at a time. `result` is there after any of them has ended.
+
+    Leaving early cancels the run and closes its connection at once; `state` then holds a valid history, `usage` what
+    the finished requests cost, `cut_usage` an estimate of the one that was cut. An error of the run is raised where
+    the events end.
     """
 
     def __init__(self, run: Run, finish: Callable[[Run], Coroutine[Any, Any, Result[Output]]]) -> None:
@@ -50,6 +65,10 @@ class AgentStream(Generic[Output]):
         return self
 
     async def __aexit__(self, *_: object) -> None:
+        await self.aclose()
+
+    async def aclose(self) -> None:
+        """Leave: cancel the run, if it still goes, and close its connection; again is no error."""
         task = self._started()
         if not task.done():
             task.cancel()
@@ -73,11 +92,15 @@ class AgentStream(Generic[Output]):
 
     async def _wait(self) -> bool:
         task = self._started()
+        if self._waiting:
+            raise RunError("Two loops read one stream at once. Read in one, and pass on what the other needs.")
         while not self._events:
             if self._less is not None and not self._less.done():
                 self._less.set_result(None)
+            if task.cancelled():
+                raise self._left()
             if task.done():
-                await task
+                task.result()
                 return False
             self._more = self._loop.create_future()
             await self._more
@@ -85,9 +108,41 @@ class AgentStream(Generic[Output]):
 
     async def text(self) -> AsyncIterator[str]:
         """Give the pieces of the replies' text as they come."""
-        async for event in self:
-            if isinstance(event, TextDelta):
-                yield event.text
+        while await self._wait():
+            while self._events:
+                event = self._events.popleft()
+                if isinstance(event, TextDelta):
+                    yield event.text
+
+    async def partials(self) -> AsyncIterator[Any]:
+        """Give the output as it grows: each value whole, new, and of the output type's all-optional twin.
+
+        Of `output=str` the text of the reply so far. One for each network read, of more than 64 KB for each 2 % more;
+        none that equals the last. After an attempt that was no valid output, or a reply that only called tools, they
+        begin anew. `result.output` is what was validated in full; see `agentkit.output.PartialReader`.
+        """
+        growth = self.growth(PartialReader)
+        while events := await self.batch():
+            for value in growth.take(events):
+                yield value
+
+    async def items(self: AgentStream[Collection[_Element]]) -> AsyncIterator[_Element]:
+        """Give each element of a list once, when it is finished, validated in full as the list's element type.
+
+        Elements that a later attempt repeats at their place are not given again; those it changes are.
+
+        Raises:
+            ConfigurationError: The output is no list.
+        """
+        growth = self.growth(ElementReader)
+        while events := await self.batch():
+            for value in growth.take(events):
+                yield value
+
+    def growth(self, reader: Callable[[Any], PartialReader | ElementReader]) -> Growth:
+        """Make what reads this run's events as values."""
+        recipe = self._run.recipe
+        return Growth(reader(recipe.plan.spec), recipe.output_tool)
 
     @property
     def result(self) -> Result[Output]:
@@ -97,8 +152,10 @@ class AgentStream(Generic[Output]):
             RunError: The run has not ended yet, or was left early.
         """
         task = self._started()
-        if not task.done() or task.cancelled():
+        if not task.done():
             raise RunError("The run has no result yet. Read `stream.result` after its events have ended.")
+        if task.cancelled():
+            raise self._left()
         return task.result()
 
     @property
@@ -106,12 +163,31 @@ class AgentStream(Generic[Output]):
         """Give the run as far as it came."""
         return self._run.state
 
+    @property
+    def usage(self) -> Usage:
+        """Give the tokens of the requests that have finished."""
+        return self._run.state.usage
+
+    @property
+    def cut_usage(self) -> Usage | None:
+        """Give our estimate, marked `estimated`, of requests that were cut; None where none was."""
+        return self._run.state.cut_usage
+
+    @property
+    def _waiting(self) -> bool:
+        return self._more is not None and not self._more.done()
+
+    def _left(self) -> RunError:
+        error = RunError(
+            "The stream was left, or its run cancelled, before its end. Its history so far is `stream.state`; "
+            "`agent.resume(stream.state)` goes on."
+        )
+        error.state = self._run.state
+        return error
+
     def _started(self) -> asyncio.Task[Result[Output]]:
         if self._task is None:
-            raise RunError(
-                "The stream was not entered. Write `async with agent.stream(...) as stream:`, "
-                "or `with agent.stream_sync(...) as stream:`."
-            )
+            raise RunError(_UNENTERED)
         return self._task
 
     def _emit(self, event: Any) -> None:
@@ -129,7 +205,10 @@ class AgentStream(Generic[Output]):
         if more is not None and not more.done():
             more.set_result(None)
 
-    async def _room(self) -> None:
+    def _room(self) -> Awaitable[None] | None:
+        return self._wait_for_room() if len(self._events) > _MOST_WAITING else None
+
+    async def _wait_for_room(self) -> None:
         while len(self._events) > _MOST_WAITING:
             self._less = self._loop.create_future()
             await self._less

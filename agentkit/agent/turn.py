@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+import asyncio
 import inspect
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Callable
+from contextlib import suppress
 from functools import lru_cache, partial
 from typing import Any, cast
 
 from agentkit.agent.effect import Turn
+from agentkit.agent.estimate import estimate
 from agentkit.agent.event import (
     AttemptFailed,
     ReasoningDelta,
@@ -15,13 +18,15 @@ from agentkit.agent.event import (
     TextDelta,
     ToolCallDelta,
     ToolCallStarted,
+    UsageReported,
 )
 from agentkit.agent.run import Run, context_of
 from agentkit.errors import ContentFilterError, RefusalError, StreamCutError, ToolUseFailedError
 from agentkit.state.run import RunState
 from agentkit.wire.chunk import ChatCompletionChunk
-from agentkit.wire.merge import Merger, OpenCall
+from agentkit.wire.merge import Merger
 from agentkit.wire.message import AssistantMessage, SystemMessage
+from agentkit.wire.opencall import OpenCall
 from agentkit.wire.request import ChatRequest
 from agentkit.wire.response import ChatCompletion, Choice
 from agentkit.wire.value import is_object
@@ -83,10 +88,12 @@ async def ask_model(run: Run, request: ChatRequest) -> RunState:
     except ToolUseFailedError as error:
         return _feed_back(run, error)
     choice = completion.choices[0]
+    run.reply = completion
     run.state = run.state.with_reply(completion)
     if run.watcher is not None:
         message = cast("AssistantMessage", run.state.messages[-1])
         run.emit(ReplyReceived(message, choice.message.reasoning, choice.finish_reason, completion.usage))
+        run.emit(UsageReported(completion.usage, run.state.usage))
     _refuse(run, choice)
     return run.state
 
@@ -125,16 +132,40 @@ def _refuse(run: Run, choice: Choice) -> None:
 
 
 async def _ask(run: Run, request: ChatRequest) -> ChatCompletion:
-    if run.watcher is None:
-        return await run.recipe.model.complete(request)
-    merger = Merger()
+    merger, run.sent = Merger(), False
+    try:
+        if run.room is None:
+            completion = await run.recipe.model.complete(request)
+        else:
+            completion = await _stream(run, request, merger)
+    except BaseException as error:
+        _count_cut(run, request, merger, error)
+        raise
+    if completion.usage is not None and completion.usage.prompt_tokens:
+        run.known = request, completion.usage.prompt_tokens
+    return completion
+
+
+def _count_cut(run: Run, request: ChatRequest, merger: Merger, error: BaseException) -> None:
+    """Estimate what a request cost that was on its way; one that was refused, or never sent, cost nothing."""
+    cut = isinstance(error, asyncio.CancelledError | StreamCutError)
+    if not merger.started and not (cut and (run.sent or getattr(error, "partial", None))):
+        return
+    reply: ChatCompletion | None = getattr(error, "partial", None) if isinstance(error, StreamCutError) else None
+    if reply is None and merger.started:
+        with suppress(ValueError):  # what came may be no reply yet; the error that cut it is what counts
+            reply = merger.completion()
+    if isinstance(error, StreamCutError):
+        error.partial = reply
+    usage = estimate(request, run.known, reply)
+    run.state = run.state.with_cut(usage)
+    run.emit(UsageReported(usage, run.state.usage, estimated=True))
+
+
+async def _stream(run: Run, request: ChatRequest, merger: Merger) -> ChatCompletion:
     chunks = run.recipe.model.stream(request)
     try:
         await _watch(run, chunks, merger)
-    except StreamCutError as error:
-        if error.partial is None and merger.started:
-            error.partial = merger.completion()
-        raise
     finally:
         close = getattr(chunks, "aclose", None)
         if close is not None:
@@ -143,22 +174,50 @@ async def _ask(run: Run, request: ChatRequest) -> ChatCompletion:
 
 
 async def _watch(run: Run, chunks: AsyncIterator[ChatCompletionChunk], merger: Merger) -> None:
-    started: set[int] = set()
+    emit, room, add = run.watcher or run.emit, run.room, merger.add
+    calls = _ShownCalls(emit)
     async for chunk in chunks:
-        for kind, piece, call in merger.add(chunk):
+        for kind, piece, call in add(chunk):
             if kind == "text":
-                run.emit(TextDelta(piece))
+                emit(TextDelta(piece))
             elif kind == "reasoning":
-                run.emit(ReasoningDelta(piece))
+                emit(ReasoningDelta(piece))
             elif call is not None:
-                _show_call(run, call, piece, started)
-        if run.room is not None:
-            await run.room()
+                calls.show(call, piece)
+        if room is not None and (full := room()) is not None:
+            await full
+    calls.end()
 
 
-def _show_call(run: Run, call: OpenCall, piece: str, started: set[int]) -> None:
-    if call.name and call.position not in started:
-        started.add(call.position)
-        run.emit(ToolCallStarted(call.position, call.name))
-    if piece:
-        run.emit(ToolCallDelta(call.position, piece))
+class _ShownCalls:
+    """The calls of one reply as a watcher sees them: each once its name is whole, for some servers send it in pieces.
+
+    Its first arguments tell that, or another call, or the end.
+    """
+
+    def __init__(self, emit: Callable[[Any], None]) -> None:
+        self._emit = emit
+        self._shown: set[int] = set()
+        self._waiting: OpenCall | None = None
+
+    def show(self, call: OpenCall, piece: str) -> None:
+        """Take a piece of a call's arguments, empty where only its name came."""
+        if call.position in self._shown:
+            if piece:
+                self._emit(ToolCallDelta(call.position, piece))
+            return
+        if call is not self._waiting:
+            self.end()
+        self._waiting = call
+        if piece and call.name:
+            self.end()
+
+    def end(self) -> None:
+        """Show the call that waits, for nothing more comes of its name."""
+        call, self._waiting = self._waiting, None
+        if call is None:
+            return
+        self._shown.add(call.position)
+        self._emit(ToolCallStarted(call.position, call.name))
+        if arguments := "".join(call.arguments):
+            self._emit(ToolCallDelta(call.position, arguments))

@@ -112,7 +112,7 @@ def find_json(text: str) -> list[str]:
             found.append(text[start:position])
         except (ValueError, RecursionError) as error:
             tries += 1
-            begun = text[start + 1 : error.pos].strip() if isinstance(error, json.JSONDecodeError) else str(error)
+            begun = _begun(text, start, error)
             end = None if begun else _end(text, start)
             if tries > _TRIES or begun or (end is None and text[start] == "{"):
                 raise Rejected.broken(_what(error)) from error
@@ -129,6 +129,13 @@ def shorten(value: Any) -> str:
 def _next(text: str, position: int) -> int | None:
     starts = [start for mark in _CLOSING if (start := text.find(mark, position)) >= 0]
     return min(starts, default=None)
+
+
+def _begun(text: str, start: int, error: Exception) -> str:
+    """Give what of JSON came before it broke off; an open string is some, whatever stands in it."""
+    if not isinstance(error, json.JSONDecodeError) or error.msg.startswith("Unterminated"):
+        return str(error)
+    return text[start + 1 : error.pos].strip()
 
 
 def _end(text: str, start: int) -> int | None:

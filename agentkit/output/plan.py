@@ -62,6 +62,7 @@ class OutputPlan(Generic[O]):
         spec: What is wanted.
         is_text: Whether the reply's text is the output as it is.
         allows_text: Whether a text may be the output, beside something typed.
+        is_function: Whether the output is what a function makes of the value that is read.
     """
 
     def __init__(self, spec: OutputSpec[O]) -> None:
@@ -71,6 +72,7 @@ class OutputPlan(Generic[O]):
         self.allows_text = str in self._members
         self.is_text = self.allows_text and not typed
         self._tool = as_tool(spec.type) if _is_function(spec.type) else None
+        self.is_function = self._tool is not None
 
     @classmethod
     def of(cls, output: Any) -> OutputPlan[Any]:
@@ -81,6 +83,11 @@ class OutputPlan(Generic[O]):
     def schema(self) -> dict[str, Any]:
         """The JSON Schema of the output, an object at the root; read-only."""
         return self._shape.schema
+
+    @property
+    def is_wrapped(self) -> bool:
+        """Whether the value is asked for in a field `response`, for it is no object itself."""
+        return not self.is_text and self._shape.wrapped
 
     @property
     def name(self) -> str:

@@ -18,7 +18,7 @@ from agentkit.errors import StateError
 from agentkit.tools.answer import Answer
 from agentkit.wire.content import Part, TextPart, text_of
 from agentkit.wire.message import AssistantMessage, Message, ToolCall, ToolMessage, UserMessage, open_calls
-from agentkit.wire.repair import new_call_id
+from agentkit.wire.reading import new_call_id
 from agentkit.wire.response import ChatCompletion, Usage
 from agentkit.wire.value import is_object, well_formed
 
@@ -74,6 +74,7 @@ class RunState:
         turns: Replies taken.
         usages: What each request cost, in order; None where the endpoint did not say.
         usage: The sum of those.
+        cut_usage: Our estimate of what requests cost that were cut, marked `estimated`; it is in none of the sums.
         tool_calls: Calls performed.
         refused: For each tool, how often in a row its calls were refused.
         attempts: Replies that were no valid output; none of them is in the history.
@@ -92,6 +93,7 @@ class RunState:
     turns: int = 0
     usages: tuple[Usage | None, ...] = ()
     usage: Usage = field(default_factory=Usage)
+    cut_usage: Usage | None = None
     tool_calls: int = 0
     refused: dict[str, int] = field(default_factory=dict[str, int])
     attempts: tuple[Attempt, ...] = ()
@@ -222,6 +224,11 @@ class RunState:
         """Count a request that the endpoint itself refused for what the model wrote, and tell the model."""
         correction = UserMessage(content=reason)
         return self.replace(attempts=(*self.attempts, Attempt(text, reason)), correction=(correction,))
+
+    def with_cut(self, usage: Usage) -> RunState:
+        """Add the estimate of a request that was cut to those before it."""
+        total = self.cut_usage + usage if self.cut_usage else usage
+        return self.replace(cut_usage=total.replace(estimated=True))
 
     def resumed(self) -> RunState:
         """Give the state to go on from: what was spent stays spent, retries start anew."""

@@ -138,6 +138,32 @@ def test_a_sync_stream_left_early_is_cancelled():
         _ = stream.result
 
 
+def test_leaving_a_sync_stream_closes_its_connection_and_keeps_history_and_usage():
+    with FakeEndpoint(replies=[call("now", id="c"), "word " * 400], chunk_delay=0.001) as endpoint:
+        agent = Agent(ChatModel("m", base_url=endpoint.base_url), tools=[now])
+        with agent.stream_sync("x") as stream:
+            next(stream.text())
+            stream.close()
+            stream.close()
+        while endpoint.open_connections:
+            pass
+    assert [m.role for m in stream.state.messages] == ["user", "assistant", "tool"]
+    assert stream.usage == stream.state.usages[0]
+    assert stream.cut_usage.estimated
+    with pytest.raises(RunError, match="was left"):
+        list(stream)
+
+
+def test_a_sync_stream_gives_partials_and_items():
+    agent = Agent(ScriptedModel(['{"response": [1, 22, 333]}'] * 2), output=list[int])
+    with agent.stream_sync("x") as stream:
+        partials = list(stream.partials())
+    assert partials[-1] == stream.result.output == [1, 22, 333]
+    with agent.stream_sync("x") as stream:
+        assert list(stream.items()) == [1, 22, 333]
+    assert stream.result.output == [1, 22, 333]
+
+
 def test_an_error_ends_a_sync_stream():
     agent = Agent(ScriptedModel([RateLimitError("slow down")]))
     with agent.stream_sync("x") as stream, pytest.raises(RateLimitError) as caught:
@@ -262,6 +288,32 @@ with Agent(ScriptedModel([call("hang")]), tools=[hang]).stream_sync("x") as stre
     _, errors = process.communicate(timeout=60)
     assert errors.splitlines()[-1] == "KeyboardInterrupt"
     assert process.returncode == -signal.SIGINT
+
+
+def test_ctrl_c_between_the_events_of_a_sync_stream_leaves_a_valid_history():
+    process = program(
+        """
+from agentkit.http import ChatModel
+from agentkit.testing.endpoint import FakeEndpoint
+
+with FakeEndpoint(replies=["word " * 100000], chunk_delay=0.001) as endpoint:
+    stream = Agent(ChatModel("m", base_url=endpoint.base_url)).stream_sync("x")
+    try:
+        with stream:
+            for piece in stream.text():
+                print("reading", flush=True)
+    except KeyboardInterrupt:
+        while endpoint.open_connections:
+            pass
+        print([m.role for m in stream.state.messages], stream.cut_usage.estimated, flush=True)
+""",
+        wait=False,
+    )
+    assert process.stdout.readline() == "reading\n"
+    process.send_signal(signal.SIGINT)
+    out, errors = process.communicate(timeout=60)
+    assert (errors, process.returncode) == ("", 0)
+    assert out.splitlines()[-1] == "['user'] True"
 
 
 @pytest.mark.skipif(not hasattr(os, "fork"), reason="no fork on this platform")

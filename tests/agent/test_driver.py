@@ -8,7 +8,7 @@ from dataclasses import replace
 
 import pytest
 
-from agentkit.agent import Agent, Middleware
+from agentkit.agent import Agent, Middleware, SubRunEvent
 from agentkit.errors import APIConnectionError, LimitExceededError, RateLimitError, ScriptError
 from agentkit.http import ChatModel
 from agentkit.model import RequestSent, listener, report
@@ -318,14 +318,70 @@ def test_what_happens_below_the_loop_is_told_to_the_watcher_of_the_run_and_of_it
 
     async def main():
         seen = []
-        async with Agent(Telling([call("ask"), "done"], name="outer"), tools=[ask]).stream("x") as stream:
+        async with Agent(Telling([call("ask", id="c"), "done"], name="outer"), tools=[ask]).stream("x") as stream:
             async for event in stream:
-                if isinstance(event, RequestSent):
+                if isinstance(event, SubRunEvent):
+                    assert event.run_id == f"{stream.state.run_id}/c"
+                    seen.append((event.event.type, getattr(event.event, "model", None)))
+                elif isinstance(event, RequestSent):
                     seen.append(event.model)
         assert listener.get() is None
         return seen
 
-    assert asyncio.run(main()) == ["outer", "inner", "outer"]
+    assert asyncio.run(main()) == [
+        "outer",
+        ("run_started", None),
+        ("request_sent", "inner"),
+        ("reply", None),
+        ("usage", None),
+        ("output", None),
+        ("run_ended", None),
+        "outer",
+    ]
+
+
+def test_events_of_a_sub_agents_sub_agent_are_wrapped_once_and_the_failure_of_one_is_told():
+    leaf = Agent(ScriptedModel([RateLimitError("slow down")]))
+
+    @tool
+    async def deeper() -> str:
+        return (await leaf.run("z")).output
+
+    branch = Agent(ScriptedModel([call("deeper", id="b"), "branch"]), tools=[deeper])
+
+    @tool
+    def deep() -> str:
+        return branch.run_sync("y").output
+
+    async def main():
+        async with Agent(ScriptedModel([call("deep", id="a"), "done"]), tools=[deep]).stream("x") as stream:
+            run_id = stream.state.run_id
+            events = [event async for event in stream]
+        return [(e.run_id.removeprefix(run_id), e.event) for e in events if isinstance(e, SubRunEvent)]
+
+    seen = asyncio.run(main())
+    assert [event.type for path, event in seen if path == "/a/b"] == ["run_started", "run_failed"]
+    assert next(event.error for _, event in seen if event.type == "run_failed") == "RateLimitError: slow down"
+    assert [event.type for path, event in seen if path == "/a"] == [
+        *("run_started", "reply", "usage", "tool_call_ready", "tool_result", "reply", "usage", "output", "run_ended")
+    ]
+
+
+def test_a_sub_agent_that_its_tool_watches_is_not_shown_to_its_parent():
+    inner = Agent(ScriptedModel(["inner"]))
+
+    @tool
+    async def ask() -> str:
+        async with inner.stream("y") as stream:
+            return "".join([piece async for piece in stream.text()])
+
+    async def main():
+        async with Agent(ScriptedModel([call("ask"), "done"]), tools=[ask]).stream("x") as stream:
+            return [event.type async for event in stream], stream.result.answers[0].message.content
+
+    kinds, told = asyncio.run(main())
+    assert told == "inner"
+    assert "sub_run" not in kinds
 
 
 def test_nothing_is_left_behind():

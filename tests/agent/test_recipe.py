@@ -4,6 +4,7 @@ import pytest
 
 from agentkit.agent import Agent
 from agentkit.agent.recipe import OUTPUT_RETRIES, TOOL_RETRIES
+from agentkit.http import ChatModel, Profile
 from agentkit.output import OutputSpec
 from agentkit.testing.scripted import ScriptedModel
 from agentkit.tools import tool
@@ -50,6 +51,36 @@ def test_each_output_mode_asks_in_its_own_field(mode, field):
     model = ScriptedModel([])
     blank = Agent(model, output=OutputSpec(dict[str, int], mode=mode))._recipe_for(None, None, None).blank
     assert getattr(blank, field)
+
+
+@pytest.mark.parametrize(
+    ("forms", "tools", "choice"),
+    [
+        (("none", "auto", "required"), [look], "required"),
+        (("none", "auto", "function"), [], "required"),
+        (("none", "auto", "function"), [look], "auto"),
+        (("none", "auto"), [], "auto"),
+    ],
+)
+def test_the_outputs_tool_is_forced_only_where_the_endpoint_takes_that(forms, tools, choice):
+    model = ChatModel("m", profile=Profile(tool_choices=forms))
+    recipe = Agent(model, tools=tools, output=OutputSpec(int, mode="tool"))._recipe_for(None, None, None)
+    assert recipe.blank.tool_choice == choice
+
+
+@pytest.mark.parametrize(
+    ("mode", "formats", "taken"),
+    [
+        ("native", ("json_schema",), "native"),
+        ("native", ("json_object",), "tool"),
+        ("json", ("json_object",), "json"),
+        ("json", (), "prompted"),
+        ("tool", (), "tool"),
+    ],
+)
+def test_an_output_mode_whose_format_the_endpoint_does_not_take_gives_way(mode, formats, taken):
+    model = ChatModel("m", profile=Profile(output_mode=mode, response_formats=formats))
+    assert Agent(model, output=int)._recipe_for(None, None, None).mode == taken
 
 
 def test_a_tool_that_is_not_sent_takes_no_room():

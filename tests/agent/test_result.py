@@ -79,3 +79,35 @@ def test_runs_started_by_one_call_have_ids_of_their_own_below_its():
 
     result = Agent(ScriptedModel([call("ask_twice", id="c1"), "done"]), tools=[ask_twice]).run_sync("x")
     assert result.answers[0].value == [f"{result.run_id}/c1", f"{result.run_id}/c1.2"]
+
+
+def test_the_last_reply_is_there_whole_with_all_that_the_history_does_not_keep():
+    body = completion("one", {"model": "m"}, number=1, size=40)
+    first = body["choices"][0]
+    first["logprobs"] = {"content": [{"token": "one", "logprob": -0.1, "bytes": None, "top_logprobs": []}]}
+    first["message"] |= {
+        "annotations": [{"type": "url_citation", "url_citation": {"url": "http://e"}}],
+        "audio": {"id": "a", "data": "UklGRg==", "transcript": "one", "expires_at": 1},
+        "reasoning_content": "Because.",
+    }
+    body["choices"].append({"index": 1, "message": {"role": "assistant", "content": "two"}, "finish_reason": "stop"})
+    result = Agent(ScriptedModel([call("now"), body]), tools=[now]).run_sync("x")
+    assert [choice.message.content for choice in result.reply.choices] == ["one", "two"]
+    assert result.reply.choices[0].logprobs["content"][0]["token"] == "one"
+    message = result.reply.message
+    assert message.annotations[0]["url_citation"]["url"] == "http://e"
+    assert message.audio["transcript"] == "one"
+    assert result.reasoning == message.reasoning == "Because."
+    assert "UklGRg" not in result.state.to_json()
+
+
+def test_a_streamed_reply_is_there_whole_too():
+    with Agent(ScriptedModel([{"content": "done", "reasoning_content": "Easy."}])).stream_sync("x") as stream:
+        list(stream)
+    assert (stream.result.reply.message.content, stream.result.reasoning) == ("done", "Easy.")
+
+
+def test_a_finished_state_that_is_resumed_has_no_reply():
+    agent = Agent(ScriptedModel(["done"]))
+    result = agent.resume_sync(agent.run_sync("x").state)
+    assert (result.output, result.reply, result.reasoning, result.cut_usage) == ("done", None, None, None)

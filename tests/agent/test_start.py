@@ -1,7 +1,11 @@
 """How a run begins: prompts, histories of any form, states."""
 
+import io
+from pathlib import Path
+
 import pytest
 
+from agentkit import media
 from agentkit.agent import Agent
 from agentkit.errors import InvalidRequestError, StateError
 from agentkit.testing.reply import call
@@ -37,6 +41,42 @@ def test_a_prompt_may_be_content_parts_ours_or_dicts():
     agent.run_sync([TextPart(text="See:"), ImagePart(image_url=ImageUrl(url="https://example.org/a.png"))])
     wanted = [{"role": "user", "content": [{"type": "text", "text": "See:"}, image]}]
     assert [sent(model, 0), sent(model, 1)] == [wanted, wanted]
+
+
+PNG = b"\x89PNG\r\n\x1a\n----"
+IMAGE = {"type": "image_url", "image_url": {"url": "data:image/png;base64,iVBORw0KGgotLS0t"}}
+
+
+def test_a_prompt_may_be_texts_paths_bytes_and_open_files(tmp_path):
+    path = tmp_path / "cat.png"
+    path.write_bytes(PNG)
+    model = ScriptedModel(["done"])
+    Agent(model).run_sync(["What is this?", media.image(path), path, PNG, io.BytesIO(PNG), "And this?", IMAGE])
+    assert sent(model)[0]["content"] == [
+        {"type": "text", "text": "What is this?"},
+        *[IMAGE] * 4,
+        {"type": "text", "text": "And this?"},
+        IMAGE,
+    ]
+
+
+@pytest.mark.parametrize("prompt", [PNG, bytearray(PNG), io.BytesIO(PNG)], ids=["bytes", "bytearray", "open file"])
+def test_a_prompt_may_be_one_source(prompt):
+    model = ScriptedModel(["done"])
+    Agent(model).run_sync(prompt)
+    assert sent(model)[0]["content"] == [IMAGE]
+
+
+def test_a_path_that_cannot_be_read_is_refused_before_anything_is_sent(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    model = ScriptedModel(["never"])
+    with pytest.raises(InvalidRequestError) as caught:
+        Agent(model).run_sync(["What is this?", Path("cat.png")])
+    assert str(caught.value) == (
+        "'cat.png': it cannot be read: No such file or directory. "
+        "Give a path that exists, bytes, a file opened with 'rb', or a URL."
+    )
+    assert model.requests == []
 
 
 def test_a_history_in_the_contracts_dicts_is_read():
@@ -140,20 +180,20 @@ USER = {"role": "user", "content": "x"}
     ("prompt", "seen"),
     [
         ([USER], "prompt[0] is no content part: {'role': 'user', 'content': 'x'}."),
-        ([{"type": "text", "text": "See:"}, "and this"], "prompt[1] is no content part: 'and this'."),
+        ([{"type": "text", "text": "See:"}, 5], "prompt[1] is no content part: 5."),
         ([UserMessage(content="x")], "prompt[0] is no content part: UserMessage(role='user', content='x', name=None)."),
         ([{"text": "x"}], "prompt[0] is no content part: {'text': 'x'}."),
         (5, "prompt[0] is no content part: 5."),
         (USER, "prompt[0] is no content part: {'role': 'user', 'content': 'x'}."),
     ],
-    ids=["message", "bare text", "message of ours", "no type", "number", "one message"],
+    ids=["message", "bare number", "message of ours", "no type", "number", "one message"],
 )
 def test_a_prompt_that_is_neither_text_nor_parts_is_refused(prompt, seen):
     model = ScriptedModel(["never"])
     with pytest.raises(InvalidRequestError) as caught:
         Agent(model).run_sync(prompt)
     assert str(caught.value) == (
-        f'{seen} Write the prompt as one text, or as parts such as {{"type": "text", "text": "..."}}. '
+        f'{seen} Write the prompt as one text, or as a list of texts and parts such as media.image("cat.png"). '
         "Messages are given as `history`, and `agent.run(None, history=messages)` goes on from them."
     )
     assert model.requests == []

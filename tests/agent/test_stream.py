@@ -5,11 +5,13 @@ import json
 import threading
 
 import pytest
+from pydantic import BaseModel
 
-from agentkit.agent import Agent, AttemptFailed, Progress, RunEnded, TextDelta
-from agentkit.errors import RateLimitError, RunError
+from agentkit.agent import Agent, AttemptFailed, Middleware, Progress, RunEnded, TextDelta
+from agentkit.errors import ConfigurationError, LimitExceededError, RateLimitError, RunError, StreamCutError
 from agentkit.http import ChatModel
-from agentkit.state import RunState
+from agentkit.output import OutputSpec
+from agentkit.state import RunLimits, RunState
 from agentkit.testing.endpoint import FakeEndpoint
 from agentkit.testing.reply import call, calls
 from agentkit.testing.scripted import ScriptedModel
@@ -39,11 +41,13 @@ def test_events_come_in_order_and_each_has_json():
     events = asyncio.run(all_events(stream))
     kinds = [event.type for event in events]
     assert kinds[:4] == ["run_started", "text_delta", "text_delta", "text_delta"]
-    calling = [kind for kind in kinds if kind.startswith("tool_call") or kind in ("tool_result", "reply")]
+    calling = [kind for kind in kinds if kind.startswith("tool_call") or kind in ("tool_result", "reply", "usage")]
     assert calling[0] == "tool_call_started"
     assert set(calling[1 : calling.index("reply")]) == {"tool_call_started", "tool_call_delta"}
-    assert calling[calling.index("reply") :] == ["reply", "tool_result", "tool_call_ready", "tool_result", "reply"]
-    assert kinds[-3:] == ["reply", "output", "run_ended"]
+    assert calling[calling.index("reply") :] == [
+        *("reply", "usage", "tool_result", "tool_call_ready", "tool_result", "reply", "usage")
+    ]
+    assert kinds[-4:] == ["reply", "usage", "output", "run_ended"]
     assert "".join(e.text for e in events if e.type == "text_delta") == "Let me see.It is 3."
     assert "".join(e.text for e in events if e.type == "reasoning_delta") == "Easy."
     written = "".join(e.arguments for e in events if e.type == "tool_call_delta" and e.index == 0)
@@ -141,7 +145,7 @@ def test_an_error_of_the_run_is_raised_where_the_events_end():
                     seen.append(event.type)
             with pytest.raises(RateLimitError):
                 _ = stream.result
-        assert seen[-1] == "tool_result"
+        assert seen[-2:] == ["tool_result", "run_failed"]
         assert stream.state == caught.value.state
         return stream.state
 
@@ -320,3 +324,301 @@ def test_waiting_for_events_can_be_given_up_and_taken_up_again():
 
     events, output = asyncio.run(main())
     assert (events[0], events[-1], output) == ("tool_result", "run_ended", "done")
+
+
+async def leave_by_break(stream, _):
+    async for _event in stream.text():
+        break
+
+
+async def leave_by_exception(stream, _):
+    async for _event in stream.text():
+        raise KeyError
+
+
+async def leave_by_aclose(stream, _):
+    await anext(stream.text())
+    await stream.aclose()
+    await stream.aclose()
+
+
+async def leave_by_cancellation(stream, me):
+    await anext(stream.text())
+    me.cancel()
+    await asyncio.Event().wait()
+
+
+async def leave_by_timeout(stream, _):
+    await anext(stream.text())
+    async with asyncio.timeout(0):
+        await asyncio.Event().wait()
+
+
+LEAVING = [leave_by_break, leave_by_exception, leave_by_aclose, leave_by_cancellation, leave_by_timeout]
+
+
+@pytest.mark.parametrize("leave", LEAVING, ids=lambda one: one.__name__)
+def test_however_a_stream_is_left_its_connection_closes_and_its_history_and_usage_hold(leave):
+    async def inside(stream):
+        async with stream:
+            await leave(stream, asyncio.current_task())
+
+    async def main():
+        replies = [call("add", {"a": 1, "b": 2}, id="c"), "word " * 400]
+        async with (
+            FakeEndpoint(replies=replies, chunk_delay=0.001) as endpoint,
+            ChatModel("m", base_url=endpoint.base_url) as model,
+        ):
+            stream = Agent(model, tools=[add]).stream("x")
+            task = asyncio.create_task(inside(stream))
+            await asyncio.wait([task])
+            if not task.cancelled():
+                assert isinstance(task.exception(), KeyError | TimeoutError | None)
+            while endpoint.open_connections:  # noqa: ASYNC110  # it counts; nothing tells
+                await asyncio.sleep(0)
+            assert [one.get_name() for one in asyncio.all_tasks() if one.get_name().startswith("agentkit")] == []
+            return stream
+
+    stream = asyncio.run(asyncio.wait_for(main(), 30))
+    check_request(ChatRequest(messages=stream.state.messages))
+    assert [m.role for m in stream.state.messages] == ["user", "assistant", "tool"]
+    assert stream.usage == stream.state.usages[0]
+    assert stream.cut_usage.estimated
+    assert stream.cut_usage.prompt_tokens > stream.usage.prompt_tokens  # the history grew by a call and its result
+    assert 0 < stream.cut_usage.completion_tokens < 200
+    assert stream.cut_usage.total_tokens not in (0, stream.usage.total_tokens)
+    assert RunState.from_json(stream.state.to_json()) == stream.state
+
+
+def test_what_is_read_after_leaving_says_so():
+    @tool
+    async def hang() -> str:
+        await asyncio.Event().wait()
+
+    async def main():
+        async with Agent(ScriptedModel([call("hang")]), tools=[hang]).stream("x") as stream:
+            await anext(aiter(stream))
+        with pytest.raises(RunError) as caught:
+            _ = stream.result
+        assert str(caught.value) == (
+            "The stream was left, or its run cancelled, before its end. Its history so far is `stream.state`; "
+            "`agent.resume(stream.state)` goes on."
+        )
+        assert caught.value.state == stream.state
+        seen = []
+        with pytest.raises(RunError, match="was left"):
+            async for event in stream:
+                seen.append(event.type)
+        assert seen[-1] == "run_failed"
+
+    asyncio.run(main())
+
+
+def test_two_loops_at_once_are_a_clear_error():
+    async def main():
+        gate = asyncio.Event()
+
+        @tool
+        async def wait() -> str:
+            await gate.wait()
+            return "waited"
+
+        async with Agent(ScriptedModel([call("wait"), "done"]), tools=[wait]).stream("x") as stream:
+            first = asyncio.create_task(collect(stream))
+            await asyncio.sleep(0)
+            while not stream._waiting:  # noqa: ASYNC110  # a flag of the stream's own; nothing tells
+                await asyncio.sleep(0)
+            with pytest.raises(RunError) as caught:
+                await collect(stream.text())
+            assert str(caught.value) == (
+                "Two loops read one stream at once. Read in one, and pass on what the other needs."
+            )
+            gate.set()
+            return (await first)[-1].type, stream.result.output
+
+    assert asyncio.run(main()) == ("run_ended", "done")
+
+
+async def collect(iterator):
+    return [one async for one in iterator]
+
+
+def test_a_stream_that_is_cut_by_the_endpoint_leaves_an_estimate_and_what_came():
+    async def main():
+        async with (
+            FakeEndpoint(replies=["word " * 100], faults=["truncate"]) as endpoint,
+            ChatModel("m", base_url=endpoint.base_url) as model,
+            Agent(model).stream("x") as stream,
+        ):
+            events = []
+            with pytest.raises(StreamCutError) as caught:
+                async for event in stream:
+                    events.append(event)
+            return caught.value, events
+
+    error, events = asyncio.run(main())
+    assert [event.type for event in events][-2:] == ["usage", "run_failed"]
+    assert events[-2].estimated
+    assert events[-2].usage == error.state.cut_usage
+    assert events[-2].total == error.state.usage
+    assert error.state.usages == ()
+    assert error.partial.message.content is not None
+
+
+def test_a_run_that_is_not_streamed_and_cancelled_leaves_an_estimate_of_its_prompt():
+    async def main():
+        async with (
+            FakeEndpoint(replies=["never"], latency=60) as endpoint,
+            ChatModel("m", base_url=endpoint.base_url) as model,
+        ):
+            task = asyncio.create_task(Agent(model).run("x" * 400))
+            while not endpoint.requests:  # noqa: ASYNC110  # it records; nothing tells
+                await asyncio.sleep(0)
+            task.cancel()
+            with pytest.raises(asyncio.CancelledError) as caught:
+                await task
+            return caught.value.state
+
+    state = asyncio.run(asyncio.wait_for(main(), 20))
+    assert 100 < state.cut_usage.prompt_tokens < 140
+    assert state.cut_usage.completion_tokens == 0
+    assert state.usage.total_tokens == 0
+
+
+def test_the_runs_clock_that_cuts_a_request_leaves_an_estimate_and_limits_do_not_count_it():
+    async def main():
+        async with (
+            FakeEndpoint(replies=["word " * 1000, "done"], chunk_delay=0.005) as endpoint,
+            ChatModel("m", base_url=endpoint.base_url) as model,
+        ):
+            one = Agent(model)
+            async with one.stream("x", limits=RunLimits(seconds=0.3)) as stream:
+                with pytest.raises(LimitExceededError):
+                    await collect(stream)
+            limits = RunLimits(tokens=stream.cut_usage.total_tokens)
+            return stream, await one.resume(stream.state, limits=limits)
+
+    stream, result = asyncio.run(asyncio.wait_for(main(), 30))
+    assert stream.cut_usage.completion_tokens > 0
+    assert result.output == "done"
+    assert result.cut_usage == stream.cut_usage
+    assert result.usage == result.usages[0]
+
+
+def test_estimates_of_several_cut_requests_add_up_and_keep_their_mark():
+    class Again(Middleware):
+        async def ask(self, request, run, step, /):
+            for _ in range(2):
+                try:
+                    return await step(request)
+                except StreamCutError:
+                    continue
+            return await step(request)
+
+    async def main():
+        async with (
+            FakeEndpoint(replies=["one two three four"] * 3, faults=["truncate", "truncate"]) as endpoint,
+            ChatModel("m", base_url=endpoint.base_url) as model,
+            Agent(model, middleware=[Again()]).stream("x") as stream,
+        ):
+            events = await collect(stream)
+            return events, stream.result
+
+    events, result = asyncio.run(main())
+    cut = [event for event in events if event.type == "usage"]
+    assert [event.estimated for event in cut] == [True, True, False]
+    assert result.cut_usage.total_tokens == sum(event.usage.total_tokens for event in cut[:2])
+    assert result.cut_usage.estimated
+    assert cut[2].total == result.usage == cut[2].usage
+
+
+def test_nothing_that_was_not_sent_is_estimated():
+    async def main():
+        gate = asyncio.Event()
+
+        class Waiting(Middleware):
+            async def ask(self, request, run, step, /):
+                await gate.wait()
+
+        async with agent("done", middleware=[Waiting()]).stream("x") as stream:
+            async for _event in stream:
+                break
+        assert stream.cut_usage is None
+        refused = agent(RateLimitError("slow down")).stream("x")
+        with pytest.raises(RateLimitError):
+            await all_events(refused)
+        return refused.cut_usage
+
+    assert asyncio.run(main()) is None
+
+
+class Row(BaseModel):
+    name: str
+    size: int
+
+
+ROWS = '{"response": [{"name": "a", "size": 1}, {"name": "b", "size": 22}]}'
+
+
+@pytest.mark.parametrize("mode", ["native", "json", "prompted", "tool"])
+def test_partials_grow_in_every_mode_and_the_result_is_validated(mode):
+    reply = call("final_result", json.loads(ROWS)) if mode == "tool" else ROWS
+
+    async def main():
+        async with agent(reply, output=OutputSpec(list[Row], mode=mode)).stream("x") as stream:
+            return await collect(stream.partials()), stream.result.output
+
+    partials, output = asyncio.run(main())
+    assert output == [Row(name="a", size=1), Row(name="b", size=22)]
+    assert [row.model_dump() for row in partials[-1]] == [row.model_dump() for row in output]
+    assert all(row.size in (None, 1, 22) for rows in partials for row in rows)
+
+
+def test_a_partial_comes_for_each_network_read():
+    async def main():
+        replies = ['{"name": "' + "word " * 20 + '", "size": 1}']
+        async with (
+            FakeEndpoint(replies=replies, chunk_delay=0.01) as endpoint,
+            ChatModel("m", base_url=endpoint.base_url) as model,
+            Agent(model, output=OutputSpec(Row, mode="prompted")).stream("x") as stream,
+        ):
+            return await collect(stream.partials()), stream.result.output
+
+    partials, output = asyncio.run(main())
+    assert len(partials) > 10
+    assert all(output.name.startswith(one.name or "") for one in partials)
+
+
+def test_partials_of_text_are_the_text_so_far_of_the_reply():
+    async def main():
+        batch = calls(call("add", {"a": 1, "b": 2}), content="Let me see.")
+        async with agent(batch, "It is 3.").stream("x") as stream:
+            return await collect(stream.partials())
+
+    partials = asyncio.run(main())
+    assert partials[-1] == "It is 3."
+    assert "Let me see." in partials
+
+
+def test_a_failed_attempt_begins_partials_anew_and_repeats_no_items():
+    bad = '{"response": [{"name": "a", "size": 1}, {"name": "b", "size": "no"}]}'
+
+    async def main(how):
+        spec = OutputSpec(list[Row], mode="native")
+        async with agent(bad, ROWS, output=spec).stream("x") as stream:
+            return await collect(getattr(stream, how)()), stream.result
+
+    items, result = asyncio.run(main("items"))
+    assert items == result.output
+    partials, _ = asyncio.run(main("partials"))
+    assert [row.model_dump() for row in partials[-1]] == [row.model_dump() for row in result.output]
+
+
+def test_items_of_no_list_are_an_error_and_the_stream_can_still_be_read():
+    async def main():
+        async with agent("done").stream("x") as stream:
+            with pytest.raises(ConfigurationError):
+                await collect(stream.items())
+            return "".join(await collect(stream.text()))
+
+    assert asyncio.run(main()) == "done"

@@ -240,3 +240,44 @@ def test_instructions_may_be_an_object_that_is_called_and_has_no_hash():
     model = ScriptedModel(["done"])
     Agent(model, instructions=Told()).run_sync("x")
     assert model.requests[0].messages[0].content == "Turn 0."
+
+
+def deltas(*calls_):
+    return [{"choices": [{"index": 0, "delta": {"tool_calls": [one]}}]} for one in calls_]
+
+
+def test_a_call_is_shown_once_its_name_is_whole():
+    pieces = [
+        *deltas(
+            {"index": 0, "id": "c1", "function": {"name": "la"}},
+            {"index": 0, "function": {"name": "ter"}},
+            {"index": 0, "function": {"arguments": "{"}},
+            {"index": 0, "function": {"arguments": "}"}},
+            {"index": 1, "id": "c2", "function": {"name": "now"}},
+            {"index": 2, "id": "c3", "function": {"name": "now", "arguments": "{}"}},
+            {"index": 3, "id": "c4", "function": {"name": "later"}},
+        ),
+        {"choices": [{"index": 0, "delta": {}, "finish_reason": "tool_calls"}]},
+    ]
+
+    class Pieces(ScriptedModel):
+        async def stream(self, request, /):
+            if len(self.requests) == 0:
+                self._next(request)
+                for piece in pieces:
+                    yield ChatCompletionChunk.parse(piece)
+                return
+            async for chunk in super().stream(request):
+                yield chunk
+
+    with Agent(Pieces(["unused", "done"]), tools=[now, later]).stream_sync("x") as stream:
+        events = [event for event in stream if event.type in ("tool_call_started", "tool_call_delta")]
+    assert [(event.index, getattr(event, "name", None) or event.arguments) for event in events] == [
+        (0, "later"),
+        (0, "{"),
+        (0, "}"),
+        (1, "now"),
+        (2, "now"),
+        (2, "{}"),
+        (3, "later"),
+    ]

@@ -5,7 +5,15 @@ import asyncio
 import pytest
 
 from agentkit.agent import Agent
-from agentkit.errors import AgentkitError, InternalServerError, OutputError
+from agentkit.errors import (
+    AgentkitError,
+    BadRequestError,
+    ContentFilterError,
+    InternalServerError,
+    InvalidResponseError,
+    OutputError,
+    StreamCutError,
+)
 from agentkit.http import ChatModel, Retry
 from agentkit.testing.endpoint import FakeEndpoint
 from agentkit.testing.quirk import QUIRKS
@@ -29,6 +37,8 @@ OTHERWISE = {
     ),
     "null_arguments": NONE_MISSING,
     "empty_arguments": NONE_MISSING,
+    "no_arguments": NONE_MISSING,
+    "repeated_arguments": ([], ["You sent several JSON objects. Send one object in each call."] * 2, SAID),
     "cut_arguments": (
         [],
         [
@@ -39,6 +49,15 @@ OTHERWISE = {
     ),
     "trailing_junk": ([], [JUNK, JUNK], SAID),
     "function_call": (["Zürich"], ["sunny in Zürich"], SAID),  # that form holds one call
+    "leaked_markup": (*BOTH[:2], f"{SAID} <|im_end|>"),
+    "calls_as_text": (  # a text, for a model may well write about calls
+        [],
+        [],
+        (
+            '<tool_call>\n{"name": "look", "arguments": "{\\"city\\":\\"Z\\u00fcrich\\"}"}\n</tool_call>\n'
+            '<tool_call>\n{"name": "look", "arguments": "{\\"city\\":\\"\\u6771\\u4eac\\"}"}\n</tool_call>'
+        ),
+    ),
 }
 """Replies that hold a call which is not complete: it does not run, and the model is told why; or one call only."""
 
@@ -49,17 +68,45 @@ UNREAD = (
     "Tool call validation failed. Call the tool again, exactly by its schema. "
     "The attempts are in `error.attempts`; `agent.resume(error.state)` asks again."
 )
+FILTERED = (
+    ContentFilterError,
+    "The endpoint's content filter stopped the reply. Change the prompt; what came is in `error.partial`.",
+)
+NULLS = (
+    InvalidResponseError,
+    (
+        "The endpoint did not answer with a Chat Completions reply: the reply has no choices (its fields: id, object, "
+        "created, model, choices, usage, service_tier, system_fingerprint); it begins with: "
+        '\'{{"id":null,"object":null,"created":null,"model":null,"choices":null,"usage":null,"service_tier":null,'
+        '"system_fingerprint":null}}\'. Check that base_url ends where `/chat/completions` follows, usually in `/v1`.'
+    ),
+)
+NOTHING = (
+    StreamCutError,
+    "The stream of {url} was cut off: [DONE] came before anything else. What came is in `error.partial`.",
+)
 ERRORS = {
+    ("filtered", "plain"): FILTERED,
+    ("filtered", "streamed"): FILTERED,
+    ("no_message", "plain"): FILTERED,
+    ("no_message", "streamed"): FILTERED,
+    ("all_null", "plain"): NULLS,
+    ("all_null", "streamed"): NOTHING,
     ("error_in_200", "plain"): OVERLOADED,
     ("error_in_200", "streamed"): OVERLOADED,
     ("error_mid_stream", "streamed"): OVERLOADED,
     ("error_event", "streamed"): (OutputError, UNREAD),
+    ("error_with_code", "streamed"): (
+        InternalServerError,
+        "{url} answered 200 with an error (invalid_request_error): Provider returned error: overloaded.",
+    ),
+    ("error_line", "streamed"): (InternalServerError, "{url} answered 200 with an error (500): failed to decode."),
 }
 """Replies that are errors: the run ends in one that says so, and nothing runs."""
 
 
-def play(quirk, way, tools, asked=ASKED):
-    """Run an agent whose endpoint plays a quirk on every reply; give what came of it and the endpoint."""
+def play(quirks, way, tools, asked=ASKED):
+    """Run an agent whose endpoint plays quirks on every reply; give what came of it and the endpoint."""
 
     def answer(request):
         return SAID if request["messages"][-1]["role"] == "tool" else asked
@@ -74,7 +121,7 @@ def play(quirk, way, tools, asked=ASKED):
                     pass
             return stream.result
 
-    with FakeEndpoint(replies=[answer] * 5, quirks=[quirk]) as endpoint:
+    with FakeEndpoint(replies=[answer] * 5, quirks=quirks) as endpoint:
         try:
             outcome = asyncio.run(main())
         except AgentkitError as error:
@@ -89,7 +136,7 @@ def told(messages):
 
 
 @pytest.mark.parametrize("way", ["plain", "streamed"])
-@pytest.mark.parametrize("quirk", list(QUIRKS))
+@pytest.mark.parametrize("quirk", [name for name, quirk in QUIRKS.items() if not quirk.refuses])
 def test_a_whole_call_runs_once_and_a_damaged_one_never_whatever_the_endpoint_plays(quirk, way):
     ran = []
 
@@ -98,7 +145,7 @@ def test_a_whole_call_runs_once_and_a_damaged_one_never_whatever_the_endpoint_pl
         ran.append(city)
         return f"sunny in {city}"
 
-    outcome, url = play(quirk, way, [look])
+    outcome, url = play([quirk], way, [look])
     if (quirk, way) in ERRORS:
         kind, text = ERRORS[quirk, way]
         assert (type(outcome), str(outcome), ran) == (kind, text.format(url=url), [])
@@ -106,7 +153,34 @@ def test_a_whole_call_runs_once_and_a_damaged_one_never_whatever_the_endpoint_pl
         return
     expected = OTHERWISE.get(quirk) or (STREAMED.get(quirk, BOTH) if way == "streamed" else BOTH)
     assert (ran, told(outcome.messages), outcome.output) == expected
-    assert outcome.turns == 2
+    assert outcome.turns == (1 if quirk == "calls_as_text" else 2)
+
+
+DEMANDED = {
+    "demands_short_ids": "short_id",
+    "demands_reasoning": "reasoning_content",
+    "demands_signatures": "thought_signature",
+}
+"""What servers demand in a history, and the quirk by which they send it themselves."""
+
+
+@pytest.mark.parametrize("way", ["plain", "streamed"])
+@pytest.mark.parametrize("quirk", [name for name, quirk in QUIRKS.items() if quirk.refuses])
+def test_what_an_endpoint_refuses_runs_no_call_twice(quirk, way):
+    ran = []
+
+    @tool
+    async def look(city: str) -> str:
+        ran.append(city)
+        return f"sunny in {city}"
+
+    sends = [DEMANDED[quirk]] if quirk in DEMANDED else []
+    outcome, _ = play([quirk, *sends], way, [look])
+    if isinstance(outcome, BadRequestError):
+        assert ran in ([], BOTH[0])
+        assert outcome.status_code == 400
+    else:
+        assert (ran, told(outcome.messages), outcome.output) == BOTH
 
 
 @pytest.mark.parametrize("way", ["plain", "streamed"])
@@ -119,5 +193,5 @@ def test_null_and_empty_arguments_call_a_tool_that_takes_none(quirk, way):
         ran.append("now")
         return "noon"
 
-    outcome, _ = play(quirk, way, [now], call("now"))
+    outcome, _ = play([quirk], way, [now], call("now"))
     assert (ran, told(outcome.messages), outcome.output) == (["now"], ["noon"], SAID)

@@ -59,6 +59,25 @@ def test_a_state_goes_through_json_and_back_unchanged():
         assert RunState.from_json(RunState.from_json(state.to_json()).to_json()).to_json() == state.to_json()
 
 
+def test_estimates_of_cut_requests_add_up_with_their_mark_apart_from_the_sum():
+    one = Usage(prompt_tokens=3, completion_tokens=1)
+    state = START.with_cut(one).with_cut(one)
+    assert state.cut_usage.to_dict() == {
+        "prompt_tokens": 6,
+        "completion_tokens": 2,
+        "total_tokens": 8,
+        "estimated": True,
+    }
+    assert (state.usage, state.usages) == (START.usage, ())
+    assert RunState.from_json(state.to_json()) == state
+
+
+def test_a_state_that_was_saved_before_estimates_were_kept_is_read():
+    saved = json.loads(START.to_json())
+    saved.pop("cut_usage", None)
+    assert RunState.from_json(json.dumps(saved)) == START
+
+
 def test_unknown_fields_of_messages_survive_json():
     signed = {"id": "1", "type": "function", "function": {"name": "a", "arguments": "{}"}}
     signed["extra_content"] = {"google": {"thought_signature": "s", "empty": None}}

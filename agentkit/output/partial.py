@@ -1,0 +1,209 @@
+"""A reply's text as it grows, read as partial values of the output's twin type, or as the finished elements of a list.
+
+Text in, values out; the agent's streams feed and read it, and so may anyone who has deltas of text.
+"""
+
+from __future__ import annotations
+
+import json
+import re
+from functools import cached_property
+from typing import Any, Final
+
+from pydantic import PydanticSchemaGenerationError, PydanticUserError, TypeAdapter, ValidationError
+from pydantic_core import to_json
+
+from agentkit.errors import ConfigurationError
+from agentkit.output.parse import Rejected
+from agentkit.output.part import element_of
+from agentkit.output.plan import OutputPlan
+from agentkit.output.scan import Scan, decoded
+from agentkit.output.shape import FIELD, SchemaShape, Shape, TypeShape
+from agentkit.output.twin import Twin, twin_of
+from agentkit.schema.value import is_map
+
+__all__ = ["ElementReader", "PartialReader"]
+
+_FREELY: Final = 64 * 1024
+_GROWTH: Final = 1.02
+_NAME: Final = re.compile(r'\{\s*("(?:[^"\\]|\\.)*")\s*:\s*(?=\S)', re.DOTALL)
+_FENCED_LIST: Final = re.compile(r"```\w*\s*(?=\[)")
+
+
+class _Growing:
+    """The JSON in a text that grows, found among words and fences, and out of its wrapping."""
+
+    def __init__(self, *, wrapped: bool) -> None:
+        self._wrapped = wrapped
+        self.text = ""
+        self.scan: Scan | None = None
+
+    def feed(self, text: str) -> None:
+        whole, self.text = self.text, ""  # held once only, a text grows in its place
+        whole += text
+        self.text = whole
+
+    def go_on(self) -> Scan | None:
+        """Look at what came; None while no JSON has begun."""
+        if self.scan is None:
+            root = self._root()
+            if root is None:
+                return None
+            self.scan = Scan(root)
+        self.scan.go_on(self.text)
+        return self.scan
+
+    def _root(self) -> int | None:
+        text = self.text
+        start = len(text) - len(text.lstrip())
+        if not text.startswith(("{", "["), start):
+            listed = _FENCED_LIST.search(text)
+            start = listed.end() if listed else text.find("{", start)
+        if start < 0 or not self._wrapped or text[start : start + 1] != "{":
+            return start if 0 <= start < len(text) else None
+        named = _NAME.match(text, start)
+        if named is None:
+            return None
+        return named.end() if decoded(named[1]) == FIELD else start
+
+
+class PartialReader:
+    """Reads the values of an output while its text grows.
+
+    Each is of the type's twin, in which everything is optional: what has not come, or is not valid yet, is None (in a
+    TypedDict, map or list it is left out). Strings are shown as far as they came; numbers, Literals, enums, dates and
+    the like only once they are whole; a union once its kind is known. Each value is a new one, yours to change.
+
+    Args:
+        output: As for an agent: a type, an `OutputSpec`, a JSON Schema or a function; of the last two, the JSON so far.
+    """
+
+    def __init__(self, output: Any) -> None:
+        self._plan = OutputPlan.of(output)
+        self.restart()
+
+    def restart(self) -> None:
+        """Forget what came, for another attempt begins."""
+        self._growing = _Growing(wrapped=self._plan.is_wrapped)
+        self._read_size = 0
+        self._last: str | None = None
+        self._shown: bytes | None = None
+
+    def feed(self, text: str) -> None:
+        """Take a piece of the reply's text, or of the arguments of the output's tool."""
+        self._growing.feed(text)
+
+    def read(self, *, ended: bool = False) -> list[Any]:
+        """Give the value as it is now, if it is another than the last one; nothing otherwise.
+
+        Above 64 KB of text one is given for each 2 % of growth, so that the cost stays near linear, and where the text
+        has `ended`.
+        """
+        size = len(self._growing.text)
+        if not ended and (size == self._read_size or (size > _FREELY and size < self._read_size * _GROWTH)):
+            return []
+        self._read_size = size
+        if self._plan.is_text:
+            return self._changed(self._growing.text) if size else []
+        scan = self._growing.go_on()
+        document = "" if scan is None else _closed(scan, self._twin, self._growing.text)
+        if not document or document == self._last:
+            return []
+        self._last = document
+        try:
+            value = self._validated(document)
+        except ValueError:  # ValidationError too: not of the type, as the end will tell
+            return []
+        return self._changed(value)
+
+    def _validated(self, document: str) -> Any:
+        try:
+            return self._adapter.validate_json(document)
+        except ValidationError:
+            return self._adapter.validate_python(json.loads(document, strict=False))  # bare line breaks in strings
+
+    def _changed(self, value: Any) -> list[Any]:
+        shown = to_json(value, fallback=repr, inf_nan_mode="strings", bytes_mode="base64")
+        if shown == self._shown:
+            return []
+        self._shown = shown
+        return [value]
+
+    @cached_property
+    def _twin(self) -> Twin:
+        type_ = self._plan.spec.type
+        return twin_of(Any if is_map(type_) or self._plan.is_function else type_)
+
+    @cached_property
+    def _adapter(self) -> TypeAdapter[Any]:
+        try:
+            return TypeAdapter(self._twin.type)
+        except (PydanticSchemaGenerationError, PydanticUserError, TypeError):  # a type whose twin pydantic cannot read
+            self._twin = Twin(self._plan.spec.type)
+            return TypeAdapter(self._twin.type)
+
+
+class ElementReader:
+    """Reads the elements of a list while its text grows, each once, when it is finished, validated in full.
+
+    Args:
+        output: As for an agent; a list, a set, a tuple of any length, or a JSON Schema of an array.
+
+    Raises:
+        ConfigurationError: The output is no list.
+    """
+
+    def __init__(self, output: Any) -> None:
+        type_ = OutputPlan.of(output).spec.type
+        if is_map(type_):
+            items: Any = type_.get("items", {}) if type_.get("type") == "array" else None
+            shape: Shape | None = SchemaShape(items) if is_map(items) else None
+        else:
+            element = element_of(type_)
+            shape = None if element is None else TypeShape(element)
+        if shape is None:
+            raise ConfigurationError(
+                f"Elements were asked for of {getattr(type_, '__name__', type_)}, which is no list. "
+                "Give the agent `output=list[...]`, or read `stream.partials()`."
+            )
+        self._shape = shape
+        self._given: dict[int, str] = {}
+        self.restart()
+
+    def restart(self) -> None:
+        """Begin another attempt; an element that it repeats at its place is not given again."""
+        self._growing = _Growing(wrapped=True)
+        self._taken = 0
+
+    def feed(self, text: str) -> None:
+        """Take a piece of the reply's text, or of the arguments of the output's tool."""
+        self._growing.feed(text)
+
+    def read(self, *, ended: bool = False) -> list[Any]:  # noqa: ARG002 # an element is finished or not, whatever ends
+        """Give the elements that were finished since, without those that are not valid."""
+        scan = self._growing.go_on()
+        values: list[Any] = []
+        for start, end in scan.elements[self._taken :] if scan else ():
+            text = self._growing.text[start:end]
+            if self._given.get(self._taken) != text:
+                self._given[self._taken] = text
+                values += self._element(text)
+            self._taken += 1
+        return values
+
+    def _element(self, text: str) -> list[Any]:
+        try:
+            return [self._shape.read(text, bare=True)]
+        except Rejected:
+            return []
+
+
+def _closed(scan: Scan, twin: Twin, text: str) -> str:
+    """Give the JSON so far, closed, without what may not be shown half."""
+    inner: Twin | None = twin
+    for depth, frame in enumerate(scan.frames):
+        opened = inner and inner.opened(frame, text)
+        if opened is None:
+            return scan.closed(text, depth)
+        inner = opened.part(frame.key)
+    return scan.closed_in_text(text) if scan.in_text and inner and inner.is_text else scan.closed(text)

@@ -1,0 +1,88 @@
+"""What types are made of: elements, named parts with their names in JSON, members, Literals."""
+
+import dataclasses
+from collections.abc import Iterable
+from enum import Enum
+from typing import Annotated, Any, Generic, Literal, NamedTuple, NewType, TypeVar
+
+import pytest
+from pydantic import AliasChoices, BaseModel, Field, RootModel
+from typing_extensions import NotRequired, TypeAliasType, TypedDict
+
+from agentkit.output.part import element_of, literals_of, members_of, parts_of, plain_type
+
+T = TypeVar("T")
+
+
+class City(BaseModel):
+    name: str = Field(alias="Name")
+    size: int = Field(validation_alias=AliasChoices("s", "Size"))
+
+
+class Row(TypedDict):
+    key: NotRequired[int]
+
+
+class Point(NamedTuple):
+    x: int
+
+
+@dataclasses.dataclass
+class Pair(Generic[T]):
+    left: T
+    right: list[T]
+
+
+class Color(Enum):
+    RED = "red"
+
+
+@pytest.mark.parametrize(
+    ("type_", "element"),
+    [
+        (list[int], int),
+        (Annotated[list[City], Field(min_length=1)], City),
+        (set[str], str),
+        (frozenset[str], str),
+        (tuple[int, ...], int),
+        (Iterable[int], int),
+        (list, Any),
+        (tuple, Any),
+        (tuple[int, str], None),
+        (str, None),
+        (dict[str, int], None),
+        (City, None),
+        (int | None, None),
+    ],
+)
+def test_the_elements_of_a_list_have_a_type(type_, element):
+    assert element_of(type_) == element
+
+
+@pytest.mark.parametrize(
+    ("type_", "parts"),
+    [
+        (City, {"name": (str, ("Name",)), "size": (int, ("s", "Size"))}),
+        (Row, {"key": (NotRequired[int], ())}),
+        (Point, {"x": (int, ())}),
+        (Pair[int], {"left": (int, ()), "right": (list[int], ())}),
+        (RootModel[int], None),
+        (int, None),
+        (list[int], None),
+    ],
+)
+def test_the_parts_of_a_type_are_known_with_their_names_in_json(type_, parts):
+    assert parts_of(type_) == parts
+
+
+def test_what_does_not_change_how_a_value_looks_is_taken_off():
+    alias = TypeAliasType("Many", list[T], type_params=(T,))
+    assert plain_type(Annotated[NewType("Id", int), 1]) is int
+    assert plain_type(alias[int]) == list[int]
+    assert plain_type(NotRequired[int]) is int
+
+
+def test_members_of_unions_in_unions_are_given_and_the_values_of_literals():
+    assert [*members_of(Annotated[int | str, 1] | None)] == [int, str, type(None)]
+    assert literals_of(Annotated[Literal[Color.RED, 1], 1]) == ("red", 1)
+    assert literals_of(int) == ()
