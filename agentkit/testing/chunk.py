@@ -43,7 +43,7 @@ def chunked(completion: Json, *, usage: bool = False, count: int | None = None) 
 def _track(choice: Json, count: int | None) -> Iterator[Json]:
     """Give the pieces of a choice; the logprobs come once, whole, with the first."""
     rest = {key: value for key, value in choice.items() if key not in {"message", "finish_reason"}}
-    for delta in _deltas(choice["message"], count):
+    for delta in _deltas(choice.get("message") or {}, count):
         yield {**rest, "delta": delta, "finish_reason": None}
         rest |= {"logprobs": None} if "logprobs" in rest else {}
     yield {**rest, "delta": {}, "finish_reason": choice.get("finish_reason")}

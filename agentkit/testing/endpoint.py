@@ -57,7 +57,7 @@ class FakeEndpoint:
         port: The port; 0 takes a free one.
         record: Whether requests are kept.
         requests: The requests so far, refused ones too.
-        refusals: The texts of the refusals of our own (not of faults), oldest first.
+        refusals: The texts of the refusals of our own (not of faults and quirks), oldest first.
         connections: How many connections were ever opened.
     """
 
@@ -205,6 +205,8 @@ class FakeEndpoint:
             )
         elif problem := first_problem(request.body):
             text, param, code = problem
+        elif refusals := [said for quirk in self._quirks if quirk.refuses and (said := quirk.refuses(request.body))]:
+            return Answer.of_json(error_body(refusals[0]), status=400)
         if not text:
             return None
         self.refusals.append(text)
@@ -232,7 +234,10 @@ class FakeEndpoint:
             if quirk.pieces and (streamed or not quirk.streams_only):
                 pieces = quirk.pieces(pieces)
         kind = EVENT_STREAM if streamed else JSON
-        return Answer(headers=(("Content-Type", kind),), pieces=pieces, chunked=streamed or len(pieces) > 1)
+        for quirk in self._quirks:
+            kind = quirk.kinds[streamed] if quirk.kinds else kind
+        headers = (("Content-Type", kind),) if kind else ()
+        return Answer(headers=headers, pieces=pieces, chunked=streamed or len(pieces) > 1)
 
     def _events(self, whole: Json, request: Json) -> list[bytes]:
         options: dict[str, Any] = request.get("stream_options") or {}
@@ -270,7 +275,7 @@ async def _serve(endpoint: FakeEndpoint) -> None:
 
 def _parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(
-        prog="python -m agentkit.testing",
+        prog="python -m agentkit.testing.endpoint",
         description="Serve the fake Chat Completions endpoint on 127.0.0.1; it answers by rule.",
         epilog="Quirks: " + " ".join(f"{quirk.name}: {quirk.summary}" for quirk in QUIRKS.values()),
     )

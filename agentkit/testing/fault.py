@@ -11,7 +11,7 @@ from typing import Any, Final
 
 from agentkit.testing.answer import Answer, encode, error_body
 
-__all__ = ["FAULTS", "Fault"]
+__all__ = ["FAULTS", "ODD_ERRORS", "Fault"]
 
 _STATUS_ERRORS: Final = {
     400: ("invalid_request_error", "bad_request", "The request is refused."),
@@ -21,6 +21,22 @@ _STATUS_ERRORS: Final = {
     429: ("requests", "rate_limit_exceeded", "Rate limit reached for requests."),
     503: ("server_error", "overloaded", "The server is overloaded."),
 }
+
+ODD_ERRORS: Final[dict[str, Any]] = {
+    "detail": {"detail": "Invalid API Key"},
+    "details": {"detail": [{"type": "missing", "loc": ["body", "model"], "msg": "Field required"}]},
+    "flat": {"object": "error", "message": "The model does not exist.", "type": "NotFoundError", "code": 404},
+    "code_number": {"error": {"message": "Provider returned error", "code": 502, "metadata": {"raw": "overloaded"}}},
+    "no_type": {"error": {"code": "invalid_request", "message": "The request is refused."}},
+    "string": {"error": "model 'm' not found"},
+    "list": [{"error": {"code": 400, "message": "API key not valid.", "status": "INVALID_ARGUMENT"}}],
+    "error_code": {"error_code": "BAD_REQUEST", "message": "The request is refused."},
+    "nested": {"error": {"error": {"message": "The request is refused.", "type": "invalid_request_error"}}},
+    "empty": {"error": {}},
+    "nothing": {"error": None},
+}
+"""Forms of errors other than OpenAI's: of Mistral and FastAPI, vLLM, OpenRouter, Azure, Ollama, Gemini, Databricks,
+proxies; and errors that say nothing."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -93,6 +109,30 @@ class Fault:
         return replace(cls.status(code, body=page, headers={"Content-Type": "text/html"}, times=times), name="html")
 
     @classmethod
+    def text(cls, body: str = "Welcome to the model server.", *, code: int = 200, times: int = 1) -> Fault:
+        """Answer with plain text."""
+        return replace(cls.status(code, body=body, times=times), name="text")
+
+    @classmethod
+    def json_text(cls, body: str = "Something went wrong.", *, code: int = 200, times: int = 1) -> Fault:
+        """Answer with a bare JSON string."""
+        headers = {"Content-Type": "application/json"}
+        return replace(cls.status(code, body=json.dumps(body), headers=headers, times=times), name="json_text")
+
+    @classmethod
+    def odd_error(cls, form: str = "detail", *, code: int = 400, times: int = 1) -> Fault:
+        """Answer with an error that is not formed as OpenAI's: one of `ODD_ERRORS`, by name.
+
+        Raises:
+            ValueError: There is no such form.
+        """
+        if form not in ODD_ERRORS:
+            raise ValueError(f"FakeEndpoint: there is no form {form!r} of an error; they are {', '.join(ODD_ERRORS)}.")
+        headers = {"Content-Type": "application/json"}
+        body = json.dumps(ODD_ERRORS[form])
+        return replace(cls.status(code, body=body, headers=headers, times=times), name="odd_error")
+
+    @classmethod
     def empty(cls, *, code: int = 200, times: int = 1) -> Fault:
         """Answer with a status and no body."""
         return replace(cls.status(code, body="", times=times), name="empty")
@@ -139,12 +179,15 @@ FAULTS: Final[dict[str, Callable[..., Fault]]] = {
     "gzip": Fault.gzip,
     "html": Fault.html,
     "huge": Fault.huge,
+    "json_text": Fault.json_text,
     "malformed": Fault.malformed,
+    "odd_error": Fault.odd_error,
     "rate_limit": Fault.rate_limit,
     "redirect": Fault.redirect,
     "slow_first": Fault.slow_first,
     "stall": Fault.stall,
     "status": Fault.status,
+    "text": Fault.text,
     "truncate": Fault.truncate,
 }
 """Every fault by its name, with what makes it."""

@@ -7,7 +7,11 @@ from dataclasses import dataclass
 from typing import Final
 
 from agentkit.testing.answer import Json
+from agentkit.testing.callquirk import CALL_QUIRKS
+from agentkit.testing.deltaquirk import DELTA_QUIRKS
+from agentkit.testing.envelopequirk import ENVELOPE_QUIRKS
 from agentkit.testing.messagequirk import MESSAGE_QUIRKS
+from agentkit.testing.refusal import REFUSALS
 from agentkit.testing.streamquirk import CHUNK_QUIRKS, PIECE_QUIRKS
 
 __all__ = ["QUIRKS", "Quirk", "named"]
@@ -15,7 +19,7 @@ __all__ = ["QUIRKS", "Quirk", "named"]
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Quirk:
-    """One deviation: a change at one of three points on the way of a reply, or the other way of telling it.
+    """One deviation: a change at one of three points on the way of a reply, another way of telling it, or a refusal.
 
     Attributes:
         name: What it is called.
@@ -25,6 +29,8 @@ class Quirk:
         pieces: Changes the bytes: a stream's events with the closing `[DONE]`, or one JSON document.
         swaps: Which requests get the other way of telling: streams get JSON, plain ones a stream.
         streams_only: Whether a plain JSON answer is left alone by `pieces`.
+        kinds: The content types of a document and of a stream, in place of the right ones; "" sends none.
+        refuses: Says what is wrong with a request that the contract allows; None where nothing is.
     """
 
     name: str
@@ -34,6 +40,8 @@ class Quirk:
     pieces: Callable[[list[bytes]], list[bytes]] | None = None
     swaps: frozenset[bool] = frozenset()
     streams_only: bool = True
+    kinds: tuple[str, str] | None = None
+    refuses: Callable[[Json], str | None] | None = None
 
 
 _ANYWHERE: Final = {"bom", "leading_whitespace", "split_utf8"}
@@ -46,14 +54,27 @@ def _said(change: Callable[..., object]) -> str:
 QUIRKS: Final[dict[str, Quirk]] = {
     quirk.name: quirk
     for quirk in (
-        *(Quirk(name=name, summary=_said(change), message=change) for name, change in MESSAGE_QUIRKS.items()),
-        *(Quirk(name=name, summary=_said(change), chunks=change) for name, change in CHUNK_QUIRKS.items()),
+        *(
+            Quirk(name=name, summary=_said(change), message=change)
+            for name, change in (MESSAGE_QUIRKS | CALL_QUIRKS | ENVELOPE_QUIRKS).items()
+        ),
+        *(
+            Quirk(name=name, summary=_said(change), chunks=change)
+            for name, change in (CHUNK_QUIRKS | DELTA_QUIRKS).items()
+        ),
         *(
             Quirk(name=name, summary=_said(change), pieces=change, streams_only=name not in _ANYWHERE)
             for name, change in PIECE_QUIRKS.items()
         ),
         Quirk(name="json_for_stream", summary="A stream is answered with one JSON document.", swaps=frozenset({True})),
         Quirk(name="sse_for_plain", summary="A plain request is answered with a stream.", swaps=frozenset({False})),
+        Quirk(
+            name="other_content_type",
+            summary="A document is labelled as plain text, a stream as a document.",
+            kinds=("text/plain; charset=utf-8", "application/json"),
+        ),
+        Quirk(name="no_content_type", summary="Nothing says what the body is.", kinds=("", "")),
+        *(Quirk(name=name, summary=_said(look), refuses=look) for name, look in REFUSALS.items()),
     )
 }
 """Every quirk by its name."""

@@ -219,6 +219,13 @@ def _error_event(pieces: list[bytes]) -> list[bytes]:
 
 
 @_pieces
+def _error_line(pieces: list[bytes]) -> list[bytes]:
+    """A line `error:`, which is no field of events, follows the second chunk and ends the stream (llama-box)."""
+    error = {"detail": "failed to decode", "error": {"message": "failed to decode", "code": 500}}
+    return [*pieces[:2], b"error: %b\n\n" % json.dumps(error).encode()]
+
+
+@_pieces
 def _no_done(pieces: list[bytes]) -> list[bytes]:
     """`[DONE]` is missing."""
     return [piece for piece in pieces if piece != DONE]

@@ -337,8 +337,10 @@ def test_the_command_line_names_the_faults_it_knows():
     assert "there is no fault 'no_such'; the faults are disconnect, empty," in done.stderr
 
 
-def test_a_process_of_its_own_prints_its_base_url_and_serves():
-    command = [sys.executable, "-m", "agentkit.testing", "--quirk", "reasoning", "--fault", "status:code=503,times=2"]
+@pytest.mark.parametrize("module", ["agentkit.testing.endpoint", "agentkit.testing"])
+def test_a_process_of_its_own_prints_its_base_url_and_serves(module):
+    command = [sys.executable, "-W", "error", "-m", module]
+    command += ["--port", "0", "--quirk", "reasoning", "--fault", "status:code=503,times=2"]
     with subprocess.Popen(command, stdout=subprocess.PIPE, text=True) as process:
         try:
             url = process.stdout.readline().strip() + "/chat/completions"

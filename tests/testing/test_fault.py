@@ -8,7 +8,7 @@ import httpx
 import pytest
 
 from agentkit.testing.endpoint import FakeEndpoint
-from agentkit.testing.fault import FAULTS, Fault
+from agentkit.testing.fault import FAULTS, ODD_ERRORS, Fault
 
 
 def ask(endpoint, **fields):
@@ -143,3 +143,23 @@ def test_an_unknown_fault_is_refused_with_the_known_ones():
         FakeEndpoint(faults=["no_such"])
     known = ", ".join(sorted(FAULTS))
     assert str(caught.value) == f"FakeEndpoint: there is no fault 'no_such'; the faults are {known}."
+
+
+def test_text_and_a_json_string_stand_in_the_place_of_a_reply():
+    plain, string = met("text"), met("json_text:code=500,body=Oh")
+    assert (plain.status_code, plain.text) == (200, "Welcome to the model server.")
+    assert plain.headers["content-type"] == "text/plain"
+    assert (string.status_code, string.json(), string.headers["content-type"]) == (500, "Oh", "application/json")
+
+
+@pytest.mark.parametrize("form", ODD_ERRORS)
+def test_an_error_has_another_form_than_openais(form):
+    answer = met(f"odd_error:form={form},code=422")
+    assert (answer.status_code, answer.json()) == (422, ODD_ERRORS[form])
+
+
+def test_an_unknown_form_of_an_error_is_refused_with_the_known_ones():
+    with pytest.raises(ValueError) as caught:
+        Fault.odd_error("strange")
+    forms = ", ".join(ODD_ERRORS)
+    assert str(caught.value) == f"FakeEndpoint: there is no form 'strange' of an error; they are {forms}."

@@ -66,3 +66,11 @@ def test_any_two_quirks_can_be_played_together(stream):
         for reply in replies:
             whole = completion(reply, request, number=1, size=100)
             assert endpoint._told(whole, request, stream=stream).pieces, pair
+
+
+def test_content_types_are_other_ones_or_none():
+    with FakeEndpoint(quirks=["other_content_type"]) as endpoint:
+        kinds = [ask(endpoint, stream=stream).headers["content-type"] for stream in (False, True)]
+    assert kinds == ["text/plain; charset=utf-8", "application/json"]
+    with FakeEndpoint(quirks=["no_content_type"]) as endpoint:
+        assert ["content-type" in ask(endpoint, stream=stream).headers for stream in (False, True)] == [False, False]

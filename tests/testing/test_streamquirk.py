@@ -194,3 +194,11 @@ def test_every_quirk_leaves_other_replies_readable(quirk):
     for reply in ("Hi", TWO, {"choices": []}, {"error": {"message": "no"}}):
         for stream in (True, False):
             assert told(quirk, reply, stream=stream, n=2).status_code == 200
+
+
+def test_an_error_line_ends_the_stream_and_is_no_event():
+    text = told("error_line", "one two three").text
+    assert text.count("data: ") == 2
+    assert text.endswith(
+        'error: {"detail": "failed to decode", "error": {"message": "failed to decode", "code": 500}}\n\n'
+    )
