@@ -1,23 +1,24 @@
-"""agentkit: agents and tool calling over the Chat Completions contract, on any endpoint that speaks it."""
+"""agentkit: agents and tool calling over the Chat Completions contract, on any endpoint that speaks it.
+
+The names come when they are first asked for, so that a part can be had without the whole: pytest loads the plugin of
+`agentkit.testing` in every project.
+"""
 
 import os
+from importlib import import_module
+from typing import TYPE_CHECKING, Any
 
 from agentkit import errors
-from agentkit.agent import Agent, Result, extract, extract_sync
-from agentkit.http import ChatModel
-from agentkit.model import Model
-from agentkit.output import OutputSpec
-from agentkit.state import RunLimits, RunState
-from agentkit.tools import Context, Tool, Toolbox, ToolRetry, tool
-from agentkit.wire import Settings
 
-__version__ = "0.1.0"
-
-if os.environ.get("AGENTKIT_LOG", "0") not in ("", "0"):
-    from agentkit.agent.run import outermost
-    from agentkit.observe import Log
-
-    outermost.append(Log())
+if TYPE_CHECKING:
+    from agentkit.agent import Agent, Result
+    from agentkit.agent.extract import extract, extract_sync
+    from agentkit.http import ChatModel
+    from agentkit.model import Model
+    from agentkit.output import OutputSpec
+    from agentkit.state import RunLimits, RunState
+    from agentkit.tools import Context, Tool, Toolbox, ToolRetry, tool
+    from agentkit.wire import Settings
 
 __all__ = [
     "Agent",
@@ -37,3 +38,42 @@ __all__ = [
     "extract_sync",
     "tool",
 ]
+
+__version__ = "0.1.0"
+
+_HOMES = {
+    "Agent": "agent",
+    "ChatModel": "http",
+    "Context": "tools",
+    "Model": "model",
+    "OutputSpec": "output",
+    "Result": "agent",
+    "RunLimits": "state",
+    "RunState": "state",
+    "Settings": "wire",
+    "Tool": "tools",
+    "ToolRetry": "tools",
+    "Toolbox": "tools",
+    "extract": "agent",
+    "extract_sync": "agent",
+    "tool": "tools",
+}
+
+
+def __getattr__(name: str) -> Any:
+    if name not in _HOMES:
+        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+    found = getattr(import_module(f"{__name__}.{_HOMES[name]}"), name)
+    globals()[name] = found
+    return found
+
+
+def __dir__() -> list[str]:
+    return [*globals(), *__all__]
+
+
+if os.environ.get("AGENTKIT_LOG", "0") not in ("", "0"):
+    from agentkit.agent.run import outermost
+    from agentkit.observe import Log
+
+    outermost.append(Log())

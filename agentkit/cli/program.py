@@ -14,6 +14,7 @@ import typer
 
 from agentkit.cli.chat import ChatCommand
 from agentkit.cli.demo import DemoCommand
+from agentkit.cli.doctor import DoctorCommand
 from agentkit.cli.fault import error_line, exit_code
 from agentkit.cli.run import RunCommand
 from agentkit.cli.schema import SchemaCommand
@@ -61,6 +62,15 @@ Examples:
   agentkit schema weather
   agentkit schema tools/weather.py:get_weather --strict"""
 
+_DOCTOR = """\b
+Examples:
+  agentkit doctor http://127.0.0.1:8080/v1 --model any
+  agentkit doctor https://api.example.com/v1 -m small --key-variable EXAMPLE_KEY --output example.json
+  agentkit doctor groq:llama-3.3-70b-versatile --json
+\b
+Exit codes: 0 all that agents need works; 1 some of it does not; 2 the endpoint gave no reply.
+The bounds are shown beforehand; --requests, --tokens and --seconds tighten them."""
+
 
 class _Command(Protocol):
     def perform(self) -> int: ...
@@ -77,6 +87,8 @@ _app.command("demo", help="Show the main job on the embedded model: no key, no n
 _app.command("run", help="Say one prompt to a model with tools and print the output.", epilog=_RUN)(RunCommand)
 _app.command("chat", help="Talk with a model that has tools.", epilog=_CHAT)(ChatCommand)
 _app.command("schema", help="Print the JSON of tools exactly as it is sent.", epilog=_SCHEMA)(SchemaCommand)
+
+_app.command("doctor", help="Find out what an endpoint can do, and write its profile.", epilog=_DOCTOR)(DoctorCommand)
 
 
 @_app.command("version", help="Print the version.")

@@ -5,10 +5,10 @@ from __future__ import annotations
 import os
 from typing import Any, TextIO
 
-from rich.console import Console
+from rich.console import Console, RenderableType
 from rich.text import Text
 
-from agentkit.agent.event import AttemptFailed, Progress, RequestRetried, ToolCallReady, ToolResulted
+from agentkit.agent.event import AttemptFailed, Progress, RequestRetried, SubRunEvent, ToolCallReady, ToolResulted
 from agentkit.cli.text import call_text, clean, json_text, one_line
 
 __all__ = ["Screen", "event_line"]
@@ -42,6 +42,12 @@ class Screen:
         self._console.print(Text(clean(text), style))
         self._stream.flush()
 
+    def show(self, thing: RenderableType) -> None:
+        """Write something of rich's, such as a table, made of clean texts."""
+        self.end_line()
+        self._console.print(thing, soft_wrap=False)
+        self._stream.flush()
+
     def write(self, text: str) -> None:
         """Write a piece of text as it is, without an end of line; on a terminal it is cleaned."""
         if text:
@@ -73,5 +79,7 @@ def event_line(event: Any) -> tuple[str, str] | None:
             return f".. {one_line(event.error)}; asking again in {event.wait:.1f} s", "yellow"
         case AttemptFailed():
             return f".. no valid output, asking again: {one_line(event.reason)}", "yellow"
+        case SubRunEvent():
+            return event_line(event.event)
         case _:
             return None

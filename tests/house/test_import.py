@@ -78,10 +78,17 @@ def test_late_imports_are_for_extras_and_slow_libraries(package):
 
 
 def test_importing_the_package_loads_no_extra_and_no_slow_library():
-    script = "import agentkit, json, sys; print(json.dumps(sorted({name.split('.')[0] for name in sys.modules})))"
+    script = "import json, sys; from agentkit import *; print(json.dumps([name.split('.')[0] for name in sys.modules]))"
     done = subprocess.run([sys.executable, "-c", script], capture_output=True, text=True, check=True)
     loaded = sorted(set(json.loads(done.stdout)) & LATE)
-    assert not loaded, f"import agentkit loads {loaded}: import them inside the function that needs them"
+    assert not loaded, f"importing all of agentkit loads {loaded}: import them inside the function that needs them"
+
+
+def test_importing_the_bare_package_loads_the_errors_only():
+    """pytest loads the plugin, and so the package, in every project that has it installed."""
+    script = "import sys, agentkit; print(sorted(name for name in sys.modules if name.startswith('agentkit.')))"
+    done = subprocess.run([sys.executable, "-c", script], capture_output=True, text=True, check=True)
+    assert done.stdout.strip() == "['agentkit.errors']"
 
 
 BUILT = """

@@ -41,6 +41,12 @@ def process(command, *, ready, **options):
         server.stdout.close()
 
 
+@pytest.fixture(name="process", scope="session")
+def process_fixture():
+    """Start a server in a process of its own."""
+    return process
+
+
 @pytest.fixture(scope="session")
 def llamacpp():
     """The base URL of a llama.cpp server with a model of 270 million parameters."""

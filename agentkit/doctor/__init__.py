@@ -1,0 +1,8 @@
+"""What an endpoint can do, found out by asking it: bounded probes, findings, and the profile that follows."""
+
+from agentkit.doctor.examination import Examination, Plan, examine
+from agentkit.doctor.finding import Finding, Verdict
+from agentkit.doctor.patient import Bounds
+from agentkit.doctor.probe import PROBES, Probe
+
+__all__ = ["PROBES", "Bounds", "Examination", "Finding", "Plan", "Probe", "Verdict", "examine"]

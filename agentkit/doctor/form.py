@@ -1,0 +1,132 @@
+"""Probes of typed outputs: JSON mode, schemas, strictness, and which way of asking is the best that works."""
+
+from __future__ import annotations
+
+import json
+from dataclasses import replace
+from typing import Any, Final, cast
+
+from agentkit.doctor.call import FULL, ask_strict_tool
+from agentkit.doctor.finding import Finding
+from agentkit.doctor.patient import Answer, Patient
+from agentkit.doctor.sample import JSON_WORDS, said, schema_format
+from agentkit.doctor.verdict import calls_seen, judge, text_seen
+from agentkit.http.profile import Profile
+from agentkit.wire.value import is_object
+
+__all__ = ["ask_json", "ask_output", "ask_schema", "ask_strict"]
+
+_MODES: Final = ("native", "tool", "json", "prompted")  # the best first
+_ASKS_AGAIN: Final = "finds the JSON in the text, or asks again with what is wrong"
+_NO_FIELD: Final = "asks for typed outputs in another way, and refuses requests with this format before they are sent"
+
+
+async def _ask(patient: Patient, form: dict[str, Any] | None) -> Answer:
+    body: dict[str, Any] = {"messages": [said(JSON_WORDS)]}
+    return await patient.ask(body if form is None else {**body, "response_format": form}, tokens=FULL)
+
+
+def _formats(patient: Patient, kind: str, *, taken: bool) -> dict[str, Any]:
+    known = {*patient.profile.response_formats} - {kind} | ({kind} if taken else set[str]())
+    return {"response_formats": tuple(name for name in Profile().response_formats if name in known)}
+
+
+def _document(answer: Answer) -> Any:
+    try:
+        return json.loads(answer.text)
+    except ValueError:
+        return None
+
+
+def _is_report(answer: Answer) -> bool:
+    report = _document(answer)
+    if not is_object(report) or set(report) != {"city", "degrees"}:
+        return False
+    degrees: object = report["degrees"]
+    return isinstance(report["city"], str) and isinstance(degrees, int) and not isinstance(degrees, bool)
+
+
+def _judge(answer: Answer, what: str, *, obeyed: bool, taken: dict[str, Any], refused: dict[str, Any]) -> Finding:
+    """Say whether a format was taken, and whether it was obeyed, which is the endpoint's part and not the model's."""
+    if answer.reply is None or obeyed:
+        return judge(answer, what, otherwise=_NO_FIELD, taken=taken, refused=refused)
+    seen = f"taken, but this is not {what}: {text_seen(answer)}"
+    if answer.finish_reason == "length":
+        return Finding(verdict="works", seen=f"{seen}, cut at the token limit", profile=taken)
+    return Finding(verdict="deviates", seen=seen, done=_ASKS_AGAIN, profile=taken)
+
+
+async def ask_json(patient: Patient) -> list[Finding]:
+    """Ask for any JSON object."""
+    answer = await _ask(patient, {"type": "json_object"})
+    obeyed = is_object(_document(answer))
+    if obeyed:
+        patient.proven.add("json")
+    return [
+        _judge(
+            answer,
+            "one JSON object",
+            obeyed=obeyed,
+            taken=_formats(patient, "json_object", taken=True),
+            refused=_formats(patient, "json_object", taken=False),
+        )
+    ]
+
+
+async def ask_schema(patient: Patient) -> list[Finding]:
+    """Ask for JSON by a schema."""
+    answer = await _ask(patient, schema_format(exact=False))
+    obeyed = _is_report(answer)
+    if obeyed:
+        patient.proven.add("native")
+    return [
+        _judge(
+            answer,
+            "JSON by the schema",
+            obeyed=obeyed,
+            taken=_formats(patient, "json_schema", taken=True),
+            refused=_formats(patient, "json_schema", taken=False),
+        )
+    ]
+
+
+async def ask_strict(patient: Patient) -> list[Finding]:
+    """Ask for strictness, of a tool and of a schema, where each of them is taken."""
+    findings: list[Finding] = []
+    if not patient.toolless:
+        answer = await ask_strict_tool(patient)
+        called = f"; {calls_seen(answer)}" if answer.calls else ""
+        findings.append(_strictness(answer, f"a strict tool is taken{called}"))
+    if "json_schema" in patient.profile.response_formats:
+        answer = await _ask(patient, schema_format(exact=True))
+        obeyed = _is_report(answer)
+        if obeyed:
+            patient.proven.add("native")
+        told = "it came by the schema" if obeyed else f"what came is not JSON by the schema: {text_seen(answer)}"
+        finding = _strictness(answer, f"a strict schema is taken; {told}")
+        ignored = finding.verdict == "works" and not obeyed and answer.finish_reason != "length"
+        findings.append(replace(finding, verdict="deviates", done=_ASKS_AGAIN) if ignored else finding)
+    if not findings:
+        return [Finding(verdict="skipped", seen="neither tools nor schemas are taken")]
+    if any(finding.verdict == "refused" for finding in findings):  # one field of the profile says it of both
+        return [replace(finding, profile={"strict": False}) for finding in findings]
+    return findings
+
+
+def _strictness(answer: Answer, seen: str) -> Finding:
+    done = "leaves `strict` out, and checks what comes all the same"
+    return judge(answer, seen, otherwise=done, taken={"strict": True})
+
+
+async def ask_output(patient: Patient) -> list[Finding]:
+    """Choose the best way to ask for typed outputs; where none is proven yet, try it in words alone."""
+    if not patient.proven and _is_report(await _ask(patient, None)):
+        patient.proven.add("prompted")
+    best = next((mode for mode in _MODES if mode in patient.proven), None)
+    if best is None:
+        seen = f"the model gave none in any way; the mode stays {patient.profile.output_mode!r}"
+        done = "asks again with what is wrong, as often as the output's `retries` allow"
+        return [Finding(verdict="skipped", seen=seen, done=done)]
+    worked = ", ".join(mode for mode in _MODES if mode in patient.proven)
+    profile = cast("dict[str, Any]", {"output_mode": best})
+    return [Finding(verdict="works", seen=f"worked: {worked}", done=f"asks in the mode {best!r}", profile=profile)]
