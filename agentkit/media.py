@@ -8,6 +8,7 @@ from __future__ import annotations
 import base64
 import mimetypes
 import os
+import stat
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, BinaryIO
@@ -29,6 +30,7 @@ MOST_AUDIO = 25 * 2**20
 MOST_FILE = 32 * 2**20
 """Bytes of one file, as OpenAI's guide has it: https://github.com/egoist/chatwise-releases/issues/383 quotes it."""
 
+_IMAGES = ("image/gif", "image/jpeg", "image/png", "image/webp")  # what endpoints take, all known by their first bytes
 _TEXTS = ("application/json", "application/xml", "application/yaml", "application/toml")
 
 
@@ -44,7 +46,13 @@ class _Material:
     def media_type(self, given: str | None) -> str:
         """Take what was given, else what the bytes, the data URI or the name say."""
         guessed = _guess(self.name) if self.name else None
-        found = given or media_type_of(self.data) or self.declared or guessed
+        found = given or media_type_of(self.data) or self.declared
+        if found is None and guessed in _IMAGES:
+            raise InvalidRequestError(
+                f"{self.label}: named as {guessed}, which its bytes are not; they begin with {self.data[:8]!r}. "
+                "Look at what the file is, or give media_type= to media.image if it is one all the same."
+            )
+        found = found or guessed
         if found is None:
             raise InvalidRequestError(
                 f"{self.label}: the media type is unknown; no file name tells it, and it begins with "
@@ -206,7 +214,7 @@ def _read(source: Source, most: int) -> _Material:
     if isinstance(source, str) and source[:5].lower() == "data:":
         material = _data_uri(source)
     elif isinstance(source, str | os.PathLike):
-        material = _read_path(Path(source), most)
+        material = _read_path(Path(os.fsdecode(source)), most)
     elif isinstance(source, bytes | bytearray | memoryview):
         material = _Material(bytes(source), "bytes")
     elif callable(getattr(source, "read", None)):
@@ -224,7 +232,7 @@ def _read(source: Source, most: int) -> _Material:
 
 def _data_uri(source: str) -> _Material:
     head, _, text = source[len("data:") :].partition(",")
-    declared, *parameters = head.split(";")
+    declared, *parameters = head.lower().split(";")
     try:
         data = base64.b64decode(text, validate=True) if "base64" in parameters else b""
     except ValueError:
@@ -239,7 +247,9 @@ def _data_uri(source: str) -> _Material:
 def _read_path(path: Path, most: int) -> _Material:
     label = repr(str(path)[:200])  # base64 without its `data:` is taken for a path too
     try:
-        if (size := path.stat().st_size) <= most:
+        found = path.stat()
+        is_file = stat.S_ISREG(found.st_mode) or stat.S_ISDIR(found.st_mode)
+        if is_file and found.st_size <= most:
             with path.open("rb") as opened:
                 return _Material(opened.read(most + 1), label, path.name)
     except (OSError, ValueError) as error:  # ValueError: a zero byte in the name
@@ -247,7 +257,12 @@ def _read_path(path: Path, most: int) -> _Material:
             f"{label}: it cannot be read: {getattr(error, 'strerror', None) or error}. "
             "Give a path that exists, bytes, a file opened with 'rb', or a URL."
         ) from error
-    raise _too_large(label, size, most)
+    if not is_file:
+        raise InvalidRequestError(
+            f"{label}: no file but a pipe, socket or device, which may never begin or never end. "
+            "If it is meant, open it with open(path, 'rb') and give that."
+        )
+    raise _too_large(label, found.st_size, most)
 
 
 def _read_file(source: BinaryIO, most: int) -> _Material:

@@ -5,14 +5,14 @@ What happens below the loop is told through `report`, which a run sets and sub-a
 
 from __future__ import annotations
 
-import json
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncIterator, Callable, Iterable
 from contextvars import ContextVar
 from dataclasses import dataclass, fields
 from typing import Any, Literal, Protocol, cast, runtime_checkable
 
-from pydantic_core import to_json
+from pydantic_core import to_json, to_jsonable_python
 
+from agentkit.kind import is_object
 from agentkit.wire.chunk import ChatCompletionChunk
 from agentkit.wire.request import ChatRequest
 from agentkit.wire.response import ChatCompletion
@@ -31,6 +31,8 @@ __all__ = [
     "listener",
     "report",
 ]
+
+_DEEPEST = 100  # what is nested deeper is shown by its text
 
 
 @runtime_checkable
@@ -54,9 +56,11 @@ class Model(Protocol):
         ...
 
 
-@runtime_checkable
 class Fingerprinted(Protocol):
-    """A model that can name a request so that equal names mean equal replies; a cache goes round such a one only."""
+    """A model that can name a request so that equal names mean equal replies; a cache goes round such a one only.
+
+    A model around others has `fingerprint` where those have it, so ask `getattr(model, "fingerprint", None)`.
+    """
 
     async def fingerprint(self, request: ChatRequest, /) -> str:
         """Give a digest of all that the reply depends on: the address, the key (never the key itself), the body."""
@@ -74,10 +78,9 @@ class Report:
         kind = values.pop("type")
         event = {"type": kind, **values}
         try:
-            return to_json(event, fallback=str, exclude_none=True, inf_nan_mode="strings").decode()
+            return to_json(event, fallback=_text, exclude_none=True, inf_nan_mode="strings").decode()
         except ValueError:  # bytes that are no text, half of a surrogate pair, a value that holds itself
-            shown = {name: str(value) for name, value in event.items()}
-            return well_formed(json.dumps(shown, ensure_ascii=False, separators=(",", ":")))
+            return to_json(_plain(event), inf_nan_mode="strings").decode()
 
 
 @dataclass(frozen=True, slots=True)
@@ -167,7 +170,7 @@ class ProfileLearned(Report):
     Attributes:
         endpoint: The URL asked.
         field: The field of `Profile` that changed.
-        value: Its new value.
+        value: Its new value; the one before again, where the request was refused all the same.
         reason: What the endpoint said.
     """
 
@@ -176,6 +179,30 @@ class ProfileLearned(Report):
     value: str
     reason: str
     type: Literal["profile_learned"] = "profile_learned"
+
+
+def _plain(value: Any, above: tuple[int, ...] = ()) -> Any:
+    """Give a value as JSON has it, and by its text only that of it which has none."""
+    if isinstance(value, str):
+        return well_formed(value)
+    if len(above) < _DEEPEST and id(value) not in above:
+        inside = (*above, id(value))
+        if is_object(value):
+            return {_plain(_text(key)): _plain(one, inside) for key, one in value.items()}
+        if isinstance(value, list | tuple | set | frozenset):
+            return [_plain(one, inside) for one in cast("Iterable[Any]", value)]
+    try:
+        read = to_jsonable_python(value, fallback=_text, exclude_none=True)
+    except ValueError:
+        read = _text(value)
+    return read if isinstance(read, int | float | None) else _plain(read)
+
+
+def _text(value: Any) -> str:
+    try:
+        return str(value)
+    except Exception:  # noqa: BLE001 # of a user's class; an event must not fail for what it shows
+        return f"<{type(value).__name__}>"
 
 
 listener: ContextVar[Callable[[Report], None] | None] = ContextVar("agentkit_listener", default=None)

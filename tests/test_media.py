@@ -268,6 +268,33 @@ def test_what_cannot_be_a_part_is_refused_with_what_to_give(call, text):
     assert refusal(make, *args) == text
 
 
+def test_a_pipe_is_refused_at_once():
+    os.mkfifo("pipe.png")
+
+    assert refusal(media.image, "pipe.png") == (
+        "'pipe.png': no file but a pipe, socket or device, which may never begin or never end. "
+        "If it is meant, open it with open(path, 'rb') and give that."
+    )
+
+
+@pytest.mark.parametrize("make", [media.image, media.file, media.part])
+def test_an_image_by_its_name_that_is_none_is_refused(make):
+    Path("page.png").write_bytes(b"<html>Not found</html>")
+
+    assert refusal(make, "page.png") == (
+        "'page.png': named as image/png, which its bytes are not; they begin with b'<html>No'. "
+        "Look at what the file is, or give media_type= to media.image if it is one all the same."
+    )
+    assert media.image("page.png", media_type="image/png").image_url.url.startswith("data:image/png;base64,")
+
+
+def test_a_data_uri_is_read_in_any_case_and_a_path_may_be_bytes():
+    assert media.image(PNG_URI.replace("data:image/png;base64", "DATA:Image/PNG;Base64")) == media.image(PNG_URI)
+    with os.scandir(b".") as entries:
+        (entry,) = (entry for entry in entries if entry.name == b"cat.png")
+    assert media.image(entry) == media.image("cat.png")
+
+
 def test_a_file_that_cannot_be_read_is_refused():
     closed = io.BytesIO(PNG)
     closed.close()
@@ -278,9 +305,10 @@ def test_a_file_that_cannot_be_read_is_refused():
 
 
 def test_a_name_that_no_file_can_have_is_refused():
-    assert refusal(media.image, "a\0.png").startswith(
-        "'a\\x00.png': it cannot be read: embedded null"
-    )  # then Python's words
+    begin, words, rest = refusal(media.image, "a\0.png").partition("embedded null")  # Python's words, by its version
+    assert begin.startswith("'a\\x00.png': it cannot be read: ")
+    assert words
+    assert rest.endswith(". Give a path that exists, bytes, a file opened with 'rb', or a URL.")
 
 
 def test_text_by_its_name_that_is_none_is_refused():

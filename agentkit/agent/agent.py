@@ -49,7 +49,7 @@ class Agent(Generic[Deps, Output]):
             of the context, or several of either.
         output: What a run gives: str (default), any type that pydantic can read, a function whose arguments are
             asked for, or an `OutputSpec`.
-        settings: Request fields; those of a run win over them.
+        settings: Request fields; those of a run win over them, and a None there switches one off.
         limits: How far a run may go: 50 turns and 16 calls at once, unless said.
         middleware: What stands around requests and calls, the first outermost.
         on_tool_error: "report" tells the model what a tool raised, "raise" ends the run, a function decides.
@@ -57,7 +57,7 @@ class Agent(Generic[Deps, Output]):
 
     Raises:
         ToolDefinitionError: A function cannot be a tool; the text says what to write instead.
-        ConfigurationError: `on_tool_error` or a middleware is none.
+        ConfigurationError: `on_tool_error` or a middleware is none, or `settings` are no `Settings`.
     """
 
     @overload
@@ -121,7 +121,7 @@ class Agent(Generic[Deps, Output]):
             "tools": tools if isinstance(tools, Toolbox) else Toolbox(tools),
             "instructions": instructions,
             "output": output,
-            "settings": settings,
+            "settings": settings if settings is None else Settings().merge(settings),
             "limits": limits,
             "middleware": tuple(middleware),
             "on_tool_error": on_tool_error,

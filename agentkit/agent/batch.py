@@ -21,6 +21,7 @@ from agentkit.state.decision import Approve, Deny, Give
 from agentkit.state.run import PendingCall, RunState
 from agentkit.tools.answer import Answer, answer_error, answer_value
 from agentkit.tools.execute import CallTool, execute
+from agentkit.wire.ending import is_cut
 from agentkit.wire.message import ToolCall, ToolMessage
 
 __all__ = ["call_tools"]
@@ -65,7 +66,7 @@ def _read(run: Run, call: ToolCall) -> CallTool | Answer:
     if changed is not None:
         arguments = to_json(dict(changed)).decode()
         call = call.replace(function=call.function.replace(arguments=arguments))
-    elif run.state.finish_reason == "length" and _may_be_cut(run, call):
+    elif is_cut(run.state.finish_reason) and _may_be_cut(run, call):
         return answer_error(call.id, name, ArgumentError(_CUT), status="refused")
     try:
         values = tool.read(arguments)
@@ -169,6 +170,10 @@ async def _run_one(run: Run, call: CallTool, room: asyncio.Semaphore | None) -> 
             return await _run_one(run, call, None)
     if run.watcher is not None:
         run.emit(ToolCallReady(call.id, call.name, call.arguments))
-    answer: Answer = await run.fold("call", partial(execute, on_error=run.recipe.on_tool_error))(call)
+    run.under_way.add(call.id)
+    try:
+        answer: Answer = await run.fold("call", partial(execute, on_error=run.recipe.on_tool_error))(call)
+    finally:
+        run.under_way.discard(call.id)
     _land(run, answer)
     return answer

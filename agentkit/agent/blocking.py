@@ -164,7 +164,9 @@ class SyncStream(Generic[Output]):
 
     def __iter__(self) -> Iterator[Event]:
         while self._events or self._fetch():
-            yield self._events.popleft()
+            event = self._events.popleft()
+            self._stream.given_out((event,))
+            yield event
 
     def _fetch(self) -> bool:
         self._events.extend(block(self._stream.batch))
@@ -188,9 +190,13 @@ class SyncStream(Generic[Output]):
 
     def _grown(self, reader: Callable[[Any], PartialReader | ElementReader]) -> Iterator[Any]:
         growth = self._stream.growth(reader)
-        while self._events or self._fetch():
+        while True:
+            while growth.values:  # of an earlier loop that was left, too
+                yield growth.values.popleft()
+            if not (self._events or self._fetch()):
+                return
             events, self._events = self._events, deque()
-            yield from growth.take(events)
+            self._stream.given_out(events, growth)
 
     @property
     def result(self) -> Result[Output]:

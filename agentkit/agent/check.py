@@ -12,6 +12,7 @@ from agentkit.output import Rejected
 from agentkit.state.run import RunState
 from agentkit.tools.answer import Answer
 from agentkit.wire.content import text_of
+from agentkit.wire.ending import is_cut
 from agentkit.wire.message import AssistantMessage, Message, ToolCall, ToolMessage, UserMessage
 
 __all__ = ["answer_outputs", "check_output"]
@@ -77,7 +78,7 @@ async def _read(run: Run, text: str) -> Any:
 
 
 def _refuse_cut(run: Run, text: str) -> None:
-    if run.state.finish_reason == "length":
+    if is_cut(run.state.finish_reason):
         run.state = run.state.with_attempt(text, "It was cut at the token limit.", ())  # a resumed run asks again
         error = LengthError(
             f"The reply reached its token limit before the output was whole ({len(text)} characters came, in "

@@ -6,6 +6,7 @@ import asyncio
 import time
 from collections.abc import Callable
 from contextlib import suppress
+from contextvars import ContextVar
 from functools import partial
 from typing import Any
 
@@ -21,9 +22,11 @@ from agentkit.model import listener
 from agentkit.secret import scrub
 from agentkit.state.limit import over_limit
 from agentkit.state.run import RunState
-from agentkit.tools.execute import running
+from agentkit.tools.execute import SubRuns, running
 
 __all__ = ["drive"]
+
+_inside: ContextVar[bool] = ContextVar("agentkit_inside_a_run", default=False)
 
 _ENDED = "Not finished: the run ended before this call did. Its effect may or may not have happened."
 
@@ -32,13 +35,13 @@ async def drive(run: Run) -> Finished | Paused:
     """Perform one effect after another until the loop ends.
 
     Every error leaves with the state so far, as `error.state`; that of a cancelled run has all calls answered. A run
-    that nobody watches shows its events to whoever watches the run whose tool started it.
+    that nobody watches shows its events to whoever watches the run that started it.
     """
     run.started = time.monotonic()
     outer = listener.get()
     if run.watcher is None and outer is not None:
-        run.watcher = partial(_pass_on, outer, run.state.run_id) if running.get() is not None else outer
-    token = listener.set(run.hear)
+        run.watcher = partial(_pass_on, outer, run.state.run_id, running.get()) if _inside.get() else outer
+    token, inside = listener.set(run.hear), _inside.set(True)
     if run.watcher is not None:
         run.emit(RunStarted(run.state.run_id))
     try:
@@ -52,16 +55,18 @@ async def drive(run: Run) -> Finished | Paused:
         raise
     finally:
         listener.reset(token)
+        _inside.reset(inside)
     run.state = state = run.state.replace(seconds=run.seconds)
     if run.watcher is not None:
         if isinstance(end, Finished):
             run.emit(OutputReady(end.output))
-        run.emit(RunEnded(state.run_id, state.finish_reason, state.turns, state.usage, len(state.held)))
+        run.end(RunEnded(state.run_id, state.finish_reason, state.turns, state.usage, len(state.held)))
     return Finished(state, end.output) if isinstance(end, Finished) else Paused(state)
 
 
-def _pass_on(outer: Callable[[Any], None], run_id: str, event: Any) -> None:
-    outer(event if isinstance(event, SubRunEvent) else SubRunEvent(run_id, event))
+def _pass_on(outer: Callable[[Any], None], run_id: str, call: SubRuns | None, event: Any) -> None:
+    if call is None or not call.over:
+        outer(event if isinstance(event, SubRunEvent) else SubRunEvent(run_id, event))
 
 
 def _carry(run: Run, error: BaseException) -> None:
@@ -73,7 +78,7 @@ def _carry(run: Run, error: BaseException) -> None:
         error.state = run.state  # type: ignore[attr-defined] # any error can carry it
     if run.watcher is not None:
         state, text = run.state, scrub(f"{type(error).__name__}: {error}")
-        run.emit(RunFailed(state.run_id, text.removesuffix(": "), state.turns, state.usage))
+        run.end(RunFailed(state.run_id, text.removesuffix(": "), state.turns, state.usage))
 
 
 async def _perform_all(run: Run) -> Finished | Paused:

@@ -195,7 +195,10 @@ class RunFailed(Report):
 
 @dataclass(frozen=True, slots=True)
 class SubRunEvent(Report):
-    """An event of a run that a tool started; `run_id` is that run's: its parent's, a slash and the call's id."""
+    """An event of a run that this one started; `run_id` is that run's.
+
+    Of one that a tool started it is the parent's, a slash and the call's id.
+    """
 
     run_id: str
     event: Event

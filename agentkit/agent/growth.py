@@ -2,14 +2,26 @@
 
 from __future__ import annotations
 
+from collections import deque
 from collections.abc import Iterable
 from typing import Any
 
-from agentkit.agent.event import AttemptFailed, Event, ReplyReceived, TextDelta, ToolCallDelta, ToolCallStarted
+from agentkit.agent.event import (
+    AttemptFailed,
+    Event,
+    ReplyReceived,
+    TextDelta,
+    ToolCallDelta,
+    ToolCallStarted,
+    UsageReported,
+)
 from agentkit.output import ElementReader, PartialReader
 from agentkit.wire.content import text_of
 
-__all__ = ["Growth"]
+__all__ = ["Growth", "begins", "ends"]
+
+_PIECES = frozenset((TextDelta, ToolCallStarted, ToolCallDelta))
+_ENDS = frozenset((ReplyReceived, AttemptFailed))
 
 
 class Growth:
@@ -18,13 +30,21 @@ class Growth:
     Args:
         reader: What reads it.
         output_tool: The name of the output's tool, in the mode "tool".
+        missed: Whether another loop took pieces of the reply that is on; it is read at its end then.
+
+    Attributes:
+        values: What was read and waits to be given out, so that a loop that is left loses none.
     """
 
-    def __init__(self, reader: PartialReader | ElementReader, output_tool: str | None) -> None:
+    def __init__(
+        self, reader: PartialReader | ElementReader, output_tool: str | None = None, *, missed: bool = False
+    ) -> None:
+        self.values: deque[Any] = deque()
         self._reader = reader
         self._tool = output_tool
         self._index: int | None = None
         self._fed = self._over = False
+        self._missed = missed
 
     def take(self, events: Iterable[Event]) -> list[Any]:
         """Take the events that came together; give what is new after them, and where a reply ends among them."""
@@ -41,11 +61,20 @@ class Growth:
                     self._feed(event.arguments)
             elif isinstance(event, ReplyReceived):
                 values += self._end(event)
-            elif isinstance(event, AttemptFailed):
-                self._over = True
+            elif ends(event):
+                self._close()
         return values + ([] if self._over else self._reader.read())
 
+    def miss(self, event: Event) -> None:
+        """Let an event pass that another loop took."""
+        if begins(event):
+            self._missed = True
+        elif ends(event):
+            self._close()
+
     def _feed(self, text: str) -> None:
+        if self._missed:
+            return
         if self._over:
             self._reader.restart()
             self._over = False
@@ -53,12 +82,27 @@ class Growth:
         self._fed = True
 
     def _end(self, event: ReplyReceived) -> list[Any]:
-        """Read a reply to its end; one that did not come in pieces is read now."""
+        """Read a reply to its end; one that did not come in pieces, or of which some were missed, is read now."""
+        if self._missed:
+            self._fed, self._missed, self._over = False, False, True
         if not self._fed:
             calls = (call.function for call in event.message.tool_calls)
             given = next((call.arguments for call in calls if call.name == self._tool), "")
             if whole := given if self._tool else text_of(event.message.content):
                 self._feed(whole)
         values = self._reader.read(ended=True) if self._fed else []
-        self._fed, self._over, self._index = False, True, None
+        self._close()
         return values
+
+    def _close(self) -> None:
+        self._fed, self._missed, self._over, self._index = False, False, True, None
+
+
+def begins(event: Event) -> bool:
+    """Tell whether an event is a piece of a reply."""
+    return type(event) in _PIECES
+
+
+def ends(event: Event) -> bool:
+    """Tell whether the pieces before an event are over: the reply is whole, no output, or was cut."""
+    return type(event) in _ENDS or (isinstance(event, UsageReported) and event.estimated)

@@ -14,7 +14,7 @@ from typing import Any
 from agentkit.agent.effect import Turn
 from agentkit.agent.event import Progress
 from agentkit.agent.loop import Bounds
-from agentkit.model import Model, Report, RequestRetried, RequestSent
+from agentkit.model import Model, ModelFellBack, Report, RequestRetried, RequestSent
 from agentkit.output import Mode, OutputPlan
 from agentkit.state.decision import Decision
 from agentkit.state.run import RunState
@@ -101,6 +101,7 @@ class Run:
         rejected: What made the last attempt no valid output.
         reply: The last reply of this part of the run.
         sent: Whether the request that is on was sent, where the model says so.
+        under_way: The ids of the calls that run; what an abandoned thread tells of another one is dropped.
         known: The last request whose tokens the endpoint counted, with that count.
         started: When this part of the run began, by the monotonic clock.
     """
@@ -117,6 +118,7 @@ class Run:
     rejected: Exception | None = None
     reply: ChatCompletion | None = None
     sent: bool = False
+    under_way: set[str] = field(default_factory=set[str])
     known: tuple[ChatRequest, int] | None = None
     started: float = field(default_factory=time.monotonic)
     _stacks: dict[str, Callable[[Any], Awaitable[Any]]] = field(
@@ -125,12 +127,19 @@ class Run:
 
     def emit(self, event: Any) -> None:
         """Show an event to the watcher, if there is one; callable from any thread."""
-        if self.watcher is not None:
-            self.watcher(event)
+        watcher = self.watcher
+        if watcher is not None:
+            watcher(event)
+
+    def end(self, event: Any) -> None:
+        """Show the last event: what comes after it, of a thread that was abandoned, is shown to nobody."""
+        watcher, self.watcher = self.watcher, None
+        if watcher is not None:
+            watcher(event)
 
     def hear(self, event: Report) -> None:
         """Take what happened below the loop: note whether a request is on its way, and show it."""
-        if isinstance(event, RequestSent | RequestRetried):
+        if isinstance(event, RequestSent | RequestRetried | ModelFellBack):
             self.sent = isinstance(event, RequestSent)
         self.emit(event)
 
@@ -172,4 +181,5 @@ def context_of(run: Run, call: ToolCall | None = None) -> Context[Any]:
 
 
 def _progress(run: Run, call_id: str, name: str, value: Any) -> None:
-    run.emit(Progress(call_id, name, value))
+    if call_id in run.under_way or not call_id:
+        run.emit(Progress(call_id, name, value))

@@ -10,7 +10,7 @@ from agentkit import media
 from agentkit.agent.effect import Turn
 from agentkit.agent.run import Recipe, Run
 from agentkit.errors import InvalidRequestError, StateError
-from agentkit.schema.value import is_map
+from agentkit.kind import is_map
 from agentkit.state.decision import Approve, Decision, Deny, Give
 from agentkit.state.run import RunState, new_run_id
 from agentkit.tools.execute import running

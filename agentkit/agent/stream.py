@@ -8,12 +8,12 @@ from __future__ import annotations
 import asyncio
 import threading
 from collections import deque
-from collections.abc import AsyncIterator, Awaitable, Callable, Collection, Coroutine
+from collections.abc import AsyncIterator, Awaitable, Callable, Collection, Coroutine, Iterable
 from contextlib import suppress
 from typing import Any, Generic, Self, TypeVar
 
-from agentkit.agent.event import Event, Progress, TextDelta
-from agentkit.agent.growth import Growth
+from agentkit.agent.event import Event, Progress, SubRunEvent, TextDelta
+from agentkit.agent.growth import Growth, begins, ends
 from agentkit.agent.result import Output, Result
 from agentkit.agent.run import Run
 from agentkit.errors import RunError
@@ -53,6 +53,8 @@ class AgentStream(Generic[Output]):
         self._more: asyncio.Future[None] | None = None
         self._less: asyncio.Future[None] | None = None
         self._thread = 0
+        self._growths: dict[Any, Growth] = {}
+        self._begun = False  # of the reply that is on, some was given out
 
     async def __aenter__(self) -> Self:
         if self._task is not None:
@@ -79,7 +81,9 @@ class AgentStream(Generic[Output]):
     async def __aiter__(self) -> AsyncIterator[Event]:
         while await self._wait():
             while self._events:  # one by one, so that leaving the loop early loses none
-                yield self._events.popleft()
+                event = self._events.popleft()
+                self.given_out((event,))
+                yield event
 
     async def batch(self) -> list[Event]:
         """Wait for events and give all that came; empty when they have ended.
@@ -111,6 +115,7 @@ class AgentStream(Generic[Output]):
         while await self._wait():
             while self._events:
                 event = self._events.popleft()
+                self.given_out((event,))
                 if isinstance(event, TextDelta):
                     yield event.text
 
@@ -121,10 +126,8 @@ class AgentStream(Generic[Output]):
         none that equals the last. After an attempt that was no valid output, or a reply that only called tools, they
         begin anew. `result.output` is what was validated in full; see `agentkit.output.PartialReader`.
         """
-        growth = self.growth(PartialReader)
-        while events := await self.batch():
-            for value in growth.take(events):
-                yield value
+        async for value in self._grown(PartialReader):
+            yield value
 
     async def items(self: AgentStream[Collection[_Element]]) -> AsyncIterator[_Element]:
         """Give each element of a list once, when it is finished, validated in full as the list's element type.
@@ -134,15 +137,35 @@ class AgentStream(Generic[Output]):
         Raises:
             ConfigurationError: The output is no list.
         """
-        growth = self.growth(ElementReader)
-        while events := await self.batch():
-            for value in growth.take(events):
-                yield value
+        async for value in self._grown(ElementReader):
+            yield value
+
+    async def _grown(self, reader: Callable[[Any], PartialReader | ElementReader]) -> AsyncIterator[Any]:
+        growth = self.growth(reader)
+        while True:
+            while growth.values:  # of an earlier loop that was left, too
+                yield growth.values.popleft()
+            events = await self.batch()
+            if not events:
+                return
+            self.given_out(events, growth)
 
     def growth(self, reader: Callable[[Any], PartialReader | ElementReader]) -> Growth:
-        """Make what reads this run's events as values."""
-        recipe = self._run.recipe
-        return Growth(reader(recipe.plan.spec), recipe.output_tool)
+        """Give what reads this run's events as values: one for each kind, so that a later loop goes on with it."""
+        if reader not in self._growths:
+            recipe = self._run.recipe
+            self._growths[reader] = Growth(reader(recipe.plan.spec), recipe.output_tool, missed=self._begun)
+        return self._growths[reader]
+
+    def given_out(self, events: Iterable[Event], taker: Growth | None = None) -> None:
+        """Have the taker, if there is one, read events, and those of other loops know that they missed them."""
+        if taker is not None:
+            taker.values.extend(taker.take(events))
+        for event in events:
+            self._begun = begins(event) or (self._begun and not ends(event))
+            for growth in self._growths.values():
+                if growth is not taker:
+                    growth.miss(event)
 
     @property
     def result(self) -> Result[Output]:
@@ -191,7 +214,8 @@ class AgentStream(Generic[Output]):
         return self._task
 
     def _emit(self, event: Any) -> None:
-        if len(self._events) >= _MOST_WAITING and isinstance(event, Progress):
+        told = event.event if isinstance(event, SubRunEvent) else event
+        if len(self._events) >= _MOST_WAITING and isinstance(told, Progress):
             return  # a tool cannot be made to wait for a slow reader, and its progress is no loss
         self._events.append(event)
         if threading.get_ident() == self._thread:

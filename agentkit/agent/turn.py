@@ -22,14 +22,15 @@ from agentkit.agent.event import (
 )
 from agentkit.agent.run import Run, context_of
 from agentkit.errors import ContentFilterError, RefusalError, StreamCutError, ToolUseFailedError
+from agentkit.kind import is_object
 from agentkit.state.run import RunState
 from agentkit.wire.chunk import ChatCompletionChunk
+from agentkit.wire.ending import is_filtered
 from agentkit.wire.merge import Merger
 from agentkit.wire.message import AssistantMessage, SystemMessage
 from agentkit.wire.opencall import OpenCall
 from agentkit.wire.request import ChatRequest
 from agentkit.wire.response import ChatCompletion, Choice
-from agentkit.wire.value import is_object
 
 __all__ = ["ask_model", "prepare"]
 
@@ -117,7 +118,7 @@ def _message_of(body: Any) -> str:
 def _refuse(run: Run, choice: Choice) -> None:
     """Raise for a reply that is none; it leaves the history, so that a resumed run asks again."""
     message = choice.message
-    if choice.finish_reason == "content_filter":
+    if is_filtered(choice.finish_reason):
         run.state = run.state.with_attempt(message.content or "", "The endpoint's content filter stopped it.", ())
         filtered = ContentFilterError(
             "The endpoint's content filter stopped the reply. Change the prompt; what came is in `error.partial`."

@@ -6,6 +6,7 @@ import math
 from collections.abc import AsyncGenerator
 from contextlib import asynccontextmanager
 
+from agentkit.around.child import renew_in_child
 from agentkit.around.layer import Layer, leaving
 from agentkit.around.line import Line
 from agentkit.errors import ConfigurationError, RateLimitError
@@ -42,7 +43,11 @@ class Concurrency(Layer):
             raise ConfigurationError(f"Concurrency(n={n}) would let no request through. Give 1 or more.")
         self._n = n
         self._max_wait = max_wait
-        self._free = n
+        self._renew()
+        renew_in_child(self, Concurrency._renew)
+
+    def _renew(self) -> None:
+        self._free = self._n
         self._line = Line()
 
     def _told(self) -> tuple[str, ...]:
@@ -89,7 +94,7 @@ class Concurrency(Layer):
         return 0.0
 
     def _give_back(self) -> None:
-        self._free += 1
+        self._free = min(self._free + 1, self._n)  # of a forked child, which began with all places free
 
 
 def _full(n: int, max_wait: float | None) -> RateLimitError:

@@ -47,7 +47,7 @@ class Fallback:
     """Models in the order in which they are asked, each only where those before it failed.
 
     A model's own retries come first; `ChatModel(retry=Retry(attempts=1))` goes to the next one at once. A stream falls
-    back only before its first chunk was given out.
+    back only before a chunk that says something was given out.
 
     ```python
     model = Fallback([ChatModel("gpt-4o", api_key=key), ChatModel("llama3.2", base_url="http://127.0.0.1:11434/v1")])
@@ -92,8 +92,8 @@ class Fallback:
     def profile(self) -> Any:
         """Give the first profile there is, with what all models take; AttributeError if none has one.
 
-        That concerns the forms of `tool_choice`, and the mode of typed outputs: the common one; a tool's where each
-        takes a tool or a schema; else words alone.
+        That concerns the forms of `tool_choice` and `response_format`, and the mode of typed outputs: the common one; a
+        tool's where each takes a tool or a schema; else words alone.
         """
         given: list[Any] = [getattr(model, "profile", None) for model in self._models]
         profiles = [profile for profile in given if profile is not None]
@@ -102,9 +102,12 @@ class Fallback:
         modes = {getattr(profile, "output_mode", "native") for profile in given}
         common = {
             "output_mode": modes.pop() if len(modes) == 1 else "tool" if modes == {"native", "tool"} else "prompted",
-            "tool_choices": tuple(
-                form for form in profiles[0].tool_choices if all(form in profile.tool_choices for profile in profiles)
-            ),
+            **{
+                name: tuple(
+                    form for form in getattr(profiles[0], name) if all(form in getattr(one, name) for one in profiles)
+                )
+                for name in ("tool_choices", "response_formats")
+            },
         }
         return dataclasses.replace(profiles[0], **common)
 
@@ -184,12 +187,14 @@ class Fallback:
     async def _begin(
         self, chunks: AsyncIterator[ChatCompletionChunk], model: Model, failed: list[Exception]
     ) -> list[ChatCompletionChunk]:
-        """Wait for what is given out first: the first chunk, or all of them where the reply is to be judged."""
+        """Wait for what is given out first: until a chunk says something, or all where the reply is to be judged."""
+        begun: list[ChatCompletionChunk] = []
+        async for chunk in chunks:
+            begun.append(chunk)
+            if self._refuse is None and chunk.says_something:
+                return begun
         if self._refuse is None:
-            async for chunk in chunks:
-                return [chunk]
-            return []
-        begun = [chunk async for chunk in chunks]
+            return begun
         completion = merge(begun)
         self._judge(completion, model)
         usage = _usage(completion.usage, failed)

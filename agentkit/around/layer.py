@@ -7,10 +7,10 @@ from __future__ import annotations
 
 from collections.abc import AsyncGenerator, AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager
-from typing import Any, Self
+from typing import Any, Self, cast
 
 from agentkit.errors import ConfigurationError
-from agentkit.model import Model
+from agentkit.model import Fingerprinted, Model
 from agentkit.wire.chunk import ChatCompletionChunk
 from agentkit.wire.request import ChatRequest
 
@@ -58,9 +58,7 @@ class Layer:
     @property
     def fingerprint(self) -> Callable[[ChatRequest], Awaitable[str]]:
         """Give the inner model's `fingerprint`, so that a cache may go round; AttributeError if it has none."""
-        inner: Any = self._model
-        found: Callable[[ChatRequest], Awaitable[str]] = inner.fingerprint
-        return found
+        return cast("Fingerprinted", self._model).fingerprint
 
     async def aclose(self) -> None:
         """Close the inner model; again is no error, and a later request opens what it needs."""

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import AsyncGenerator
 from time import monotonic
 
+from agentkit.around.child import renew_in_child
 from agentkit.around.layer import Layer, leaving
 from agentkit.around.line import Line
 from agentkit.around.pace import Pace, Sent
@@ -64,6 +65,10 @@ class RateLimit(Layer):
         self._tokens = tokens
         self._max_wait = max_wait
         self._pace = Pace(requests, tokens, seconds)
+        self._renew()
+        renew_in_child(self, RateLimit._renew)
+
+    def _renew(self) -> None:
         self._line = Line()
 
     def _told(self) -> tuple[str, ...]:

@@ -12,6 +12,7 @@ from pathlib import Path
 from time import time
 from typing import Any, TypeVar
 
+from agentkit.around.child import renew_in_child
 from agentkit.around.store import check_bound
 from agentkit.errors import ConfigurationError
 from agentkit.tools.thread import run_in_thread
@@ -48,7 +49,8 @@ class SqliteStore:
         check_bound("SqliteStore", "seconds", seconds)
         self._path = Path(path)
         self._seconds = seconds
-        self._lock = threading.Lock()
+        self._renew()
+        renew_in_child(self, SqliteStore._renew)
         self._open: dict[int, sqlite3.Connection] = {}  # by process: SQLite's may not be used in a forked child
         weakref.finalize(self, _close, self._open)
         try:
@@ -58,6 +60,9 @@ class SqliteStore:
                 f"SqliteStore cannot use {str(path)!r}: {error}. Name a file in a folder that exists, "
                 "a new one or one that a SqliteStore made."
             ) from error
+
+    def _renew(self) -> None:
+        self._lock = threading.Lock()
 
     def __repr__(self) -> str:
         age = "" if self._seconds is None else f", seconds={self._seconds:g}"

@@ -7,6 +7,7 @@ from collections import OrderedDict
 from time import monotonic
 from typing import Protocol, runtime_checkable
 
+from agentkit.around.child import renew_in_child
 from agentkit.errors import ConfigurationError
 
 __all__ = ["MemoryStore", "Store", "check_bound"]
@@ -46,6 +47,10 @@ class MemoryStore:
         self._most = most
         self._seconds = seconds
         self._kept: OrderedDict[str, tuple[bytes, float]] = OrderedDict()
+        self._renew()
+        renew_in_child(self, MemoryStore._renew)
+
+    def _renew(self) -> None:
         self._lock = threading.Lock()
 
     def __repr__(self) -> str:

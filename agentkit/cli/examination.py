@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 from collections import Counter
 from typing import Final
 
@@ -71,7 +72,8 @@ def _markdown(found: Examination) -> str:
 
 
 def _escaped(cell: str) -> str:
-    return cell.replace("|", "\\|")
+    """Have Markdown show a cell as it is: no end of the cell, no tag."""
+    return re.sub(r"[\\|<]", r"\\\g<0>", cell)
 
 
 def _summary(found: Examination) -> str:
@@ -79,7 +81,9 @@ def _summary(found: Examination) -> str:
     counts = ", ".join(f"{verdicts[verdict]} {verdict}" for verdict in _STYLES if verdicts[verdict])
     tokens = f"{found.input_tokens:,} tokens in, {found.output_tokens:,} out"
     lacking = list(dict.fromkeys(one.probe for one in found.findings if one.needed and not one.is_met))
-    if found.profile is None:
+    if found.requests == 0:
+        end = "Nothing was asked: the bounds leave no room."
+    elif found.profile is None:
         end = "The endpoint gave no reply, so nothing else was asked."
     elif lacking:
         end = f"Agents need what was not seen to work here: {', '.join(lacking)}."

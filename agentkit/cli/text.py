@@ -9,7 +9,7 @@ from typing import Any
 
 from pydantic_core import to_jsonable_python
 
-from agentkit.wire.value import is_object
+from agentkit.kind import is_object
 
 __all__ = ["call_text", "clean", "json_text", "one_line"]
 

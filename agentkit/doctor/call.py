@@ -8,8 +8,7 @@ from typing import Any, Final
 from agentkit.doctor.finding import Finding
 from agentkit.doctor.patient import Answer, Patient
 from agentkit.doctor.sample import BOTH, CALL_TOOL, HELLO, TIME, WEATHER, referring, said, strict
-from agentkit.doctor.verdict import calls_seen, judge
-from agentkit.http.profile import Profile
+from agentkit.doctor.verdict import among, calls_seen, judge
 
 __all__ = [
     "FULL",
@@ -35,9 +34,7 @@ def _offer(*tools: dict[str, Any], text: str = CALL_TOOL, **fields: Any) -> dict
 
 
 def _forms(patient: Patient, form: str, *, taken: bool) -> dict[str, Any]:
-    """Put a form of `tool_choice` among those that are taken, or out of them."""
-    known = {*patient.profile.tool_choices} - {form} | ({form} if taken else set[str]())
-    return {"tool_choices": tuple(name for name in Profile().tool_choices if name in known)}
+    return among(patient.profile, "tool_choices", form, taken=taken)
 
 
 async def ask_tools(patient: Patient) -> list[Finding]:

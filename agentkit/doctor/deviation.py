@@ -11,10 +11,10 @@ from dataclasses import dataclass
 from typing import Any, Final
 
 from agentkit.http.fault import clean
+from agentkit.kind import is_array, is_object
 from agentkit.schema.argument import ArgumentError, read_object
 from agentkit.secret import scrub
 from agentkit.wire.response import ChatCompletion
-from agentkit.wire.value import is_array, is_object
 
 __all__ = [
     "DONE",
@@ -92,6 +92,7 @@ DONE: Final[dict[str, str]] = {
     "comments": _SSE,
     "crlf": _SSE,
     "several_data_lines": _SSE,
+    "no_blank_lines": "parts the JSON objects",
     "other_fields": _SSE,
     "data_without_space": _SSE,
     "choices_null": "reads it as a chunk without text",
@@ -113,6 +114,8 @@ DONE: Final[dict[str, str]] = {
     "name_repeated": "takes the name once",
     "name_split": "joins the name",
     "id_repeated": "takes the id once",
+    "new_ids": "goes on with the call of the same index, under its first id",
+    "arguments_told_again": "takes them once",
     "late_id": "takes the id when it comes",
     "usage_every_chunk": "takes the last usage, never a sum",
     "usage_with_choices": "reads both",

@@ -126,7 +126,7 @@ async def examine(
             findings += await _try(patient, probe, plan)
             if place == 0 and findings[0].verdict in ("refused", "failed"):
                 break
-        reached = len(findings) > 0 and findings[0].is_met
+        reached = any(one.is_met and one.deviation is None for one in findings)
         return Examination(
             endpoint=model.base_url,
             model=model.name,

@@ -241,7 +241,7 @@ class Patient:
 
     def _count(self, size: int, answer: Answer) -> None:
         usage = answer.reply.usage if answer.reply else None
-        if usage is not None and usage.prompt_tokens:
+        if usage is not None and usage.prompt_tokens > 0 and usage.completion_tokens >= 0:
             spent = (usage.prompt_tokens, usage.completion_tokens)
         else:  # a refused request costs nothing
             spent = (size // _BYTES_A_TOKEN, len(answer.text) // _BYTES_A_TOKEN) if answer.reply else (0, 0)

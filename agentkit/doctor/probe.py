@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
+from functools import partial
 
 from agentkit.doctor.call import (
     ask_allowed,
@@ -16,8 +17,7 @@ from agentkit.doctor.call import (
     ask_tools,
 )
 from agentkit.doctor.finding import Finding
-from agentkit.doctor.form import ask_json, ask_output, ask_schema, ask_strict
-from agentkit.doctor.past import (
+from agentkit.doctor.history import (
     ask_empty_content,
     ask_long_result,
     ask_odd_ids,
@@ -25,6 +25,7 @@ from agentkit.doctor.past import (
     ask_results,
     ask_two_results,
 )
+from agentkit.doctor.output import ask_json, ask_output, ask_schema, ask_strict
 from agentkit.doctor.patient import Bounds, Patient
 from agentkit.doctor.proof import ask_whole
 from agentkit.doctor.talk import (
@@ -59,6 +60,7 @@ class Probe:
         is_full: Whether a reply may be as long as the bounds allow; else it has 32 tokens at most.
         is_tooled: Whether it offers tools.
         needed: Whether agents cannot do without what it asks for.
+        is_long: Whether it sends the long result of a tool.
         extra: Whether it is left out unless it is wished for.
     """
 
@@ -70,58 +72,36 @@ class Probe:
     is_full: bool = False
     is_tooled: bool = False
     needed: bool = False
+    is_long: bool = False
     extra: bool = False
 
     def tokens(self, bounds: Bounds) -> int:
         """Estimate how many tokens it takes at most, in and out."""
-        given = self.input_tokens + (bounds.result_bytes // _BYTES_A_TOKEN if self.run is ask_long_result else 0)
+        given = self.input_tokens + (bounds.result_bytes // _BYTES_A_TOKEN if self.is_long else 0)
         return self.requests * (given + (bounds.reply_tokens if self.is_full else min(_SHORT, bounds.reply_tokens)))
 
 
-def _tools(name: str, asks: str, run: Callable[[Patient], Awaitable[list[Finding]]], requests: int = 1) -> Probe:
-    needed = run in (ask_tools, ask_streamed_calls)
-    return Probe(
-        name=name,
-        asks=asks,
-        run=run,
-        requests=requests,
-        input_tokens=250,
-        is_full=True,
-        is_tooled=True,
-        needed=needed,
-    )
-
-
-def _past(name: str, asks: str, run: Callable[[Patient], Awaitable[list[Finding]]], requests: int = 1) -> Probe:
-    return Probe(
-        name=name,
-        asks=asks,
-        run=run,
-        requests=requests,
-        input_tokens=400,
-        is_tooled=True,
-        needed=run is ask_results,
-    )
-
+_tooled = partial(Probe, is_tooled=True, is_full=True, input_tokens=250)
+_told = partial(Probe, is_tooled=True, input_tokens=400)  # a history with calls
 
 PROBES: tuple[Probe, ...] = (
     Probe(name="plain", asks="a short text", run=ask_plain, requests=2, needed=True),
     Probe(name="stream", asks="a short text in pieces", run=ask_stream, needed=True),
     Probe(name="usage in stream", asks="`stream_options` with `include_usage`", run=ask_usage),
     Probe(name="token limit", asks="which spelling of the limit is obeyed", run=ask_limit, requests=2),
-    _tools("tools", "a tool, the choice left to the model", ask_tools),
-    _tools("required choice", "`tool_choice` required", ask_required, 2),
-    _tools("named choice", "`tool_choice` with a tool's name", ask_named),
-    _tools("no choice", "`tool_choice` none", ask_no_tools),
-    _tools("allowed tools", "`tool_choice` with the tools that are allowed", ask_allowed),
-    _tools("parallel calls", "two calls at once, with `parallel_tool_calls`", ask_parallel),
-    _tools("streamed calls", "two calls in a stream", ask_streamed_calls),
-    _tools("$ref in schemas", "a tool whose schema has `$defs` and `$ref`", ask_references),
-    _past("tool results", "a call and its result in the history", ask_results, 2),
-    _past("odd ids", "calls with ids as other endpoints give them", ask_odd_ids, 2),
-    _past("two results", "two calls of one turn in the history", ask_two_results),
-    _past("empty text", "a call with an empty text beside it", ask_empty_content),
-    _past("long result", "a long result of a tool", ask_long_result),
+    _tooled(name="tools", asks="a tool, the choice left to the model", run=ask_tools, needed=True),
+    _tooled(name="required choice", asks="`tool_choice` required", run=ask_required, requests=2),
+    _tooled(name="named choice", asks="`tool_choice` with a tool's name", run=ask_named),
+    _tooled(name="no choice", asks="`tool_choice` none", run=ask_no_tools),
+    _tooled(name="allowed tools", asks="`tool_choice` with the tools that are allowed", run=ask_allowed),
+    _tooled(name="parallel calls", asks="two calls at once, with `parallel_tool_calls`", run=ask_parallel),
+    _tooled(name="streamed calls", asks="two calls in a stream", run=ask_streamed_calls, needed=True),
+    _tooled(name="$ref in schemas", asks="a tool whose schema has `$defs` and `$ref`", run=ask_references),
+    _told(name="tool results", asks="a call and its result in the history", run=ask_results, requests=2, needed=True),
+    _told(name="odd ids", asks="calls with ids as other endpoints give them", run=ask_odd_ids, requests=2),
+    _told(name="two results", asks="two calls of one turn in the history", run=ask_two_results),
+    _told(name="empty text", asks="a call with an empty text beside it", run=ask_empty_content),
+    _told(name="long result", asks="a long result of a tool", run=ask_long_result, is_long=True),
     Probe(name="system position", asks="two system messages; one after others", run=ask_systems, requests=2),
     Probe(name="developer role", asks="instructions in the role `developer`", run=ask_developer),
     Probe(name="json object", asks="`response_format` json_object", run=ask_json, is_full=True),
@@ -135,7 +115,7 @@ PROBES: tuple[Probe, ...] = (
         is_full=True,
     ),
     Probe(name="typed output", asks="the best way that works", run=ask_output, is_full=True),
-    _past("reasoning", "reasoning sent back, where any came", ask_reasoning),
+    _told(name="reasoning", asks="reasoning sent back, where any came", run=ask_reasoning),
     Probe(name="images", asks="a small picture", run=ask_image, input_tokens=1200, extra=True),
     Probe(name="unknown model", asks="a model that does not exist", run=ask_unknown_model),
     Probe(name="bad request", asks="messages that are no list", run=ask_bad_request),
@@ -156,7 +136,5 @@ PROBES: tuple[Probe, ...] = (
 def chosen(bounds: Bounds, *, vision: bool) -> tuple[Probe, ...]:
     """Give the probes that are asked for."""
     return tuple(
-        probe
-        for probe in PROBES
-        if (vision or not probe.extra) and (bounds.result_bytes > 0 or probe.run is not ask_long_result)
+        probe for probe in PROBES if (vision or not probe.extra) and (bounds.result_bytes > 0 or not probe.is_long)
     )

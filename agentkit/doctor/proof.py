@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import asdict, replace
 
 from agentkit.doctor.finding import Finding
-from agentkit.doctor.past import called
+from agentkit.doctor.history import called
 from agentkit.doctor.patient import Patient
 from agentkit.doctor.sample import WEATHER, strict, system
 from agentkit.doctor.verdict import judge, text_seen

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from codecs import BOM_UTF8
 from collections.abc import Iterator, Mapping
 from typing import Any
 
@@ -18,17 +19,15 @@ from agentkit.doctor.deviation import (
     in_usage,
     objects,
 )
+from agentkit.kind import is_array, is_object
 from agentkit.wire.response import ChatCompletion
-from agentkit.wire.value import is_array, is_object
 
-__all__ = ["BOM", "in_head", "in_reply"]
-
-BOM = b"\xef\xbb\xbf"
+__all__ = ["in_head", "in_reply"]
 
 
 def in_head(raw: bytes) -> Iterator[Deviation]:
     """Look at what stands before an answer begins."""
-    if raw.startswith(BOM):
+    if raw.startswith(BOM_UTF8):
         yield Deviation("bom", "a byte order mark comes first")
     elif raw[:1].isspace():
         yield Deviation("leading_whitespace", "white space comes first")
@@ -44,7 +43,7 @@ def in_reply(raw: bytes, headers: Mapping[str, str], reply: ChatCompletion) -> I
     """
     yield from in_head(raw)
     try:
-        document: Any = json.loads(raw.removeprefix(BOM), strict=False)
+        document: Any = json.loads(raw.removeprefix(BOM_UTF8), strict=False)
     except ValueError:  # agentkit has read it, so it is the other form
         yield Deviation("sse_for_plain", "a plain request is answered with a stream")
         return

@@ -20,9 +20,9 @@ from agentkit.doctor.deviation import (
 )
 from agentkit.doctor.reply import in_head
 from agentkit.http.stream import is_events
+from agentkit.kind import is_array, is_object
 from agentkit.wire.response import ChatCompletion
 from agentkit.wire.sse import DONE, SSEDecoder
-from agentkit.wire.value import is_array, is_object
 
 __all__ = ["in_error", "in_stream"]
 
@@ -91,9 +91,13 @@ def _choices(chunks: list[dict[str, Any]]) -> list[dict[str, Any]]:
 
 
 def _in_lines(raw: bytes, headers: Mapping[str, str]) -> Iterator[Deviation]:
+    several = _LINES["several_data_lines"][0].search(raw)
+    parted = several is None or _decoded(several.group()[len(b"data:") :].splitlines()[0]) is None
     for name, (pattern, seen) in _LINES.items():
-        if pattern.search(raw):
+        if pattern.search(raw) and (parted or name != "several_data_lines"):
             yield Deviation(name, seen)
+    if not parted:
+        yield Deviation("no_blank_lines", "no blank lines between the events")
     yield from in_kind(headers, "event-stream")
 
 
@@ -152,25 +156,33 @@ def _in_pieces(pieces: list[dict[str, Any]], reply: ChatCompletion) -> Iterator[
     if len([index for index, _ in groupby(indexes)]) > len(set(indexes)):
         yield Deviation("interleaved_calls", "the pieces of several calls take turns")
     tracks = _tracks(pieces, "index")
-    if any(len({piece["id"] for piece in track if piece.get("id")}) > 1 for track in tracks):
+    if any(len({piece["id"] for piece in track if piece.get("id") and _name(piece)}) > 1 for track in tracks):
         yield Deviation("shared_index", "calls with different ids share an index")
         tracks = _tracks(pieces, "id")
     for track in tracks:
         yield from _in_track(track)
+        yield from _in_told(track)
     if len(pieces) == len(reply.message.tool_calls):
         yield Deviation("whole_calls", "each call comes whole in one piece")
     yield from in_calls([_with_arguments(track) for track in tracks])
 
 
 def _tracks(pieces: list[dict[str, Any]], name: str) -> list[list[dict[str, Any]]]:
-    """Put the pieces of each call together: by "index", where a piece without is a call, or by "id", from each on."""
+    """Put the pieces of each call together: by "index", or by "id"; one that has neither goes on with the last call."""
     tracks: dict[Any, list[dict[str, Any]]] = {}
     last: Any = None
     for place, piece in enumerate(pieces):
         own: Any = piece.get(name)
-        last = own or last if name == "id" else (f"piece {place}" if own is None else own)
+        if own is None and name == "index" and (piece.get("id") or _name(piece)):
+            own = f"piece {place}"
+        last = own or last if name == "id" else (last if own is None else own)
         tracks.setdefault(last, []).append(piece)
     return list(tracks.values())
+
+
+def _name(piece: dict[str, Any]) -> Any:
+    function = piece.get("function")
+    return function.get("name") if is_object(function) else None
 
 
 def _in_track(track: list[dict[str, Any]]) -> Iterator[Deviation]:
@@ -178,13 +190,23 @@ def _in_track(track: list[dict[str, Any]]) -> Iterator[Deviation]:
     ids = [place for place, piece in enumerate(track) if piece.get("id")]
     if ids and ids[0]:
         yield Deviation("late_id", "a call's id comes after its first piece")
-    if len(ids) > 1:
+    if len({track[place]["id"] for place in ids}) > 1:
+        yield Deviation("new_ids", "each piece of a call has another id")
+    elif len(ids) > 1:
         yield Deviation("id_repeated", "each piece of a call has its id")
-    names = [name for piece in track if is_object(piece.get("function")) and (name := piece["function"].get("name"))]
+    names = [name for piece in track if (name := _name(piece))]
     if len(set(names)) > 1:
         yield Deviation("name_split", "a call's name comes in pieces")
     elif len(names) > 1:
         yield Deviation("name_repeated", "each piece of a call has its name")
+
+
+def _in_told(track: list[dict[str, Any]]) -> Iterator[Deviation]:
+    """Look whether the arguments of one call are told twice: in pieces, then whole."""
+    functions = [piece["function"] for piece in track if is_object(piece.get("function"))]
+    *before, last = [text for one in functions if isinstance(text := one.get("arguments"), str) and text] or [""]
+    if len(before) > 1 and "".join(before) == last:
+        yield Deviation("arguments_told_again", "the whole arguments of a call come again after their pieces")
 
 
 def _with_arguments(track: list[dict[str, Any]]) -> dict[str, Any]:

@@ -96,10 +96,5 @@ class _Overheard:
         self._heard.body += data
         return data
 
-    async def read_all(self, seconds: float) -> bytes:
-        data = await self._reply.read_all(seconds)
-        self._heard.body += data
-        return data
-
     async def aclose(self) -> None:
         await self._reply.aclose()

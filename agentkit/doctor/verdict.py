@@ -9,9 +9,10 @@ from typing import Any, Final
 from agentkit.doctor.finding import Finding
 from agentkit.doctor.patient import Answer
 from agentkit.http.fault import clean
+from agentkit.http.profile import Profile
 from agentkit.secret import scrub
 
-__all__ = ["calls_seen", "judge", "text_seen"]
+__all__ = ["among", "calls_seen", "judge", "text_seen"]
 
 _SHOWN: Final = 60
 _WRITTEN_CALL: Final = re.compile(r'"name"\s*:\s*"get_\w+"')
@@ -40,6 +41,12 @@ def judge(
     if answer.is_refused:
         return Finding(verdict="refused", seen=answer.words, done=otherwise, profile=refused)
     return Finding(verdict="failed", seen=answer.words)
+
+
+def among(profile: Profile, field: str, name: str, *, taken: bool) -> dict[str, Any]:
+    """Put a name among those that a field of the profile lists, or out of them."""
+    known = {*getattr(profile, field)} - {name} | ({name} if taken else set[str]())
+    return {field: tuple(one for one in getattr(Profile(), field) if one in known)}
 
 
 def text_seen(answer: Answer) -> str:

@@ -8,7 +8,6 @@ from __future__ import annotations
 import functools
 import hashlib
 import json
-import re
 from collections.abc import AsyncGenerator, Awaitable, Callable, Iterable, Mapping
 from functools import partial
 from importlib.metadata import PackageNotFoundError, version
@@ -16,6 +15,7 @@ from pathlib import Path
 from typing import Any, NoReturn, Self, TypeVar
 
 from agentkit.errors import (
+    APIError,
     APIStatusError,
     BadRequestError,
     ConfigurationError,
@@ -27,6 +27,7 @@ from agentkit.http.clock import Timeout
 from agentkit.http.coding import ACCEPTED
 from agentkit.http.dialect import spell
 from agentkit.http.exchange import Exchange
+from agentkit.http.fault import Fault
 from agentkit.http.header import check_header
 from agentkit.http.key import Key
 from agentkit.http.learn import learn
@@ -35,7 +36,7 @@ from agentkit.http.profile import Profile
 from agentkit.http.retry import Retry, send
 from agentkit.http.status import Asked
 from agentkit.http.transport import Client, Transport, check_client
-from agentkit.secret import remember_secret
+from agentkit.secret import is_secret_header, remember_header
 from agentkit.wire.check import check_request
 from agentkit.wire.chunk import ChatCompletionChunk
 from agentkit.wire.request import ChatRequest
@@ -46,8 +47,8 @@ __all__ = ["ChatModel"]
 
 _T = TypeVar("_T")
 
+_Learned = dict[str, tuple[Any, Any]]  # the fields that one request changed of a profile: before, after
 _MOST_LESSONS = 6  # of one request
-_SECRET_HEADER = re.compile(r"auth|cookie|secret|token$|(api|access|subscription)-?key")
 
 
 class ChatModel:
@@ -124,9 +125,9 @@ class ChatModel:
             _address=address,
             _key=key,
             _timeout=Timeout.of(timeout),
-            _retry=retry or Retry(),
+            _retry=Retry.of(retry),
             _headers=own,
-            _settings=settings,
+            _settings=settings if settings is None else Settings().merge(settings),
             _no_key=no_key,
             _transport=Transport(address.origin, http_client),
             _memory=Memory(obeyed),
@@ -185,6 +186,9 @@ class ChatModel:
             while chunks := await incoming.read():
                 for chunk in chunks:
                     yield chunk
+        except APIError as error:
+            error.attempts = incoming.attempts
+            raise
         finally:
             await incoming.aclose()
 
@@ -219,18 +223,22 @@ class ChatModel:
         if self._settings is not None:
             request = _with_settings(request, self._settings)
         exchange = self._exchange(request, self.profile, stream=stream)
-        learned: set[str] = set()
+        learned: _Learned = {}
+        refusal: type[APIStatusError] | None = None
         while True:
             try:
                 return await send(partial(way, exchange), self._retry)
             except (BadRequestError, InternalServerError) as error:
                 corrected = self._corrected(error, request, exchange, learned, stream=stream)
                 if corrected is None:
+                    if type(error) is refusal:  # what it taught was of no help
+                        self._memory.withdraw(learned, Fault.of(error.body).message, exchange.asked.endpoint)
                     raise
+                refusal = type(error)
             exchange = corrected
 
     def _corrected(
-        self, error: APIStatusError, request: ChatRequest, refused: Exchange, learned: set[str], *, stream: bool
+        self, error: APIStatusError, request: ChatRequest, refused: Exchange, learned: _Learned, *, stream: bool
     ) -> Exchange | None:
         """Learn from a refusal; None where there is nothing to learn, or where the request cannot be said otherwise.
 
@@ -239,7 +247,8 @@ class ChatModel:
         while True:
             known = self.profile
             lesson = learn(error, request, known)
-            if lesson is None or len(learned) >= _MOST_LESSONS or lesson.changes.keys() & (learned - {"unsupported"}):
+            again = learned.keys() - {"unsupported"}
+            if lesson is None or len(learned) >= _MOST_LESSONS or lesson.changes.keys() & again:
                 return None
             try:
                 corrected = self._exchange(request, known.replace(**lesson.changes), stream=stream)
@@ -247,8 +256,11 @@ class ChatModel:
                 return None
             if corrected.body == refused.body:
                 return None  # what it names was not sent, or only in the caller's own words
-            if self._memory.take(known, lesson, refused.asked.endpoint):
-                learned.update(lesson.changes)
+            before = self._memory.take(known, lesson, refused.asked.endpoint)
+            if before is not None:
+                for name, value in lesson.changes.items():
+                    old = (learned.get(name) or (before.get(name, value),))[0]
+                    learned[name] = (old, value)
                 return corrected
 
     def _exchange(self, request: ChatRequest, profile: Profile, *, stream: bool) -> Exchange:
@@ -280,19 +292,9 @@ class ChatModel:
         )
 
 
-_LIMITS = ("max_tokens", "max_completion_tokens")
-
-
 def _with_settings(request: ChatRequest, settings: Settings) -> ChatRequest:
-    """Put settings under those of a request; a token limit in either spelling is one."""
-    changes = settings.set_fields()
-    for name in list(changes):
-        held = getattr(request, name, None)
-        if name in ("extra_body", "extra_headers") and held:
-            changes[name] = {**changes[name], **held}
-        elif held is not None or (name in _LIMITS and any(getattr(request, limit) is not None for limit in _LIMITS)):
-            del changes[name]
-    return request.replace(**changes)
+    """Put settings under those of a request."""
+    return request.replace(**settings.merge(request).set_fields())
 
 
 @functools.cache
@@ -317,14 +319,12 @@ def _own_headers(given: Mapping[str, str]) -> dict[str, tuple[str, str]]:
 def _checked_headers(given: Mapping[str, str]) -> dict[str, tuple[str, str]]:
     for name, value in given.items():
         check_header(name, value)
-        if _hold_secret((name,)):
-            remember_secret(value)
-            remember_secret(value.rpartition(" ")[2])  # what stands behind "Bearer", which a server may tell alone
+        remember_header(name, value)
     return {name.lower(): (name, value) for name, value in given.items()}
 
 
 def _hold_secret(headers: Iterable[str]) -> bool:
-    return any(_SECRET_HEADER.search(name.lower()) for name in headers)
+    return any(map(is_secret_header, headers))
 
 
 def _check_safe(address: Address) -> None:

@@ -8,7 +8,9 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Awaitable
 from dataclasses import dataclass
-from typing import Self, TypeVar
+from typing import Any, Self, TypeVar
+
+from agentkit.errors import ConfigurationError
 
 __all__ = ["Expired", "Timeout", "Watchdog"]
 
@@ -23,20 +25,41 @@ class Timeout:
         connect: To make a connection, TLS included.
         read: Between two reads of an answer, for a stream before the first too. The first byte of an answer in one
             piece comes only when the model is done, so that wait is bounded by `total` alone.
-        total: One request from its start to the last byte, each attempt anew.
+        total: One request from its start to the last byte, each attempt anew. What a server sends to keep a connection
+            open counts as read, so this is the clock that ends an answer of which only that comes.
+
+    Raises:
+        ConfigurationError: A clock is no number above 0.
     """
 
     connect: float = 10.0
     read: float = 120.0
     total: float = 600.0
 
+    def __post_init__(self) -> None:
+        for name in ("connect", "read", "total"):
+            value: Any = getattr(self, name)
+            if not isinstance(value, int | float) or isinstance(value, bool) or not value > 0:  # NaN is not
+                raise ConfigurationError(f"Timeout field '{name}' is {value!r}; it is seconds, a number above 0.")
+
     @classmethod
     def of(cls, given: Self | float | None) -> Self:
-        """Read seconds as those of all clocks that are longer; None is the defaults."""
+        """Read seconds as those of all clocks that are longer; None is the defaults.
+
+        Raises:
+            ConfigurationError: It is neither seconds nor a `Timeout`, or no number above 0.
+        """
         if given is None:
             return cls()
-        if not isinstance(given, int | float):
+        if isinstance(given, cls):
             return given
+        if not isinstance(given, int | float):
+            raise ConfigurationError(
+                f"timeout is {repr(given)[:200]}, of type {type(given).__name__}. Give seconds in total, or "
+                "agentkit.http.Timeout(connect=..., read=..., total=...)."
+            )
+        if isinstance(given, bool) or not given > 0:
+            raise ConfigurationError(f"timeout is {given!r}; it is seconds in total, a number above 0.")
         return cls(connect=min(cls().connect, given), read=min(cls().read, given), total=given)
 
 

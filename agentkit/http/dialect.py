@@ -12,9 +12,9 @@ from typing import Any, cast
 from agentkit.errors import InvalidRequestError, SchemaError
 from agentkit.http.message import messages_for, spoken_by
 from agentkit.http.profile import Profile
+from agentkit.kind import is_object
 from agentkit.schema.inline import inline_refs
 from agentkit.wire.request import ChatRequest, ResponseFormat, ToolDefinition
-from agentkit.wire.value import is_object
 
 __all__ = ["choice_form", "spell"]
 

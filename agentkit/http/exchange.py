@@ -14,7 +14,7 @@ from agentkit.http.clock import Timeout
 from agentkit.http.key import Key
 from agentkit.http.status import Asked, inner_error, redirect_error, status_error
 from agentkit.http.stream import ChunkDecoder, completion_of, is_events, one_chunk
-from agentkit.http.transport import Headers, Reply, Transport
+from agentkit.http.transport import Headers, Reply, Transport, read_whole
 from agentkit.model import RequestSent, report
 from agentkit.wire.chunk import ChatCompletionChunk
 from agentkit.wire.response import ChatCompletion
@@ -57,7 +57,7 @@ class Exchange:
         """
         reply = await self._open(attempt, first=None)
         try:
-            return completion_of(await reply.read_all(self.timeout.read))
+            return completion_of(await read_whole(reply, self.timeout.read))
         except InvalidResponseError as error:
             failed: APIError = inner_error(error, reply.headers, self.asked)
         except StreamCutError as error:
@@ -79,6 +79,7 @@ class Exchange:
         except BaseException:
             await incoming.aclose()
             raise
+        incoming.attempts = attempt
         return incoming
 
     async def _open(self, attempt: int, first: float | None) -> Reply:
@@ -113,9 +114,12 @@ class Incoming:
     Args:
         reply: The answer, its head read.
         exchange: What it answers.
+
+    Attributes:
+        attempts: How many requests it took.
     """
 
-    __slots__ = ("_asked", "_decoder", "_ended", "_first", "_over", "_read", "_reply")
+    __slots__ = ("_asked", "_decoder", "_ended", "_first", "_over", "_read", "_reply", "attempts")
 
     def __init__(self, reply: Reply, exchange: Exchange) -> None:
         self._reply = reply
@@ -125,9 +129,13 @@ class Incoming:
         self._first: list[ChatCompletionChunk] = []
         self._ended = False
         self._over: float | None = None
+        self.attempts = 1
 
     async def begin(self) -> None:
-        """Wait for the first chunks, whichever of the two forms the answer has."""
+        """Wait for the first chunks that say something, whichever of the two forms the answer has.
+
+        What breaks before that can be asked again, for nobody has seen anything of it.
+        """
         head = b""
         while (events := is_events(head)) is None:
             data = await self._receive()
@@ -135,11 +143,13 @@ class Incoming:
                 break
             head += data
         if events is not False:
-            self._first = self._decoder.feed(head) or await self.read()
+            self._first = self._decoder.feed(head)
+            while not any(chunk.says_something for chunk in self._first) and (more := await self._next()):
+                self._first += more
             return
         self._ended = self._decoder.done = True
         try:
-            whole = completion_of(head + await self._reply.read_all(self._read))
+            whole = completion_of(head + await read_whole(self._reply, self._read))
         except InvalidResponseError as error:
             failed = inner_error(error, self._reply.headers, self._asked)
         else:
@@ -157,6 +167,9 @@ class Incoming:
         if self._first:
             chunks, self._first = self._first, []
             return chunks
+        return await self._next()
+
+    async def _next(self) -> list[ChatCompletionChunk]:
         decoder = self._decoder
         while decoder.failure is None:
             if self._ended:

@@ -58,8 +58,11 @@ _TOO_LONG = re.compile(
     r"|exceed\w* .{0,40}(context (length|window|size)|model token limit)"  # llama.cpp, Cloudflare, Moonshot
     r"|context (length|window|size) .{0,20}exceed"
     r"|prompt( is)? too long|input is too long|total length of all messages is too long"  # Ollama, Bedrock, Perplexity
+    r"|prompt \(.{0,30}\) is (too long|longer than the maximum)|input tokens exceed the"  # vLLM; OpenAI
+    r"|reduce the length of the (messages|prompt)|range of input length should be"  # Groq; Alibaba
+    r"|context the overflows|greater than the context length"  # LM Studio
     r"|too many (input |prompt )?tokens|input length and .?max_tokens.? exceed"  # Cohere; Anthropic
-    r"|too many total text bytes|exceeds maximum input length"  # Bedrock and Databricks; DeepInfra
+    r"|too many total text bytes|exceeds (the model's )?maximum input length"  # Bedrock and Databricks; DeepInfra
     r"|context length is only|input token count .{0,30}exceeds"  # vLLM; Gemini
     r"|tokens \+ .?max_new_tokens.? must be",  # Together, Hugging Face
     re.IGNORECASE,
@@ -177,6 +180,21 @@ class Fault:
         return self.status == 402 or bool(self.words & _QUOTA)
 
     @property
+    def headers(self) -> dict[str, str]:
+        """Give the headers that the body holds, by name in small letters: how long to wait stands only there at some.
+
+        OpenRouter repeats those of the provider behind it; Google's `RetryInfo` says what `Retry-After` does.
+        """
+        found = next(iter(_list(self.body)), self.body)
+        error = _object(_object(found).get("error")) or _object(found)
+        repeated = _object(_object(error.get("metadata")).get("headers"))
+        headers = {name.lower(): str(value) for name, value in repeated.items()}
+        delays = (_object(detail).get("retryDelay") for detail in _list(error.get("details")))
+        if delay := next(filter(None, delays), None):
+            headers["retry-after"] = str(delay)
+        return headers
+
+    @property
     def template_refused(self) -> bool:
         """Tell whether the server's chat template refused the messages, which trying again does not mend."""
         return bool(_TEMPLATE.search(self.message))
@@ -184,6 +202,14 @@ class Fault:
     @property
     def refused(self) -> tuple[str, ...]:
         """Give the request's fields that it clearly calls unknown or unsupported, the last name of each path."""
+        return self.refused_beside("")
+
+    def refused_beside(self, own: str) -> tuple[str, ...]:
+        """Give the same of what it says in words of its own: a server may repeat the messages that it was sent.
+
+        Args:
+            own: The text of these messages, white space as `clean` leaves it.
+        """
         found = _object(self.body)
         inner = _object(found.get("error")) or found
         paths = [str(inner.get("param") or "")] if self.words & _REFUSING_CODES else []
@@ -191,14 +217,15 @@ class Fault:
         for said in (found.get("detail"), found.get("message"), inner.get("message"), inner.get("detail")):
             items = (_object(item) for item in (*_list(said), *_list(_object(said).get("detail"))))  # FastAPI, Mistral
             paths += [".".join(map(str, _list(item.get("loc")))) for item in items if item.get("type") in _EXTRA_TYPES]
-        paths += [match["field"] for pattern in _REFUSED for match in pattern.finditer(self.message)]
+        prose = (match for pattern in _REFUSED for match in pattern.finditer(self.message))
+        paths += [match["field"] for match in prose if match[0] not in own]
         names = (_last_name(path) for path in paths)
         return tuple(dict.fromkeys(name for name in names if name))
 
 
-def clean(text: str) -> str:
+def clean(text: str, longest: int | None = _SHOWN) -> str:
     """Put a text on one line of at most 500 characters, without characters that could fool a terminal."""
-    return _CONTROLS.sub(" ", text).strip()[:_SHOWN]
+    return _CONTROLS.sub(" ", text).strip()[:longest]
 
 
 def _last_name(path: str) -> str:

@@ -6,6 +6,7 @@ import re
 from collections.abc import Mapping
 from datetime import UTC, datetime
 from email.utils import parsedate_to_datetime
+from typing import Any
 
 from agentkit.errors import ConfigurationError
 from agentkit.secret import scrub
@@ -19,6 +20,9 @@ _SPAN = re.compile(r"(\d+(?:\.\d+)?)(ms|[dhms])")
 _NAME = re.compile(r"[!#$%&'*+.^_`|~0-9A-Za-z-]+")  # a token of RFC 9110, 5.6.2
 _VALUE = re.compile(r"[\x20-\x7e]*")
 _LONGEST = 366 * 86400.0
+_EPOCH = 1e9  # a number above it counts seconds since 1970, one above its thousandfold milliseconds
+_COUNTED = ("", "-requests", "-tokens", "-requests-minute", "-tokens-minute", "-requests-day", "-tokens-day")
+_FRAMING = ("connection", "content-length", "host", "transfer-encoding")  # what the transport says of the body
 
 
 def request_id(headers: Mapping[str, str]) -> str | None:
@@ -30,24 +34,37 @@ def retry_after(headers: Mapping[str, str], now: datetime | None = None) -> floa
     """Read how many seconds an answer asks to wait, None where it does not say.
 
     `retry-after-ms` is exact and goes first, then `Retry-After` in seconds or as an HTTP date (RFC 9110, 10.2.3), then
-    `x-ratelimit-reset-requests` and `-tokens` ("1m30s", "20ms", seconds) of the limit that has nothing left.
+    `x-ratelimit-reset-requests`, `-tokens` (OpenAI, Groq: "1m30s", "20ms", seconds), the same by minute and day
+    (Cerebras), and one alone (OpenRouter: milliseconds since 1970) of the limit that has nothing left.
+
+    A date counts from the answer's own `Date`, for the server's clock may differ from ours.
     """
     found = _number(headers.get("retry-after-ms"))
     if found is not None:
         return found / 1000
-    asked = headers.get("retry-after")
-    found = _span(asked)
-    if found is None and asked:
-        found = _until(asked, now or datetime.now(UTC))
+    now = _date(headers.get("date")) or now or datetime.now(UTC)
+    found = _wait(headers.get("retry-after"), now)
     if found is not None:
         return found
     waits = [
         wait
-        for kind in ("requests", "tokens")
-        if headers.get(f"x-ratelimit-remaining-{kind}", "0") in ("0", "")
-        and (wait := _span(headers.get(f"x-ratelimit-reset-{kind}"))) is not None
+        for kind in _COUNTED
+        if headers.get(f"x-ratelimit-remaining{kind}", "0") in ("0", "")
+        and (wait := _wait(headers.get(f"x-ratelimit-reset{kind}"), now)) is not None
     ]
     return max(waits, default=None)
+
+
+def _wait(text: str | None, now: datetime) -> float | None:
+    """Read seconds, a span, a date, or a moment since 1970."""
+    seconds = _span(text)
+    if seconds is None:
+        date = _date(text)
+        return None if date is None else max(0.0, (date - now).total_seconds())
+    if seconds < _EPOCH:
+        return seconds
+    moment = seconds / 1000 if seconds >= _EPOCH * 1000 else seconds
+    return max(0.0, moment - now.timestamp())
 
 
 def _number(text: str | None) -> float | None:
@@ -55,7 +72,7 @@ def _number(text: str | None) -> float | None:
         value = float(text or "")
     except ValueError:
         return None
-    return value if 0 <= value <= _LONGEST * 1000 else None  # also refuses NaN
+    return value if 0 <= value <= _LONGEST * 10**6 else None  # also refuses NaN
 
 
 def _span(text: str | None) -> float | None:
@@ -69,14 +86,12 @@ def _span(text: str | None) -> float | None:
     return sum(float(number) * _UNITS[unit] for number, unit in pieces)
 
 
-def _until(text: str, now: datetime) -> float | None:
+def _date(text: str | None) -> datetime | None:
     try:
-        date = parsedate_to_datetime(text)
+        date = parsedate_to_datetime(text) if text else None
     except (ValueError, OverflowError):
         return None
-    if date.tzinfo is None:  # "-0000" in the place of GMT
-        date = date.replace(tzinfo=UTC)
-    return max(0.0, (date - now).total_seconds())
+    return date.replace(tzinfo=UTC) if date and date.tzinfo is None else date  # "-0000" in the place of GMT
 
 
 def check_key(key: str, source: str) -> str:
@@ -102,8 +117,18 @@ def check_header(name: str, value: str) -> None:
     """Refuse a header that would not survive HTTP, without showing its value.
 
     Raises:
-        ConfigurationError: The name or the value has an illegal character.
+        ConfigurationError: The name or the value has an illegal character, or says how the request itself is sent.
     """
+    given: tuple[Any, ...] = (name, value)
+    if not all(isinstance(text, str) for text in given):
+        raise ConfigurationError(
+            f"Header {name!r} is given as {type(name).__name__} and {type(value).__name__}. Write both as text."
+        )
+    if name.lower() in _FRAMING:
+        raise ConfigurationError(
+            f"Header '{name}' says how a request is sent, which the transport decides. Leave it out; where it goes is "
+            "told by base_url."
+        )
     if not _NAME.fullmatch(name):
         raise ConfigurationError(f"Header {name!r} is no legal HTTP header name. Write letters, digits and '-'.")
     if not _VALUE.fullmatch(value):

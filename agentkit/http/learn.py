@@ -1,7 +1,8 @@
 """What an endpoint's refusal teaches of its profile, pure: `learn` reads it, `ChatModel` sends the request again by it.
 
-Only a text that clearly names a field teaches anything, and only what loses nothing when it is sent otherwise: never
-a wish for the reply itself (temperature, stop, n, tools, a schema), which stays an error that names it.
+Only a text that clearly names a field teaches anything, and none that repeats a message of ours; and only what loses
+nothing when it is sent otherwise: never a wish for the reply itself (temperature, stop, n, tools, a schema), which
+stays an error that names it.
 """
 
 from __future__ import annotations
@@ -13,8 +14,9 @@ from typing import Any, get_args
 
 from agentkit.errors import APIStatusError, BadRequestError, InternalServerError
 from agentkit.http.dialect import choice_form
-from agentkit.http.fault import Fault
+from agentkit.http.fault import Fault, clean
 from agentkit.http.profile import Profile, ReasoningField
+from agentkit.wire.content import text_of
 from agentkit.wire.request import ChatRequest
 
 __all__ = ["Lesson", "learn"]
@@ -113,14 +115,15 @@ def learn(error: APIStatusError, request: ChatRequest, profile: Profile) -> Less
     """
     fault = Fault.of(error.body)
     changes: _Changes = {}
+    own = " ".join(clean(text_of(getattr(message, "content", None)), None) for message in request.messages)
     if type(error) is BadRequestError:  # those of its kinds are about the messages' content
-        for name in fault.refused:
+        for name in fault.refused_beside(own):
             if name not in (request.extra_body or {}):
                 changes |= _taught_by(name, profile.replace(**changes), request)
     elif not (isinstance(error, InternalServerError) and fault.template_refused):
         return None
     for pattern, teaching in _TEXTS:
-        if pattern.search(fault.message):
+        if (found := pattern.search(fault.message)) and found[0] not in own:
             changes |= teaching(profile, request)
     return Lesson(changes, fault.message) if changes else None
 

@@ -8,7 +8,6 @@ from __future__ import annotations
 import hashlib
 from collections.abc import Callable, Iterable
 from functools import lru_cache
-from itertools import repeat
 from operator import attrgetter, is_
 from string import ascii_letters, digits
 from typing import Any, TypeVar
@@ -24,7 +23,7 @@ from agentkit.wire.message import (
     ToolMessage,
     UserMessage,
 )
-from agentkit.wire.value import WireValue
+from agentkit.wire.value import WireValue, known_until
 
 __all__ = ["messages_for", "spoken_by"]
 
@@ -52,13 +51,10 @@ def spoken_by(values: tuple[_T, ...], profile: Profile, speak: Callable[[_T, Pro
 
     A value's mark is the profile where it stands for itself, else the profile and what stands for it.
     """
-    known = len(values)
-    while known and not hasattr(values[known - 1], "_spoken"):  # a history grows at its end
-        known -= 1
-    for value in values[known:]:
+    for value in values[known_until(values, "_spoken") :]:
         _mark(value, profile, speak)
     try:
-        if all(map(is_, map(_SPOKEN, values), repeat(profile))):
+        if [*map(_SPOKEN, values)].count(profile) == len(values):  # the fastest look at each of a long history
             return values
     except AttributeError:  # one in between is new
         pass

@@ -116,7 +116,8 @@ class Profile:
         self._read_list("unsupported", _is_droppable, f"a list of request fields other than {', '.join(_NEEDED)}")
         self._read_list("query", _is_pair, "a list of pairs of texts")
         object.__setattr__(self, "query", tuple(cast("tuple[str, str]", tuple(pair)) for pair in self.query))
-        if not str(self.path).startswith("/"):
+        path: Any = self.path
+        if not isinstance(path, str) or not path.startswith("/"):
             raise _wrong("path", self.path, "a text that begins with '/'")
         for name in ("source", "checked"):
             if not isinstance(getattr(self, name), str | None):

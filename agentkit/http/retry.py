@@ -8,13 +8,14 @@ from __future__ import annotations
 import time
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
-from typing import Any, TypeVar
+from typing import Any, Self, TypeVar
 
 from agentkit.errors import (
     APIConnectionError,
     APIError,
     APIStatusError,
     BadRequestError,
+    ConfigurationError,
     InternalServerError,
     RateLimitError,
 )
@@ -40,12 +41,43 @@ class Retry:
         seconds: From the first request to the start of the last.
         wait: Seconds of the first wait; each later one is twice as long, with up to `wait` of chance on top.
         longest: The longest wait of our own choice, in seconds.
+
+    Raises:
+        ConfigurationError: A field is no number, or below what it may be.
     """
 
     attempts: int = 4
     seconds: float = 60.0
     wait: float = 0.5
     longest: float = 8.0
+
+    def __post_init__(self) -> None:
+        if type(self.attempts) is not int or self.attempts < 1:
+            raise ConfigurationError(
+                f"Retry field 'attempts' is {self.attempts!r}; it counts all requests, so it is a whole number of at "
+                "least 1. Retry(attempts=1) never tries again."
+            )
+        for name in ("seconds", "wait", "longest"):
+            value: Any = getattr(self, name)
+            if not isinstance(value, int | float) or isinstance(value, bool) or not value >= 0:  # NaN is not
+                raise ConfigurationError(f"Retry field '{name}' is {value!r}; it is seconds, a number of at least 0.")
+
+    @classmethod
+    def of(cls, given: Self | None) -> Self:
+        """Take what a caller gave; None is the defaults.
+
+        Raises:
+            ConfigurationError: It is no `Retry`.
+        """
+        if given is None:
+            return cls()
+        if not isinstance(given, cls):
+            raise ConfigurationError(
+                f"retry is {repr(given)[:200]}, of type {type(given).__name__}. "
+                "Give agentkit.http.Retry(attempts=...), which counts all requests; "
+                "Retry(attempts=1) never tries again."
+            )
+        return given
 
 
 def is_passing(error: APIError) -> bool:

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Mapping
+from contextlib import suppress
 from dataclasses import dataclass
 
 from agentkit.errors import (
@@ -71,7 +72,10 @@ def status_error(status: int, headers: Mapping[str, str], body: bytes, asked: As
         body: What came with it, JSON or not.
         asked: Where the request went.
     """
-    return _error(status, status, headers, Fault.read(scrub(body.decode("utf-8", "replace"))), asked)
+    text = body.decode("utf-8", "replace")
+    with suppress(ValueError, RecursionError):
+        text = json.dumps(json.loads(text))  # else escapes (`\u0073k-...`) hide a key that is read again below
+    return _error(status, status, headers, Fault.read(scrub(text)), asked)
 
 
 def inner_error(error: InvalidResponseError, headers: Mapping[str, str], asked: Asked) -> APIError:
@@ -100,6 +104,8 @@ def redirect_error(status: int, headers: Mapping[str, str], asked: Asked) -> Red
 def _error(shown: int, status: int, headers: Mapping[str, str], fault: Fault, asked: Asked) -> APIStatusError:
     kind = _class(status, fault)
     wait = retry_after(headers)
+    if wait is None:
+        wait = retry_after(fault.headers)
     code = f" ({fault.code})" if fault.code and fault.code != str(shown) else ""
     answered = f"{asked.endpoint} answered {shown}{' with an error' if shown == 200 else ''}{code}"
     said = fault.message.rstrip(".") or "it gave no reason"

@@ -3,23 +3,24 @@
 from __future__ import annotations
 
 import re
+from codecs import BOM_UTF8
 from typing import Any
 
 from pydantic_core import from_json
 
 from agentkit.errors import InvalidResponseError, StreamCutError
+from agentkit.kind import is_object
 from agentkit.wire.chunk import ChatCompletionChunk, ChunkChoice, one_chunk
+from agentkit.wire.ending import is_broken_off
 from agentkit.wire.merge import merge
 from agentkit.wire.repair import repair_chunk
 from agentkit.wire.response import ChatCompletion
 from agentkit.wire.sse import DONE, Event, SSEDecoder
-from agentkit.wire.value import is_object
 
 __all__ = ["ChunkDecoder", "completion_of", "is_events", "one_chunk"]
 
 _FIELDS = (b"data:", b"event:", b"id:", b"retry:", b"error:", b":")
 _NO_MARK = "neither a finish_reason nor [DONE] came"
-_BOM = b"\xef\xbb\xbf"
 _CHUNK_EVENTS = ("", "message", "error")  # others (`ping`) are not for us, unless they hold a chunk
 _TEXT = rb'("(?:content|reasoning|reasoning_content|refusal|text)"\s*:\s*"%b)'
 _HIGH = re.compile(_TEXT % rb'(?:[^"\\]|\\.)*?' + rb'(\\u[dD][89abAB][0-9a-fA-F]{2})(?=")')
@@ -31,7 +32,7 @@ def is_events(begin: bytes) -> bool | None:
 
     The content-type does not tell: recorded servers label either body as the other.
     """
-    begin = begin.removeprefix(_BOM).lstrip()
+    begin = begin.removeprefix(BOM_UTF8).lstrip()
     if any(begin.startswith(name) for name in _FIELDS):
         return True
     return None if any(name.startswith(begin) for name in _FIELDS) else False
@@ -104,8 +105,8 @@ class ChunkDecoder:
     def _watch(self, choice: ChunkChoice, data: bytes) -> None:
         """Note which choices began, which said why they ended, and which went on after that (Together)."""
         self._begun.add(choice.index)
-        if choice.finish_reason == "error":
-            repair_chunk(data)  # raises what it says of the error: OpenRouter, where a provider broke off
+        if is_broken_off(choice.finish_reason):
+            repair_chunk(data)  # raises what it says of the error
         if choice.finish_reason:
             self._ended.add(choice.index)
         elif choice.delta.tool_calls or choice.delta.content:

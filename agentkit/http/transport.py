@@ -24,6 +24,7 @@ from agentkit.http.address import Address, is_loopback
 from agentkit.http.clock import Expired, Timeout, Watchdog
 from agentkit.http.coding import Inflater
 from agentkit.http.pool import IDLE, Pool
+from agentkit.secret import remember_header
 
 # httpx imports its command line, and with it click, pygments and rich where they are installed (90 ms): not here.
 _command_line: Any = sys.modules.setdefault("httpx._main", cast("Any", None))
@@ -33,7 +34,7 @@ import httpx  # noqa: E402 # below the line that spares its command line
 if _command_line is None:
     del sys.modules["httpx._main"]
 
-__all__ = ["Client", "Headers", "Outgoing", "Reply", "Tap", "Transport", "check_client", "taps"]
+__all__ = ["Client", "Headers", "Outgoing", "Reply", "Tap", "Transport", "check_client", "read_whole", "taps"]
 
 Headers = list[tuple[str, str]]
 
@@ -122,13 +123,17 @@ class Reply(Protocol):
         """
         ...
 
-    async def read_all(self, seconds: float) -> bytes:
-        """Give the whole body; the seconds are those between reads, before the first what is left of the total."""
-        ...
-
     async def aclose(self) -> None:
         """Give the connection back, or close it at once where the body was not read to its end."""
         ...
+
+
+async def read_whole(reply: Reply, seconds: float) -> bytes:
+    """Give the whole body; the seconds are those between reads, before the first what is left of the total."""
+    parts = [await reply.read(None)]
+    while parts[-1]:
+        parts.append(await reply.read(seconds))
+    return b"".join(parts)
 
 
 Tap = Callable[[Outgoing, Callable[[], Awaitable[Reply]]], Awaitable[Reply]]
@@ -169,12 +174,6 @@ class _Received:
         except Exception as error:  # noqa: BLE001  # what is no network error is raised again as it is
             failed = error
         raise _network_error(failed, self._where, None)
-
-    async def read_all(self, seconds: float) -> bytes:
-        parts = [await self.read(None)]
-        while parts[-1]:
-            parts.append(await self.read(seconds))
-        return b"".join(parts)
 
     async def aclose(self) -> None:
         if self._closed:
@@ -247,6 +246,8 @@ class Transport:
         own = (clocks.connect, None, None, None)  # ours do the rest
         request = self._client.build_request("POST", url, headers=headers, content=body, timeout=own)
         response = await self._client.send(request, stream=True, follow_redirects=False)
+        for name, value in request.headers.items():  # the client's own too, its `auth` by now among them
+            remember_header(name, value)
         return response, response.aiter_raw(), None
 
     async def _by_pool(self, url: str, headers: Headers, body: bytes, clocks: Timeout) -> _Sent:

@@ -10,7 +10,7 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from typing import Any, Final, NoReturn
 
-from agentkit.schema.value import is_array, is_object
+from agentkit.kind import is_array, is_object
 
 __all__ = ["Mistake", "Rejected", "at", "decode", "find_json", "shorten"]
 

@@ -13,11 +13,12 @@ from pydantic import AliasChoices, BaseModel, JsonValue, RootModel
 from pydantic.fields import FieldInfo
 from typing_extensions import ReadOnly, TypeAliasType, get_type_hints, is_typeddict
 
-__all__ = ["LISTS", "SETS", "UNIONS", "element_of", "literals_of", "members_of", "parts_of", "plain_type"]
+__all__ = ["LISTS", "SETS", "UNIONS", "element_of", "is_changed", "literals_of", "members_of", "parts_of", "plain_type"]
 
 LISTS: Final[tuple[Any, ...]] = (list, Sequence, MutableSequence, Collection, Iterable)
 SETS: Final[tuple[Any, ...]] = (set, frozenset, AbstractSet)
 UNIONS: Final[tuple[Any, ...]] = (Union, types.UnionType)
+_TRIMS: Final = ("strip_whitespace", "to_lower", "to_upper")
 
 
 def element_of(type_: Any) -> Any:
@@ -33,10 +34,24 @@ def element_of(type_: Any) -> Any:
 
 def plain_type(type_: Any) -> Any:
     """Take off what does not change how a value looks: annotations, aliases, new names."""
+    return _unwrapped(type_)[0]
+
+
+def is_changed(type_: Any) -> bool:
+    """Tell whether annotations of a type change its values: validators that are functions, or what trims a text."""
+    return any(
+        hasattr(note, "__get_pydantic_core_schema__") or any(getattr(note, name, None) for name in _TRIMS)
+        for note in _unwrapped(type_)[1]
+    )
+
+
+def _unwrapped(type_: Any) -> tuple[Any, list[Any]]:
+    notes: list[Any] = []
     while True:
         origin: Any = get_origin(type_)
         if origin in (Annotated, Required, NotRequired, ReadOnly):
-            type_ = get_args(type_)[0]
+            type_, *more = get_args(type_)
+            notes += more
         elif isinstance(type_, NewType):
             type_ = type_.__supertype__
         elif isinstance(type_, TypeAliasType) and type_ is not cast("Any", JsonValue):
@@ -44,7 +59,7 @@ def plain_type(type_: Any) -> Any:
         elif isinstance(origin, TypeAliasType):
             type_ = origin.__value__[get_args(type_)]
         else:
-            return type_
+            return type_, notes
 
 
 def members_of(type_: Any) -> Iterable[Any]:

@@ -14,13 +14,12 @@ from pydantic import PydanticSchemaGenerationError, PydanticUserError, TypeAdapt
 from pydantic_core import to_json
 
 from agentkit.errors import ConfigurationError
-from agentkit.output.parse import Rejected
+from agentkit.kind import is_map
 from agentkit.output.part import element_of
 from agentkit.output.plan import OutputPlan
 from agentkit.output.scan import Scan, decoded
 from agentkit.output.shape import FIELD, SchemaShape, Shape, TypeShape
 from agentkit.output.twin import Twin, twin_of
-from agentkit.schema.value import is_map
 
 __all__ = ["ElementReader", "PartialReader"]
 
@@ -112,7 +111,7 @@ class PartialReader:
         self._last = document
         try:
             value = self._validated(document)
-        except ValueError:  # ValidationError too: not of the type, as the end will tell
+        except Exception:  # noqa: BLE001 # not of the type, or a validator raised: the end will tell, and raise it
             return []
         return self._changed(value)
 
@@ -123,7 +122,10 @@ class PartialReader:
             return self._adapter.validate_python(json.loads(document, strict=False))  # bare line breaks in strings
 
     def _changed(self, value: Any) -> list[Any]:
-        shown = to_json(value, fallback=repr, inf_nan_mode="strings", bytes_mode="base64")
+        try:
+            shown = to_json(value, fallback=repr, inf_nan_mode="strings", bytes_mode="base64")
+        except ValueError:  # half of a surrogate pair
+            shown = repr(value).encode("utf-8", "backslashreplace")
         if shown == self._shown:
             return []
         self._shown = shown
@@ -194,7 +196,7 @@ class ElementReader:
     def _element(self, text: str) -> list[Any]:
         try:
             return [self._shape.read(text, bare=True)]
-        except Rejected:
+        except Exception:  # noqa: BLE001 # not valid, or a validator raised: the end will tell, and raise it
             return []
 
 

@@ -18,11 +18,11 @@ from pydantic import ValidationError
 from typing_extensions import TypeAliasType
 
 from agentkit.errors import SchemaError
+from agentkit.kind import is_map, is_object
 from agentkit.output.parse import Rejected, decode, find_json
 from agentkit.output.shape import FIELD, FunctionShape, SchemaShape, Shape, TypeShape
 from agentkit.output.spec import Mode, OutputSpec
 from agentkit.schema import to_strict
-from agentkit.schema.value import is_map, is_object
 from agentkit.tools.context import Context, ToolRetry
 from agentkit.tools.thread import run_in_thread
 from agentkit.tools.tool import Tool, as_tool

@@ -15,11 +15,11 @@ from pydantic import PydanticUserError, TypeAdapter, ValidationError
 from pydantic_core import ErrorDetails, to_json
 
 from agentkit.errors import SchemaError
+from agentkit.kind import is_array, is_object
 from agentkit.output.parse import Mistake, Rejected, at, shorten
 from agentkit.schema import ArgumentError, inline_refs
 from agentkit.schema.annotation import accepts_none, to_schemas
 from agentkit.schema.strict import admits_null
-from agentkit.schema.value import is_array, is_object
 from agentkit.tools.tool import Tool
 
 __all__ = ["FIELD", "FunctionShape", "SchemaShape", "Shape", "TypeShape"]

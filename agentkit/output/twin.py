@@ -27,16 +27,18 @@ from pydantic.fields import FieldInfo
 from pydantic_core import core_schema
 from typing_extensions import TypedDict, is_typeddict
 
-from agentkit.output.part import LISTS, SETS, UNIONS, literals_of, members_of, parts_of, plain_type
+from agentkit.kind import is_map
+from agentkit.output.part import LISTS, SETS, UNIONS, is_changed, literals_of, members_of, parts_of, plain_type
 from agentkit.output.scan import Frame, decoded
-from agentkit.schema.value import is_map
 
 __all__ = ["Twin", "twin_of"]
 
 _MAPS: Final = (dict, Mapping, MutableMapping)
 _NO_STRINGS: Final = (int, float, bool, type(None))
-_KEPT: Final = ("arbitrary_types_allowed", "coerce_numbers_to_str", "populate_by_name", "strict", "use_enum_values")
-_BY_NAME: Final = ("populate_by_name", "validate_by_name")
+_KEPT: Final = (
+    *("arbitrary_types_allowed", "coerce_numbers_to_str", "populate_by_name", "strict", "use_enum_values"),
+    *("str_strip_whitespace", "str_to_lower", "str_to_upper", "validate_by_name"),
+)
 
 
 class _Withheld:
@@ -120,7 +122,7 @@ class _Maker:
         origin, arguments = get_origin(plain) or plain, get_args(plain)
         if plain in (Any, object, JsonValue):
             return _any()
-        if plain is str:
+        if plain is str and not is_changed(type_):
             return Twin(str, is_text=True)
         if origin in UNIONS:
             return self._union(type_)
@@ -167,8 +169,8 @@ class _Maker:
         made = [(member, self.make(member)) for member in members_of(type_)]
         objects = [one for one in made if one[1].opener == "{"]
         arrays = [one for one in made if one[1].opener == "["]
-        leaves = [member for member, twin in made if twin.opener not in ("{", "[")]
-        union, shown = Twin(), [*leaves]
+        leaves = [one for one in made if one[1].opener not in ("{", "[")]
+        union, shown = Twin(), [member for member, _ in leaves]
         for opener, several in (("{", objects), ("[", arrays)):
             only = several[0][1] if len(several) == 1 else _tagged(several)
             if only is not None:
@@ -176,7 +178,8 @@ class _Maker:
                 shown.append(only.type)
             else:
                 shown += [member for member, _ in several]  # which one it is shows only when it is whole
-        union.is_text = [leaf for leaf in map(plain_type, leaves) if leaf not in _NO_STRINGS] == [str]
+        texts = [one for one in leaves if plain_type(one[0]) not in _NO_STRINGS]
+        union.is_text = len(texts) == 1 and plain_type(texts[0][0]) is str and texts[0][1].is_text
         union.type = Union[tuple(shown)]  # noqa: UP007 # of a tuple
         return union
 
@@ -265,9 +268,9 @@ def _type_of(type_: Any, inner: Mapping[str, Any]) -> Any:
     if not issubclass(origin, BaseModel):
         return dataclasses.make_dataclass(name, [(key, one, cast("Any", fields[key])) for key, one in optional.items()])
     given = cast("dict[str, Any]", origin.model_config)
-    config = {key: given[key] for key in (*_KEPT, *_BY_NAME) if key in given}
+    config = {key: given[key] for key in _KEPT if key in given}
     extra = "allow" if given.get("extra") == "allow" else "ignore"
-    made_config = cast("ConfigDict", {**config, "extra": extra, "protected_namespaces": (), "defer_build": True})
+    made_config = cast("ConfigDict", {**config, "extra": extra, "protected_namespaces": ()})
     pairs = {key: (one, fields[key]) for key, one in optional.items()}
     return create_model(name, __config__=made_config, **cast("Any", pairs))
 

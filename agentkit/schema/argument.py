@@ -10,7 +10,7 @@ import math
 import re
 from typing import Any, Final, NoReturn
 
-from agentkit.schema.value import is_array, is_object
+from agentkit.kind import is_array, is_object
 
 __all__ = ["ArgumentError", "read_object", "shorten"]
 

@@ -8,7 +8,7 @@ from typing import Any, Final
 from urllib.parse import unquote
 
 from agentkit.errors import SchemaError
-from agentkit.schema.value import is_array, is_map, is_object
+from agentkit.kind import is_array, is_map, is_object
 
 __all__ = ["inline_refs", "resolve"]
 

@@ -13,8 +13,8 @@ from copy import deepcopy
 from typing import Any, Final
 
 from agentkit.errors import SchemaError
+from agentkit.kind import is_map
 from agentkit.schema.inline import resolve
-from agentkit.schema.value import is_map
 
 __all__ = ["admits_null", "to_strict", "why_not_strict"]
 

@@ -13,10 +13,10 @@ from typing import Any, Final
 from pydantic import ConfigDict, TypeAdapter, ValidationError
 from pydantic_core import ErrorDetails
 
+from agentkit.kind import is_array, is_object
 from agentkit.schema.annotation import arguments_type
 from agentkit.schema.argument import ArgumentError, read_object, shorten
 from agentkit.schema.parameter import Parameter
-from agentkit.schema.value import is_array, is_object
 
 __all__ = ["Validator"]
 

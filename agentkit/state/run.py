@@ -15,12 +15,13 @@ from pydantic import ConfigDict, TypeAdapter, ValidationError, with_config
 from pydantic_core import from_json
 
 from agentkit.errors import StateError
+from agentkit.kind import is_object
 from agentkit.tools.answer import Answer
 from agentkit.wire.content import Part, TextPart, text_of
 from agentkit.wire.message import AssistantMessage, Message, ToolCall, ToolMessage, UserMessage, open_calls
 from agentkit.wire.reading import new_call_id
 from agentkit.wire.response import ChatCompletion, Usage
-from agentkit.wire.value import is_object, well_formed
+from agentkit.wire.value import well_formed
 
 __all__ = ["Attempt", "PendingCall", "RunState", "new_run_id"]
 

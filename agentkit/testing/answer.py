@@ -10,9 +10,9 @@ import json
 from collections.abc import Sequence
 from dataclasses import dataclass
 from http import HTTPStatus
-from typing import Any, Final, Literal, TypeGuard
+from typing import Any, Final, Literal
 
-__all__ = ["EVENT_STREAM", "JSON", "Answer", "Json", "encode", "error_body", "is_array", "is_object", "send"]
+__all__ = ["EVENT_STREAM", "JSON", "Answer", "Json", "encode", "error_body", "send"]
 
 Json = dict[str, Any]
 
@@ -21,19 +21,13 @@ EVENT_STREAM: Final = "text/event-stream; charset=utf-8"
 _TEXT: Final = json.JSONEncoder(ensure_ascii=False, separators=(",", ":"))
 
 
-def is_object(value: Any) -> TypeGuard[Json]:
-    """Tell whether decoded JSON is an object."""
-    return isinstance(value, dict)
-
-
-def is_array(value: Any) -> TypeGuard[list[Any]]:
-    """Tell whether decoded JSON is an array."""
-    return isinstance(value, list)
-
-
 def encode(value: Any) -> bytes:
-    """Write JSON as servers do: compact, in UTF-8."""
-    return _TEXT.encode(value).encode()
+    """Write JSON as servers do: compact, in UTF-8; half a surrogate pair as its escape."""
+    text = _TEXT.encode(value)
+    try:
+        return text.encode()
+    except UnicodeEncodeError:
+        return json.dumps(value, separators=(",", ":")).encode()
 
 
 def error_body(

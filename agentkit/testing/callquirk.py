@@ -1,4 +1,4 @@
-"""More deviations in what a reply says: in its calls, parts and reasoning; they change a ChatCompletion in place."""
+"""Deviations of a reply's calls, parts and reasoning, beside those of `messagequirk`; they change it in place, too."""
 
 from __future__ import annotations
 
@@ -6,7 +6,8 @@ import json
 from collections.abc import Callable, Iterator
 from typing import Final
 
-from agentkit.testing.answer import Json, is_object
+from agentkit.kind import is_object
+from agentkit.testing.answer import Json
 
 __all__ = ["CALL_QUIRKS"]
 

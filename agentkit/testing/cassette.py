@@ -42,8 +42,8 @@ def recording(path: str | Path, mode: Mode | None = None, *, allow_repeats: bool
 
     Raises:
         ConfigurationError: There is no such mode.
-        RecordingError: On entering: the file is no cassette. On leaving: a request had no recording, and the error
-            that said so was caught on its way.
+        RecordingError: On entering: the file is no cassette. On leaving: it cannot be written; or a request had no
+            recording, and the error that said so was caught on its way.
     """
     wanted = mode or os.environ.get(_VARIABLE, "").strip().lower() or "replay"
     if wanted not in get_args(Mode):
@@ -87,7 +87,7 @@ class Cassette:
         if self.mode == "record":
             taps.remove(self._record)
             answered = [track for track in self._tracks if track.status]
-            if answered or self.path.exists():
+            if answered or (error is None and self.path.exists()):  # what failed at once wipes nothing
                 save(self.path, answered)
         elif self.mode == "replay":
             taps.remove(self._replay)
@@ -185,12 +185,6 @@ class _Kept:
             self._track.ending = "whole"
         return data
 
-    async def read_all(self, seconds: float) -> bytes:
-        parts = [await self.read(None)]
-        while parts[-1]:
-            parts.append(await self.read(seconds))
-        return b"".join(parts)
-
     async def aclose(self) -> None:
         await self._reply.aclose()
 
@@ -230,12 +224,6 @@ class _Played:
             f"The recording of {self._where} ends here, after {len(self._track.reply)} bytes: its reader left the "
             f"stream then. {_AGAIN}"
         )
-
-    async def read_all(self, seconds: float) -> bytes:
-        parts = [await self.read(None)]
-        while parts[-1]:
-            parts.append(await self.read(seconds))
-        return b"".join(parts)
 
     async def aclose(self) -> None:
         """Nothing is open."""

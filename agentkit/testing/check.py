@@ -8,7 +8,8 @@ from collections.abc import Iterator
 from itertools import chain
 from typing import Any, Final, NamedTuple
 
-from agentkit.testing.answer import Json, is_array, is_object
+from agentkit.kind import is_array, is_object
+from agentkit.testing.answer import Json
 
 __all__ = ["Problem", "first_problem"]
 

@@ -6,7 +6,8 @@ from collections.abc import Iterable, Iterator
 from itertools import pairwise, zip_longest
 from typing import Any, Final
 
-from agentkit.testing.answer import Json, encode, is_array
+from agentkit.kind import is_array
+from agentkit.testing.answer import Json, encode
 from agentkit.testing.reply import words
 
 __all__ = ["DONE", "chunked", "event"]

@@ -1,17 +1,21 @@
-"""More deviations in how a stream is told, delta by delta: functions over its chunks."""
+"""Deviations in how a stream is told, delta by delta, beside those of `streamquirk`: functions over its chunks."""
 
 from __future__ import annotations
 
 import copy
+import re
 from collections.abc import Callable, Iterator
 from typing import Any, Final
 
-from agentkit.testing.answer import Json, error_body, is_object
+from agentkit.kind import is_object
+from agentkit.testing.answer import Json, error_body
 
 __all__ = ["DELTA_QUIRKS"]
 
 DELTA_QUIRKS: Final[dict[str, Callable[[list[Json]], list[Json]]]] = {}
 """Every such quirk by its name, in the order in which they are played."""
+
+_BEYOND: Final = re.compile("[\U00010000-\U0010ffff]")
 
 
 def _chunks(change: Callable[[list[Json]], list[Json]]) -> Callable[[list[Json]], list[Json]]:
@@ -227,6 +231,34 @@ def _late_name(chunks: list[Json]) -> list[Json]:
 
 
 @_chunks
+def _new_ids(chunks: list[Json]) -> list[Json]:
+    """Every delta of a call has another id; the first one has the name (vLLM)."""
+    for place, call in enumerate(call for call in _calls(chunks) if not call["function"].get("name")):
+        call["id"] = f"chatcmpl-tool-{place}"
+    return chunks
+
+
+@_chunks
+def _arguments_told_again(chunks: list[Json]) -> list[Json]:
+    """After the last delta of a call its whole arguments come once more (GLM's servers, proxies of Responses)."""
+    told: dict[tuple[int, int], str] = {}
+    ends: dict[tuple[int, int], Json] = {}
+    for choice in _choices(chunks):
+        for call in _calls([{"choices": [choice]}]):
+            text = call["function"].get("arguments")
+            if "index" in call and isinstance(text, str):
+                place = (choice["index"], call["index"])
+                told[place] = told.get(place, "") + text
+                ends[place] = choice
+    kept: list[Json] = []
+    for chunk in chunks:
+        again = [place for place, end in ends.items() if any(end is choice for choice in chunk.get("choices") or ())]
+        pieces = [{"index": place[1], "function": {"arguments": told[place]}} for place in again]
+        kept += [chunk, *(_said(chunk, {"tool_calls": [piece]}) for piece in pieces)]
+    return kept
+
+
+@_chunks
 def _null_first_arguments(chunks: list[Json]) -> list[Json]:
     """The arguments are null in the delta that names a call."""
     for call in _calls(chunks):
@@ -272,6 +304,32 @@ def _calls_in_one_chunk(chunks: list[Json]) -> list[Json]:
             holders[choice["index"]] = chunk
             kept.append(chunk)
     return kept
+
+
+@_chunks
+def _split_surrogates(chunks: list[Json]) -> list[Json]:
+    """A character beyond U+FFFF comes as the halves of its surrogate pair, in two chunks (servers in JavaScript)."""
+    kept: list[Json] = []
+    for chunk in chunks:
+        kept.append(chunk)
+        texts = [rest for delta in _deltas([chunk]) if (rest := _halved(delta, "content"))]
+        kept += [_said(chunk, {"content": rest}) for rest in texts]
+        for call in _calls([chunk]):
+            if rest := _halved(call["function"], "arguments"):
+                place = {"index": call["index"]} if "index" in call else {}
+                kept.append(_said(chunk, {"tool_calls": [{**place, "function": {"arguments": rest}}]}))
+    return kept
+
+
+def _halved(holder: Json, key: str) -> str:
+    """Leave a text up to the middle of its first such character and give the rest."""
+    text: Any = holder.get(key)
+    if not isinstance(text, str) or not (found := _BEYOND.search(text)):
+        return ""
+    pair = found.group().encode("utf-16-le")
+    first, second = (pair[start : start + 2].decode("utf-16-le", "surrogatepass") for start in (0, 2))
+    holder[key] = text[: found.start()] + first
+    return second + text[found.end() :]
 
 
 @_chunks

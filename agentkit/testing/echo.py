@@ -5,7 +5,8 @@ from __future__ import annotations
 import re
 from typing import Any, Final
 
-from agentkit.testing.answer import Json, encode, is_array, is_object
+from agentkit.kind import is_array, is_object
+from agentkit.testing.answer import Json, encode
 from agentkit.testing.example import example
 from agentkit.testing.reply import words
 

@@ -251,7 +251,8 @@ class FakeEndpoint:
 
 def main(arguments: Sequence[str] | None = None) -> None:
     """Serve until interrupted; the base URL is printed on one line as soon as it takes connections."""
-    options = _parser().parse_args(arguments)
+    parser = _parser()
+    options = parser.parse_args(arguments)
     endpoint = FakeEndpoint(
         quirks=options.quirk,
         faults=options.fault,
@@ -262,8 +263,12 @@ def main(arguments: Sequence[str] | None = None) -> None:
         port=options.port,
         record=False,
     )
-    with contextlib.suppress(KeyboardInterrupt):
+    try:
         asyncio.run(_serve(endpoint))
+    except (OSError, OverflowError) as error:  # the port is taken, or none
+        parser.error(f"argument --port: {options.port} cannot be served: {error}")
+    except KeyboardInterrupt:
+        return
 
 
 async def _serve(endpoint: FakeEndpoint) -> None:
@@ -277,11 +282,12 @@ def _parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(
         prog="python -m agentkit.testing.endpoint",
         description="Serve the fake Chat Completions endpoint on 127.0.0.1; it answers by rule.",
-        epilog="Quirks: " + " ".join(f"{quirk.name}: {quirk.summary}" for quirk in QUIRKS.values()),
+        epilog="\n".join(["quirks:", *(f"  {quirk.name:30} {quirk.summary}" for quirk in QUIRKS.values())]),
+        formatter_class=argparse.RawDescriptionHelpFormatter,
     )
     parser.add_argument("--port", type=int, default=0, help="0 takes a free port")
     parser.add_argument(
-        "--quirk", action="append", default=[], choices=sorted(QUIRKS), metavar="NAME", help="may be repeated"
+        "--quirk", action="append", default=[], type=_quirk, metavar="NAME", help="may be repeated; see below"
     )
     parser.add_argument(
         "--fault",
@@ -298,10 +304,17 @@ def _parser() -> argparse.ArgumentParser:
     return parser
 
 
+def _quirk(name: str) -> Quirk:
+    try:
+        return named([name])[0]
+    except ValueError as error:
+        raise argparse.ArgumentTypeError(str(error)) from error
+
+
 def _fault(words: str) -> Fault:
     try:
         return Fault.named(words)
-    except (TypeError, ValueError) as error:  # no such fault, or it takes no such option
+    except ValueError as error:
         raise argparse.ArgumentTypeError(str(error)) from error
 
 

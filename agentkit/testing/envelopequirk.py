@@ -5,7 +5,8 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator
 from typing import Final
 
-from agentkit.testing.answer import Json, is_object
+from agentkit.kind import is_object
+from agentkit.testing.answer import Json
 
 __all__ = ["ENVELOPE_QUIRKS"]
 
@@ -86,6 +87,13 @@ def _unknown_finish_reason(completion: Json) -> None:
     """finish_reason is `eos` (Together)."""
     for choice in _choices(completion):
         choice["finish_reason"] = "eos"
+
+
+@_quirk
+def _finish_error(completion: Json) -> None:
+    """finish_reason is `error`, and nothing else says so (OpenRouter)."""
+    for choice in _choices(completion):
+        choice["finish_reason"] = "error"
 
 
 @_quirk

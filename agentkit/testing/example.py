@@ -5,7 +5,8 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any, Final
 
-from agentkit.testing.answer import Json, is_object
+from agentkit.kind import is_object
+from agentkit.testing.answer import Json
 
 __all__ = ["example"]
 

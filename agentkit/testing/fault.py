@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import gzip
+import inspect
 import json
 import zlib
 from collections.abc import Callable, Mapping
@@ -10,6 +11,7 @@ from dataclasses import dataclass, replace
 from typing import Any, Final
 
 from agentkit.testing.answer import Answer, encode, error_body
+from agentkit.testing.name import unknown
 
 __all__ = ["FAULTS", "ODD_ERRORS", "Fault"]
 
@@ -38,6 +40,8 @@ ODD_ERRORS: Final[dict[str, Any]] = {
 """Forms of errors other than OpenAI's: of Mistral and FastAPI, vLLM, OpenRouter, Azure, Ollama, Gemini, Databricks,
 proxies; and errors that say nothing."""
 
+_KINDS: Final[dict[str, Any]] = {"int": int, "float": int | float, "Mapping": dict, "None": type(None)}
+
 
 @dataclass(frozen=True, slots=True)
 class Fault:
@@ -63,13 +67,13 @@ class Fault:
         """Read a fault from words such as `status:code=503,times=2`; values are JSON or plain text.
 
         Raises:
-            ValueError: There is no such fault.
+            ValueError: There is no such fault, it has no such option, or the option takes no such value.
         """
         name, _, options = words.partition(":")
         if name not in FAULTS:
-            raise ValueError(f"FakeEndpoint: there is no fault {name!r}; the faults are {', '.join(sorted(FAULTS))}.")
+            raise ValueError(unknown("fault", name, FAULTS))
         pairs = (option.partition("=") for option in options.split(",") if option)
-        return FAULTS[name](**{key: _read(value) for key, _, value in pairs})
+        return FAULTS[name](**{key: _option(name, key, value) for key, _, value in pairs})
 
     @classmethod
     def status(
@@ -127,7 +131,7 @@ class Fault:
             ValueError: There is no such form.
         """
         if form not in ODD_ERRORS:
-            raise ValueError(f"FakeEndpoint: there is no form {form!r} of an error; they are {', '.join(ODD_ERRORS)}.")
+            raise ValueError(unknown("form", form, ODD_ERRORS))
         headers = {"Content-Type": "application/json"}
         body = json.dumps(ODD_ERRORS[form])
         return replace(cls.status(code, body=body, headers=headers, times=times), name="odd_error")
@@ -193,11 +197,23 @@ FAULTS: Final[dict[str, Callable[..., Fault]]] = {
 """Every fault by its name, with what makes it."""
 
 
-def _read(value: str) -> Any:
+def _option(fault: str, name: str, written: str) -> Any:
+    """Read an option's value as the fault takes it."""
+    known = inspect.signature(FAULTS[fault]).parameters
+    if name not in known:
+        raise ValueError(
+            f"FakeEndpoint: the fault {fault!r} has no option {name!r}; its options are {', '.join(known)}."
+        )
+    kinds = str(known[name].annotation)
     try:
-        return json.loads(value)
+        value = json.loads(written)
     except ValueError:
+        value = written
+    if any(isinstance(value, kind) and word in kinds for word, kind in _KINDS.items()):
         return value
+    if "str" in kinds:
+        return written
+    raise ValueError(f"FakeEndpoint: the fault {fault!r} takes {name} as {kinds}, not {written!r}.")
 
 
 def _first(good: Answer, after: int) -> tuple[bytes, ...]:

@@ -4,16 +4,18 @@ from __future__ import annotations
 
 import json
 import re
+from collections.abc import Iterator
 from typing import Any
 
+from agentkit.kind import is_array, is_object
 from agentkit.secret import scrub
-from agentkit.testing.answer import is_array, is_object
 
-__all__ = ["mask_body", "mask_json", "mask_text"]
+__all__ = ["mask_body", "mask_bytes", "mask_json", "mask_text"]
 
 _HIDDEN = "[secret]"
 _FIELD = re.compile(
-    r"(?i)^(x-)?(api|access|subscription|client|auth)?[-_]?(key|token|secret)$|^(proxy-)?authorization$|^password$"
+    r"(?i)^(?:[\w-]*[-_])?(?:api|access|auth|bearer|client|id|private|refresh|session|subscription)[-_]?(?:key|token|secret)$"
+    r"|^(?:key|token|secret|password|(?:proxy-)?authorization|(?:set-)?cookie)$"
 )
 _PARAMETER = re.compile(
     r"(?i)([?&](?:[\w.-]*[-_.])?(?:(?:api|access|awsaccess|subscription)?key(?:id)?|\w*token|\w*secret"
@@ -22,6 +24,8 @@ _PARAMETER = re.compile(
 _LOGIN = re.compile(r"(?<=://)[^/\s\"'@:]+:[^/\s\"'@]+@")
 # The keys of OpenAI and those who copied its form, Groq, xAI, Hugging Face, Perplexity, NVIDIA; Google; a whole header.
 _KEY = re.compile(r"\b(?:sk|rk|gsk|xai|hf|pplx|nvapi)[-_][\w-]{20,}|\bAIza[\w-]{30,}|(?<=\bBearer )[\w.~+/-]{20,}=*")
+
+_WORDS = ("id", "name", "role", "type")  # fields that an event tells whole
 
 
 def mask_text(text: str) -> str:
@@ -38,10 +42,18 @@ def mask_json(value: Any) -> Any:
         return [mask_json(item) for item in value]
     if not is_object(value):
         return value
+    tokens = ("token",) if "logprob" in value else ()  # what a model wrote opens nothing
     return {
-        mask_text(name): _HIDDEN if isinstance(item, str) and item and _FIELD.search(name) else mask_json(item)
+        mask_text(name): _HIDDEN
+        if isinstance(item, str) and item and name not in tokens and _FIELD.search(name)
+        else mask_json(item)
         for name, item in value.items()
     }
+
+
+def mask_bytes(body: bytes) -> bytes:
+    """Hide the secrets in a body that is no UTF-8; the letters of keys are the same in most other encodings."""
+    return mask_text(body.decode("latin-1")).encode("latin-1")
 
 
 def mask_body(text: str) -> str:
@@ -52,13 +64,19 @@ def mask_body(text: str) -> str:
     whole = _masked_document(text)
     if whole is not None:
         return whole
-    return "".join(_masked_line(line) for line in re.split(r"(?<=\n)", text))
+    return "".join(_unsplit([_masked_line(line) for line in re.split(r"(?<=\n)", text)]))
 
 
 def _masked_line(line: str) -> str:
+    begin, document, end = _parts(line)
+    whole = _masked_document(document) if document else None
+    return mask_text(line) if whole is None else begin + whole + end
+
+
+def _parts(line: str) -> tuple[str, str, str]:
+    """Cut a line in what stands before its JSON object, the object, and the line's end."""
     begin, mark, rest = line.partition("{")
-    whole = _masked_document(mark + rest.rstrip()) if mark else None
-    return mask_text(line) if whole is None else begin + whole + rest[len(rest.rstrip()) :]
+    return begin, mark + rest.rstrip(), rest[len(rest.rstrip()) :]
 
 
 def _masked_document(text: str) -> str | None:
@@ -69,3 +87,40 @@ def _masked_document(text: str) -> str | None:
         return None
     masked = mask_json(value)
     return text if masked == value else json.dumps(masked, ensure_ascii=False)
+
+
+def _unsplit(lines: list[str]) -> list[str]:
+    """Hide what a stream spells over several events: the whole text then stands in the first piece of it."""
+    values: dict[int, Any] = {}
+    pieces: dict[tuple[Any, ...], list[tuple[int, Any, str]]] = {}  # by the place in an event: line, holder, key
+    for number, line in enumerate(lines):
+        try:
+            values[number] = json.loads(_parts(line)[1])
+        except ValueError:
+            continue
+        for place, holder, key in _spelled(values[number], ()):
+            pieces.setdefault(place, []).append((number, holder, key))
+    changed: set[int] = set()
+    for several in pieces.values():
+        whole = "".join(holder[key] for _, holder, key in several)
+        if (masked := mask_text(whole)) != whole:
+            for number, holder, key in several:
+                holder[key], masked = masked, ""
+                changed.add(number)
+    for number in changed:
+        begin, _, end = _parts(lines[number])
+        lines[number] = begin + json.dumps(values[number], ensure_ascii=False) + end
+    return lines
+
+
+def _spelled(value: Any, place: tuple[Any, ...]) -> Iterator[tuple[tuple[Any, ...], Any, str]]:
+    """Find the texts in the deltas of an event, each with its place, holder and key."""
+    if is_array(value):
+        for number, item in enumerate(value):
+            index: Any = item.get("index", number) if is_object(item) else number
+            yield from _spelled(item, (*place, index))
+    elif is_object(value):
+        for name, item in value.items():
+            if isinstance(item, str) and "delta" in place and name not in _WORDS:
+                yield (*place, name), value, name
+            yield from _spelled(item, (*place, name))

@@ -6,6 +6,7 @@ It is built on Python's audit events, so no library goes round it that uses Pyth
 from __future__ import annotations
 
 import ipaddress
+import socket
 import sys
 from collections.abc import Generator
 from contextlib import contextmanager
@@ -15,12 +16,13 @@ from agentkit.errors import NetworkShutError
 
 __all__ = ["open_network", "shut_network"]
 
-_ADDRESSED: Final = {"socket.connect": 1, "socket.sendto": 1, "socket.sendmsg": 1}
-_NAMED: Final = {"socket.getaddrinfo": 0, "socket.gethostbyname": 0}
+_ADDRESSED: Final = {"socket.connect": 1, "socket.sendto": 1, "socket.sendmsg": 1, "socket.getnameinfo": 0}
+_NAMED: Final = {"socket.getaddrinfo": 0, "socket.gethostbyname": 0, "socket.gethostbyaddr": 0}
 """The audit events that lead out, with the place of the address or name among their arguments.
 
 https://docs.python.org/3/library/audit_events.html
 """
+_OWN: Final = ("", "localhost", "localhost.localdomain", "localhost6", "ip6-localhost", "ip6-loopback")
 
 _states: list[bool] = []  # whether it is shut, the last one counts; of the whole process, for threads have no say
 _watching = False
@@ -76,10 +78,11 @@ def _watch(event: str, arguments: tuple[Any, ...]) -> None:
 
 def _is_here(host: str) -> bool:
     name = host.rstrip(".").lower()
-    if name in ("", "localhost") or name.endswith(".localhost"):
+    if name in _OWN or name.endswith(".localhost") or name == socket.gethostname().lower():
         return True
     try:
         address = ipaddress.ip_address(name.partition("%")[0])
     except ValueError:
         return False
+    address = getattr(address, "ipv4_mapped", None) or address
     return address.is_loopback or address.is_unspecified

@@ -6,6 +6,7 @@ pytest loads it wherever agentkit is installed, so it imports nothing slow befor
 from __future__ import annotations
 
 import contextlib
+import hashlib
 import os
 import re
 from collections.abc import Callable, Iterator
@@ -28,6 +29,7 @@ __all__ = [
     "cassette",
     "fake_endpoint",
     "pytest_addoption",
+    "pytest_collection_modifyitems",
     "pytest_configure",
     "pytest_runtest_protocol",
     "pytest_unconfigure",
@@ -38,7 +40,9 @@ _OPTION = "--agentkit-record"
 _VARIABLE = "AGENTKIT_RECORD"
 _MODES = ("replay", "record", "off")
 _NETWORK = "agentkit_network"
+_LONGEST = 100  # characters of a test's name; file systems take 255 bytes
 _before = pytest.StashKey[str | None]()  # what the environment said
+_recorded = pytest.StashKey[dict[Path, str]]()  # which test has which cassette
 
 
 def pytest_addoption(parser: pytest.Parser) -> None:
@@ -79,6 +83,13 @@ def pytest_unconfigure(config: pytest.Config) -> None:
         os.environ[_VARIABLE] = before
 
 
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Refuse a marker `agentkit_network` that says neither "open" nor "shut"."""
+    for item in items:
+        if item.get_closest_marker(_NETWORK) and (state := _said(item, _NETWORK, "state")) not in ("shut", "open"):
+            raise pytest.UsageError(f"{item.nodeid}: the marker {_NETWORK} says {state!r}. Write 'shut' or 'open'.")
+
+
 @pytest.hookimpl(hookwrapper=True)
 def pytest_runtest_protocol(item: pytest.Item) -> Iterator[None]:
     """Shut the network while a test runs, its fixtures included, where the ini option or a marker says so."""
@@ -87,8 +98,13 @@ def pytest_runtest_protocol(item: pytest.Item) -> Iterator[None]:
 
 
 def _wanted(item: Any) -> str:
-    marker = item.get_closest_marker(_NETWORK)
-    return str(marker.args[0] if marker is not None and marker.args else item.config.getini(_NETWORK))
+    return str(_said(item, _NETWORK, "state") or item.config.getini(_NETWORK))
+
+
+def _said(item: Any, marker: str, name: str) -> Any:
+    """Give the argument of a marker, by place or by name; None without the marker."""
+    found = item.get_closest_marker(marker)
+    return None if found is None else (*found.args, found.kwargs.get(name))[0]
 
 
 @pytest.fixture
@@ -127,7 +143,13 @@ def cassette(
 
     In a replay each provider whose key is not set gets one that opens nothing, so that names of models resolve.
     """
-    with testing.recording(_path(request.node)) as tape:
+    tape = testing.recording(_path(request.node))
+    test = request.config.stash.setdefault(_recorded, {}).setdefault(tape.path, request.node.nodeid)
+    if tape.mode == "record" and test != request.node.nodeid:
+        pytest.fail(
+            f"{tape.path} was recorded by {test} just now. Give each test a cassette of its own.", pytrace=False
+        )
+    with tape:
         if tape.mode == "replay":
             for variable, key in testing.stand_in_keys().items():
                 monkeypatch.setenv(variable, key)
@@ -136,11 +158,13 @@ def cassette(
 
 def _path(item: Any) -> Path:
     """Name the file by the marker `cassette`, else by the test's node without what file systems refuse."""
-    marker = item.get_closest_marker("cassette")
-    if marker is not None and marker.args:
-        name = str(marker.args[0]).removesuffix(".json")
-    else:
-        test = re.sub(r"[^\w.=-]+", "_", item.nodeid.partition("::")[2].replace("::", ".")).strip("_")
-        name = f"{item.path.stem}/{test}"
+    name = _said(item, "cassette", "name")
+    if name is None:
+        where, bracket, parameters = item.nodeid.partition("::")[2].partition("[")
+        test = f"{where.replace('::', '.')}{bracket}{parameters}"
+        plain = re.sub(r"[^\w.=\[\]-]+", "_", test)
+        if plain != test or len(plain) > _LONGEST:  # what is left may be another test's
+            plain = f"{plain[:_LONGEST]}-{hashlib.sha256(test.encode()).hexdigest()[:8]}"
+        name = f"{item.path.stem}/{plain}"
     folder: Path = item.path.parent / "cassettes"
-    return folder / f"{name}.json"
+    return folder / f"{str(name).removesuffix('.json')}.json"

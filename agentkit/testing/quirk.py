@@ -11,6 +11,7 @@ from agentkit.testing.callquirk import CALL_QUIRKS
 from agentkit.testing.deltaquirk import DELTA_QUIRKS
 from agentkit.testing.envelopequirk import ENVELOPE_QUIRKS
 from agentkit.testing.messagequirk import MESSAGE_QUIRKS
+from agentkit.testing.name import unknown
 from agentkit.testing.refusal import REFUSALS
 from agentkit.testing.streamquirk import CHUNK_QUIRKS, PIECE_QUIRKS
 
@@ -91,6 +92,6 @@ def named(quirks: Sequence[Quirk | str]) -> list[Quirk]:
     """
     for quirk in quirks:
         if isinstance(quirk, str) and quirk not in QUIRKS:
-            raise ValueError(f"FakeEndpoint: there is no quirk {quirk!r}; the quirks are {', '.join(sorted(QUIRKS))}.")
+            raise ValueError(unknown("quirk", quirk, QUIRKS))
     own = [quirk for quirk in quirks if isinstance(quirk, Quirk)]
     return [*own, *(quirk for name, quirk in QUIRKS.items() if name in quirks)]

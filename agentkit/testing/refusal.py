@@ -9,7 +9,8 @@ import re
 from collections.abc import Callable, Iterator
 from typing import Any, Final
 
-from agentkit.testing.answer import Json, is_array, is_object
+from agentkit.kind import is_array, is_object
+from agentkit.testing.answer import Json
 
 __all__ = ["REFUSALS"]
 

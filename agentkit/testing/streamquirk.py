@@ -60,6 +60,14 @@ def _no_index(chunks: list[Json]) -> list[Json]:
 
 
 @_chunks
+def _no_index_in_pieces(chunks: list[Json]) -> list[Json]:
+    """Deltas of calls have no index, and a call comes in several, of which the first has its id and name."""
+    for call in _calls(chunks):
+        call.pop("index", None)
+    return chunks
+
+
+@_chunks
 def _whole_calls(chunks: list[Json]) -> list[Json]:
     """Each call is whole in one delta (Mistral, xAI)."""
     kept: list[Json] = []
@@ -239,6 +247,12 @@ def _done_then_more(pieces: list[bytes]) -> list[bytes]:
 
 
 @_pieces
+def _pings(pieces: list[bytes]) -> list[bytes]:
+    """Events of the type `ping`, whose data is no JSON, stand between the others (proxies)."""
+    return [part for piece in pieces for part in (b"event: ping\ndata: still here\n\n", piece)]
+
+
+@_pieces
 def _several_data_lines(pieces: list[bytes]) -> list[bytes]:
     """The JSON of an event lies on several `data:` lines."""
     return [_indented(piece) if piece.startswith(b"data: {") else piece for piece in pieces]
@@ -247,6 +261,12 @@ def _several_data_lines(pieces: list[bytes]) -> list[bytes]:
 def _indented(piece: bytes) -> bytes:
     lines = json.dumps(json.loads(piece[len(b"data: ") :]), indent=1).splitlines()
     return "".join(f"data: {line}\n" for line in lines).encode() + b"\n"
+
+
+@_pieces
+def _no_blank_lines(pieces: list[bytes]) -> list[bytes]:
+    """No blank lines part the events: each `data:` line is one."""
+    return [re.sub(rb"\n\n\Z", b"\n", piece) for piece in pieces]
 
 
 @_pieces

@@ -16,8 +16,9 @@ from pathlib import Path
 from typing import Any, Final, Literal, Self, get_args
 
 from agentkit.errors import RecordingError
-from agentkit.testing.answer import Json, is_object
-from agentkit.testing.mask import mask_body, mask_json, mask_text
+from agentkit.kind import is_object
+from agentkit.testing.answer import Json
+from agentkit.testing.mask import mask_body, mask_bytes, mask_json, mask_text
 
 __all__ = ["Ending", "Sent", "Track", "load", "save"]
 
@@ -132,7 +133,7 @@ def _written(body: bytes) -> list[str] | dict[str, str]:
     try:
         text = body.decode()
     except UnicodeDecodeError:
-        return {"base64": base64.b64encode(body).decode()}
+        return {"base64": base64.b64encode(mask_bytes(body)).decode()}
     return [line for line in re.split(r"(?<=\n)", mask_body(text)) if line]
 
 
@@ -144,13 +145,15 @@ def load(path: Path) -> list[Track]:
     """Read a cassette; one that is not there is empty.
 
     Raises:
-        RecordingError: The file is no cassette.
+        RecordingError: The file is no cassette, or cannot be read.
     """
     try:
         return _tracks(json.loads(path.read_text(encoding="utf-8")))
     except FileNotFoundError:
         return []
-    except (ValueError, KeyError, TypeError, AttributeError) as error:
+    except OSError as error:
+        raise RecordingError(f"{path} cannot be read: {error.strerror}.") from error
+    except (ValueError, KeyError, TypeError, AttributeError, RecursionError) as error:
         raise RecordingError(
             f"{path} is no cassette ({type(error).__name__}: {error}). Delete it and record it again."
         ) from error
@@ -163,18 +166,29 @@ def _tracks(content: Any) -> list[Track]:
 
 
 def save(path: Path, tracks: Sequence[Track]) -> None:
-    """Write a cassette: whole or not at all, for its owner's eyes only."""
+    """Write a cassette: whole or not at all, for its owner's eyes only.
+
+    Raises:
+        RecordingError: It cannot be written there.
+    """
     content = {_FORMAT: _VERSION, "tracks": [track.to_dict() for track in tracks]}
     text = json.dumps(content, indent=2, ensure_ascii=False)
     try:
         encoded = text.encode()
     except UnicodeEncodeError:  # half of a surrogate pair, which JSON may hold escaped
         encoded = json.dumps(content, indent=2).encode()
+    try:
+        _replace(path, encoded + b"\n")
+    except OSError as error:
+        raise RecordingError(f"{path} cannot be written: {error.strerror}. What was recorded is lost.") from error
+
+
+def _replace(path: Path, content: bytes) -> None:
     path.parent.mkdir(parents=True, exist_ok=True)
     descriptor, name = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}.")  # is made with 0600
     try:
         with os.fdopen(descriptor, "wb") as file:
-            file.write(encoded + b"\n")
+            file.write(content)
         Path(name).replace(path)
     except BaseException:
         Path(name).unlink(missing_ok=True)

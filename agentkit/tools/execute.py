@@ -59,9 +59,14 @@ class CallTool:
 
 
 class SubRuns:
-    """The ids of the runs that one call starts: the run's, a slash and the call's; from the second on with a number."""
+    """The ids of the runs that one call starts: the run's, a slash and the call's; from the second on with a number.
+
+    Attributes:
+        over: Whether the call was answered; a run of its thread that goes on, for it was abandoned, is shown no more.
+    """
 
     def __init__(self, first: str) -> None:
+        self.over = False
         self._first = first
         self._count = 0
 
@@ -82,7 +87,8 @@ async def execute(call: CallTool, on_error: OnToolError = "report") -> Answer:
         ToolFailedError: The tool raised and `on_error` is "raise"; the cause is what it raised.
     """
     started = time.perf_counter()
-    token = running.set(SubRuns(f"{call.context.run_id}/{call.id}"))
+    sub_runs = SubRuns(f"{call.context.run_id}/{call.id}")
+    token = running.set(sub_runs)
     try:
         value = await _run(call)
         return answer_value(call.id, call.name, value, seconds=time.perf_counter() - started)
@@ -96,6 +102,7 @@ async def execute(call: CallTool, on_error: OnToolError = "report") -> Answer:
     except Exception as error:  # noqa: BLE001 # a tool may raise anything; the model or the caller is told
         return await _failed(call, error, on_error, time.perf_counter() - started)
     finally:
+        sub_runs.over = True
         running.reset(token)
 
 

@@ -1,4 +1,8 @@
-"""The Chat Completions contract as frozen typed values, and what joins and mends them; pure."""
+"""The Chat Completions contract as frozen typed values, and what joins and mends them; pure.
+
+What is sent is in `request` (of `setting`, `option`, `message`, `content`), what comes in `response` and `chunk`; those
+ask `repair` where a server deviates, which applies the catalogue of `deviation`, and `merge` joins chunks.
+"""
 
 from agentkit.wire.check import check_request
 from agentkit.wire.chunk import ChatCompletionChunk, ChunkChoice, Delta, FunctionDelta, ToolCallDelta

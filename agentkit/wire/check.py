@@ -8,10 +8,10 @@ from collections.abc import Mapping
 from typing import Any
 
 from agentkit.errors import InvalidRequestError
+from agentkit.kind import is_object
 from agentkit.wire.content import text_of
 from agentkit.wire.request import ChatRequest
 from agentkit.wire.setting import CHOICES
-from agentkit.wire.value import is_object
 
 __all__ = ["check_request"]
 
@@ -206,7 +206,7 @@ def _check_messages(request: ChatRequest) -> None:
         if waiting:
             raise _unanswered(waiting)
         if message.role == "assistant" and message.tool_calls:
-            waiting = dict.fromkeys(call.id for call in message.tool_calls)
+            waiting = {call.id: None for call in message.tool_calls}
     if waiting:
         raise _unanswered(waiting)
 

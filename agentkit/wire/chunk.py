@@ -7,7 +7,8 @@ from typing import Annotated, Any, Self
 
 from pydantic import Field, ValidationError
 
-from agentkit.wire.repair import as_bytes, repair_chunk
+from agentkit.wire.ending import is_no_end
+from agentkit.wire.repair import as_bytes, needs_counts, repair_chunk
 from agentkit.wire.response import ChatCompletion, Usage, reasoning_of
 from agentkit.wire.value import WireValue, is_empty
 
@@ -73,6 +74,14 @@ class ChatCompletionChunk(WireValue):
     usage: Usage | None = None
     error: None = None
 
+    @property
+    def says_something(self) -> bool:
+        """Tell whether it has more than a role: many servers send that before they begin, Azure its filters."""
+        return any(
+            choice.finish_reason or any(value for name, value in choice.delta if name != "role")
+            for choice in self.choices
+        )
+
     @classmethod
     def parse(cls, chunk: Mapping[str, Any] | str | bytes) -> Self:
         """Read a chunk, a dict or its JSON; known deviations are put right.
@@ -91,7 +100,17 @@ class ChatCompletionChunk(WireValue):
         except ValidationError:
             return None
         extra = read.__pydantic_extra__
-        return None if extra and "x_groq" in extra else read  # there may be a usage or an error in it
+        if extra and "x_groq" in extra:  # there may be a usage or an error in it
+            return None
+        choices = read.choices
+        if choices and choices[0].finish_reason is not None and any(map(_ends_oddly, choices)):
+            return None
+        return None if read.usage is not None and needs_counts(read.usage) else read
+
+
+def _ends_oddly(choice: ChunkChoice) -> bool:
+    """Tell whether the end of a choice is none, or has the usage in it (Moonshot)."""
+    return is_no_end(choice.finish_reason) or "usage" in (choice.__pydantic_extra__ or ())
 
 
 def one_chunk(completion: ChatCompletion) -> ChatCompletionChunk:

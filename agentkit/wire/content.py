@@ -6,7 +6,8 @@ from typing import Annotated, Any, Literal
 
 from pydantic import Discriminator, Tag
 
-from agentkit.wire.value import WireValue, is_object
+from agentkit.kind import is_object
+from agentkit.wire.value import WireValue
 
 __all__ = [
     "AudioPart",

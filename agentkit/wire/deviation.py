@@ -6,27 +6,20 @@ guessed: what was cut stays cut. `docs/deviations.md` is this catalogue as a tab
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable
 from typing import Any, Final
 
+from agentkit.kind import is_array, is_object
+from agentkit.wire.count import USAGE
+from agentkit.wire.ending import is_no_end
 from agentkit.wire.reading import json_text, new_call_id, part_text, whole_number
 from agentkit.wire.think import split_think
-from agentkit.wire.value import is_array, is_object
 
-__all__ = ["CALL", "CHOICE", "ENVELOPE", "MESSAGE", "WHOLE_MESSAGE", "groq_usage"]
+__all__ = ["CALL", "CHOICE", "ENVELOPE", "MESSAGE", "WHOLE_MESSAGE"]
 
 Step = Callable[[dict[str, Any]], None]
 
 _TEXTS = ("id", "object", "model", "system_fingerprint", "service_tier")
-_COUNTS = ("prompt_tokens", "completion_tokens", "total_tokens")
-_DETAILS = ("prompt_tokens_details", "completion_tokens_details")
-
-
-def groq_usage(reply: dict[str, Any]) -> dict[str, Any] | None:
-    """Give the usage that Groq's streams put in a field of their own."""
-    own = reply.get("x_groq")
-    usage = own.get("usage") if is_object(own) else None
-    return _counted(usage) if is_object(usage) and usage else None
 
 
 # The envelope: the reply itself, or the chunk.
@@ -59,38 +52,6 @@ def _lone_choice(reply: dict[str, Any]) -> None:
         reply["choices"] = [reply["choices"]]
 
 
-def _groq_usage(reply: dict[str, Any]) -> None:
-    """Read the usage of `x_groq.usage` where there is no other; an empty `usage` is none.
-
-    Sent by: Groq (older streams).
-    """
-    usage = reply.get("usage")
-    reply["usage"] = usage if is_object(usage) and usage else groq_usage(reply)
-
-
-def _odd_counts(reply: dict[str, Any]) -> None:
-    """Read counts that are text or floats, leave out null ones; a missing total is the sum of the other two.
-
-    Sent by: Databricks (null until the last chunk), Crusoe (null details); text and floats were not recorded.
-    """
-    if reply["usage"]:
-        reply["usage"] = _counted(reply["usage"]) or None
-
-
-def _counted(usage: dict[str, Any]) -> dict[str, Any]:
-    usage = _numbered(usage, _COUNTS)
-    for name in _DETAILS:
-        details = usage.pop(name, None)
-        if is_object(details):
-            usage[name] = _numbered(details, [field for field in details if field.endswith("_tokens")])
-    return usage
-
-
-def _numbered(counts: dict[str, Any], names: Iterable[str]) -> dict[str, Any]:
-    read = {**counts, **{name: whole_number(counts.get(name)) for name in names}}
-    return {name: value for name, value in read.items() if value is not None}
-
-
 # A choice; its message or delta stands under `message` here.
 
 
@@ -106,12 +67,14 @@ def _no_message(choice: dict[str, Any]) -> None:
 
 
 def _odd_finish(choice: dict[str, Any]) -> None:
-    """Take a finish_reason that is no text as its JSON; unknown words ("", "eos") are kept as they are.
+    """Take a finish_reason that is no text as its JSON, and "null" as none; unknown words ("", "eos") are kept.
 
-    Sent by: Snowflake (""), Together ("eos"); other forms were not recorded.
+    Sent by: Snowflake (""), Together ("eos"), proxies of Alibaba's own API ("null"); other forms were not recorded.
     """
     if not isinstance(choice.get("finish_reason"), str | None):
         choice["finish_reason"] = json_text(choice["finish_reason"])
+    if is_no_end(choice.get("finish_reason")):
+        choice["finish_reason"] = None
 
 
 # A message or a delta.
@@ -139,7 +102,7 @@ def _content_object(message: dict[str, Any]) -> None:
 def _content_parts(message: dict[str, Any]) -> None:
     """Join a content that is a list: texts to the content, thinking to the reasoning; keep others in `content_parts`.
 
-    Sent by: Mistral (its reasoning models).
+    Sent by: Mistral (its reasoning models), Databricks (Anthropic's models that think).
     """
     if is_array(message.get("refusal")):
         message["refusal"] = part_text(message["refusal"])
@@ -158,7 +121,7 @@ def _content_parts(message: dict[str, Any]) -> None:
 
 
 def _is_thinking(part: Any) -> bool:
-    return is_object(part) and (part.get("type") == "thinking" or "thinking" in part)
+    return is_object(part) and (part.get("type") in ("thinking", "reasoning") or "thinking" in part)
 
 
 def _reasoning_object(message: dict[str, Any]) -> None:
@@ -297,6 +260,18 @@ def _think_tags(message: dict[str, Any]) -> None:
             message["reasoning_content"] = thought
 
 
+def _empty_call(message: dict[str, Any]) -> None:
+    """Drop a call that has no id, names nothing and holds nothing.
+
+    Sent by: servers that fill the list with placeholders beside a text (`"tool_calls": [{}]`).
+    """
+    message["tool_calls"] = [
+        call
+        for call in message["tool_calls"]
+        if call.get("id") or call["function"]["name"] or call["function"]["arguments"]
+    ]
+
+
 def _shared_ids(message: dict[str, Any]) -> None:
     """Give a call an id of ours where it has none, an empty one, or that of a call before it.
 
@@ -309,7 +284,7 @@ def _shared_ids(message: dict[str, Any]) -> None:
         seen.add(call["id"])
 
 
-ENVELOPE: Final[tuple[Step, ...]] = (_odd_names, _odd_created, _lone_choice, _groq_usage, _odd_counts)
+ENVELOPE: Final[tuple[Step, ...]] = (_odd_names, _odd_created, _lone_choice, *USAGE)
 CHOICE: Final[tuple[Step, ...]] = (_no_message, _odd_finish)
 MESSAGE: Final[tuple[Step, ...]] = (
     _empty_role,
@@ -322,4 +297,4 @@ MESSAGE: Final[tuple[Step, ...]] = (
     _lone_call,
 )
 CALL: Final[tuple[Step, ...]] = (_odd_type, _custom_call, _flat_call, _odd_arguments, _odd_index, _odd_id)
-WHOLE_MESSAGE: Final[tuple[Step, ...]] = (_think_tags, _shared_ids)
+WHOLE_MESSAGE: Final[tuple[Step, ...]] = (_think_tags, _empty_call, _shared_ids)

@@ -7,12 +7,13 @@ from typing import Any
 
 from pydantic_core import to_json
 
+from agentkit.kind import is_array, is_object
 from agentkit.wire.chunk import ChatCompletionChunk, ChunkChoice, Delta
+from agentkit.wire.ending import is_cut, is_filtered
 from agentkit.wire.opencall import OpenCall, add_piece
 from agentkit.wire.repair import repair_chunk
 from agentkit.wire.response import ChatCompletion, Choice, ResponseMessage, Usage
 from agentkit.wire.think import ThinkSplitter
-from agentkit.wire.value import is_array, is_object
 
 __all__ = ["Merger", "merge"]
 
@@ -20,7 +21,6 @@ _ENVELOPE = ("id", "created", "model", "system_fingerprint", "service_tier")
 _TEXTS = ("refusal", "reasoning_text", "reasoning_content")
 _TEXT_ONLY = frozenset(("role", "content"))
 _PADDING = {"obfuscation": ""}  # OpenAI's, so that the sizes of chunks tell nothing
-_UNDONE = ("length", "content_filter")
 
 
 _Added = list[tuple[str, str, OpenCall | None]]
@@ -52,7 +52,7 @@ class Merger:
     """Join chunks as they come.
 
     Attributes:
-        usage: The last usage that was sent, never a sum over chunks.
+        usage: The last usage that was sent, never a sum over chunks; what it leaves out is taken from those before.
         finished: Whether choice 0 has said why it ended.
         started: Whether any chunk came.
     """
@@ -75,8 +75,8 @@ class Merger:
         if (text := self._plain(chunk)) is not None:
             return [("text", text, None)]
         usage = chunk.usage
-        if usage and usage.model_fields_set and (not self.usage or usage.total_tokens or usage.prompt_tokens):
-            self.usage = usage
+        if usage and usage.model_fields_set:
+            self.usage = _last_usage(self.usage, usage)
         ends = bool(chunk.choices) and chunk.choices[0].finish_reason
         if not self.started or not self._envelope.get("id") or ends or usage is not None:
             self._envelope |= {k: v for k in _ENVELOPE if (v := getattr(chunk, k)) and not self._envelope.get(k)}
@@ -88,7 +88,8 @@ class Merger:
             choice = self._choices.get(piece.index)
             if choice is None:
                 choice = self._choices[piece.index] = _OpenChoice()
-                piece = _whole_message(piece)  # noqa: PLW2901 # read as the delta that it stands for
+            if piece.model_extra and "message" in piece.model_extra:
+                piece = _whole_message(piece, choice)  # noqa: PLW2901 # read as the delta that it stands for
             pieces = _add(choice, piece)
             if piece.index == 0:
                 added += pieces
@@ -136,8 +137,8 @@ def _add(choice: _OpenChoice, piece: ChunkChoice) -> _Added:
         added += _say(choice, *(choice.think.feed(delta.content) if choice.think else (delta.content, "")))
     if delta.tool_calls:
         named: list[OpenCall] = []
-        added += [add_piece(choice.calls, call, named) for call in delta.tool_calls]
-    if piece.finish_reason and choice.finish_reason not in _UNDONE:
+        added += [step for call in delta.tool_calls if (step := add_piece(choice.calls, call, named))]
+    if piece.finish_reason and not (is_cut(choice.finish_reason) or is_filtered(choice.finish_reason)):
         choice.finish_reason = piece.finish_reason
     if delta.model_extra or delta.audio or delta.reasoning_details or delta.annotations or delta.function_call:
         _add_rare(choice, delta)
@@ -157,13 +158,47 @@ def _say(choice: _OpenChoice, said: str, thought: str) -> _Added:
     return [("text", said, None), ("reasoning", thought, None)]
 
 
-def _whole_message(piece: ChunkChoice) -> ChunkChoice:
-    """Read the message of a first chunk that has no delta as one: whole replies that were sent as one event."""
+def _last_usage(before: Usage | None, usage: Usage) -> Usage:
+    """Give the last usage; counts and details that it leaves out were told before (proxies of Anthropic's models)."""
+    if before is None:
+        return usage
+    prompt = usage.prompt_tokens or before.prompt_tokens
+    completion = usage.completion_tokens or before.completion_tokens
+    changes: dict[str, Any] = {}
+    if prompt != usage.prompt_tokens or completion != usage.completion_tokens:
+        changes = {"prompt_tokens": prompt, "completion_tokens": completion}
+        told = before.total_tokens if prompt + completion == before.prompt_tokens + before.completion_tokens else 0
+        changes["total_tokens"] = max(usage.total_tokens, prompt + completion, told)
+    if usage.prompt_tokens_details is None and prompt == before.prompt_tokens:
+        changes["prompt_tokens_details"] = before.prompt_tokens_details
+    if usage.completion_tokens_details is None and completion == before.completion_tokens:
+        changes["completion_tokens_details"] = before.completion_tokens_details
+    return usage.replace(**changes) if any(changes.values()) else usage
+
+
+def _whole_message(piece: ChunkChoice, choice: _OpenChoice) -> ChunkChoice:
+    """Read the message of a chunk that has no delta as one: what of a whole reply no delta told before.
+
+    A whole reply may come as one event, or again as the last one (MiniMax).
+    """
     whole = (piece.model_extra or {}).get("message")
-    if piece.delta.role or piece.delta.model_fields_set - {"tool_calls"} or not is_object(whole):
+    delta = piece.delta
+    if delta.role or delta.tool_calls or delta.model_fields_set - {"tool_calls"} or not is_object(whole):
         return piece
     read = repair_chunk(to_json({"choices": [{"index": piece.index, "delta": whole}]}))
-    return piece.replace(delta=Delta.model_validate(read["choices"][0]["delta"]))
+    said: dict[str, Any] = read["choices"][0]["delta"]
+    told: set[str] = {*choice.fields}
+    if choice.think and choice.think.started:
+        told.add("content")
+    text, all_text = "".join(choice.fields.get("content", ())), said.get("content") or ""
+    if choice.is_plain and all_text.startswith(text):
+        said["content"] = all_text[len(text) :]
+        told.discard("content")
+    if told & {"reasoning_text", "reasoning_content"} or choice.details:
+        told |= {"reasoning", "reasoning_content", "reasoning_details"}
+    if choice.calls:
+        told.add("tool_calls")
+    return piece.replace(delta=Delta.model_validate({name: value for name, value in said.items() if name not in told}))
 
 
 def _add_rare(choice: _OpenChoice, delta: Delta) -> None:
@@ -179,8 +214,9 @@ def _add_rare(choice: _OpenChoice, delta: Delta) -> None:
     if delta.function_call and (delta.function_call.name or delta.function_call.arguments):
         choice.legacy = choice.legacy or OpenCall(0, None)
         choice.legacy.say(delta.function_call.name or "", delta.function_call.arguments or "")
-    if delta.model_extra:
-        choice.message_extra.update(delta.model_extra)
+    for name, value in (delta.model_extra or {}).items():
+        parts: Any = choice.message_extra.get(name) if name == "content_parts" else None
+        choice.message_extra[name] = [*parts, *value] if is_array(parts) and is_array(value) else value
 
 
 def _choice(index: int, choice: _OpenChoice) -> Choice:

@@ -6,15 +6,16 @@ is, a new call too where an index is used again with another id and name. Only a
 
 from __future__ import annotations
 
+from itertools import pairwise
 from typing import Any
 
 from pydantic_core import from_json
 
 from agentkit.errors import InvalidResponseError
+from agentkit.kind import is_object
 from agentkit.wire.chunk import ToolCallDelta
 from agentkit.wire.reading import json_text, new_call_id
 from agentkit.wire.repair import MOST_CALLS, too_many_calls
-from agentkit.wire.value import is_object
 
 __all__ = ["OpenCall", "add_piece"]
 
@@ -74,7 +75,7 @@ class OpenCall:
     def to_dict(self) -> dict[str, Any]:
         """Give the call in the contract's JSON form; one without an id gets one."""
         self.id = self.id or new_call_id()
-        arguments = "".join(self.arguments)
+        arguments = "".join(self.arguments) if self.type == "custom" else _told_once(self.arguments)
         function = self.function_extra | {"name": self.name, "arguments": arguments}
         call = {"id": self.id, "type": self.type, "function": function}
         if self.type == "custom":
@@ -82,8 +83,10 @@ class OpenCall:
         return self.extra | call
 
 
-def add_piece(calls: list[OpenCall], piece: ToolCallDelta, named: list[OpenCall]) -> tuple[str, str, OpenCall]:
+def add_piece(calls: list[OpenCall], piece: ToolCallDelta, named: list[OpenCall]) -> tuple[str, str, OpenCall] | None:
     """Add a piece to the call that it is of, or begin another with it; give the kind, its arguments, and the call.
+
+    A piece that begins one without id, name or arguments is a placeholder (`"tool_calls": [{}]`), and gives None.
 
     Args:
         calls: Those of the choice so far, in their order.
@@ -101,6 +104,8 @@ def add_piece(calls: list[OpenCall], piece: ToolCallDelta, named: list[OpenCall]
         elif name and call.name and _begins_another(call, piece, name, arguments, named_beside=call in named):
             call = None
     if call is None:
+        if not (name or arguments or piece.id):
+            return None
         if len(calls) == MOST_CALLS:
             raise InvalidResponseError(too_many_calls())
         call = OpenCall(len(calls), piece.index)
@@ -160,7 +165,10 @@ def _repeats(call: OpenCall, piece: ToolCallDelta, name: str, arguments: str) ->
     One that names the function must have the call's index and id too, or it is another call of the same tool.
     """
     same = not name or (name == call.name and piece.index is not None and piece.id and piece.id == call.id)
-    return bool(same) and arguments == "".join(call.arguments) and call.is_whole()
+    if not same or not call.is_whole():
+        return False
+    joined = "".join(call.arguments)
+    return arguments == joined or _object(arguments) == _object(joined)
 
 
 def _begins_another(call: OpenCall, piece: ToolCallDelta, name: str, arguments: str, *, named_beside: bool) -> bool:
@@ -173,5 +181,34 @@ def _begins_another(call: OpenCall, piece: ToolCallDelta, name: str, arguments: 
     if name != call.name:
         return bool(call.arguments) or (not has_id and (piece.index is None or named_beside))
     if has_id and piece.index is not None:
-        return False
+        return arguments[:1] == "{" and call.is_whole()
     return (named_beside and not has_id) or (bool(arguments.strip()) and call.is_whole())
+
+
+def _told_once(pieces: list[str]) -> str:
+    """Join the arguments of a call; where that is no JSON, see whether they were told more than once.
+
+    Each piece may hold all that came before it (proxies of Baidu's and DeepSeek's models), or the last the whole again,
+    as JSON text too (LiteLLM).
+    """
+    joined = "".join(pieces)
+    if len(pieces) == 1 or _object(joined) is not None:
+        return joined
+    *before, last = pieces or [""]
+    whole = _object(last)
+    if whole is None:
+        return joined
+    if len(before[-1]) > 1 and all(longer.startswith(shorter) for shorter, longer in pairwise(pieces)):
+        return last
+    first = "".join(before)
+    return first if _object(first) == whole else joined
+
+
+def _object(text: str) -> dict[str, Any] | None:
+    """Read an object, also one that is written as JSON text; None for anything else."""
+    try:
+        read = from_json(text)
+        read = from_json(read) if isinstance(read, str) else read
+    except ValueError:
+        return None
+    return read if is_object(read) else None

@@ -6,7 +6,7 @@ import json
 import uuid
 from typing import Any
 
-from agentkit.wire.value import is_array, is_object
+from agentkit.kind import is_array, is_object
 
 __all__ = ["json_text", "new_call_id", "part_text", "whole_number"]
 

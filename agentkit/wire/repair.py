@@ -13,13 +13,16 @@ from typing import Any
 from pydantic_core import from_json, to_json
 
 from agentkit.errors import InvalidResponseError
+from agentkit.kind import is_array, is_object
 from agentkit.wire.deviation import CALL, CHOICE, ENVELOPE, MESSAGE, WHOLE_MESSAGE
+from agentkit.wire.ending import is_broken_off, is_no_end
 from agentkit.wire.reading import json_text, whole_number
-from agentkit.wire.value import is_array, is_object, well_formed
+from agentkit.wire.value import well_formed
 
 __all__ = [
     "MOST_CALLS",
     "as_bytes",
+    "needs_counts",
     "needs_repair",
     "repair_chunk",
     "repair_completion",
@@ -28,6 +31,16 @@ __all__ = [
 
 MOST_CALLS = 1024
 _SHOWN = 500
+_SAID = ("message", "msg", "error_msg", "Message")  # where an error says what it is: the last two, Baidu and AWS
+_MINIMAX = {
+    1000: "server_error",
+    1001: "timeout",
+    1002: "rate_limit_exceeded",
+    1004: "authentication_error",
+    1008: "insufficient_quota",
+    1039: "context_length_exceeded",
+    2013: "invalid_request_error",
+}
 
 
 def as_bytes(reply: Mapping[str, Any] | str | bytes) -> bytes:
@@ -42,17 +55,25 @@ def too_many_calls() -> str:
     return f"The endpoint answered with more than {MOST_CALLS} tool calls in one message; the reply was left."
 
 
+def needs_counts(usage: Any) -> bool:
+    """Tell whether a usage has its counts under other names only."""
+    extra = usage.model_extra
+    return bool(extra) and ("input_tokens" in extra or "output_tokens" in extra) and not usage.prompt_tokens
+
+
 def needs_repair(completion: Any) -> bool:
     """Tell whether a reply that the types accepted holds a deviation that they do not notice."""
     usage = completion.usage
-    if "x_groq" in completion.model_extra if usage is None else not usage.model_fields_set:
+    if "x_groq" in completion.model_extra if usage is None else not usage.model_fields_set or needs_counts(usage):
         return True
     for choice in completion.choices:
         message = choice.message
         calls = message.tool_calls
         if message.function_call is not None or (message.content and "<think>" in message.content):
             return True
-        if choice.finish_reason == "error":
+        if is_broken_off(choice.finish_reason) or is_no_end(choice.finish_reason):
+            return True
+        if usage is None and "usage" in choice.model_extra:
             return True
         if calls and (
             len({call.id for call in calls}) < len(calls)
@@ -138,7 +159,10 @@ def _json(text: bytes, raw: bytes | None = None) -> Any:
         if "recursion limit" in str(strict):
             raise _no_reply("the reply is nested too deep", raw) from strict
     try:  # a byte order mark, UTF-16 or -32, half a surrogate pair, bare control characters
-        read = json.loads(text, strict=False, object_hook=_escaped)
+        try:
+            read = json.loads(text, strict=False, object_hook=_escaped)
+        except UnicodeDecodeError:  # half a character, which the standard of events reads as U+FFFD
+            read = json.loads(text.decode("utf-8", "surrogateescape"), strict=False, object_hook=_escaped)
         return json.loads(well_formed(json.dumps(read, ensure_ascii=False)))
     except (ValueError, RecursionError) as error:
         raise _no_reply("the reply is not JSON", raw) from error
@@ -175,8 +199,9 @@ def _error_in(fields: dict[str, Any]) -> Any:
     found = fields.pop("error", None)
     if is_object(found) and not any(found.values()):
         found = None
-    if not found and fields.get("finish_reason") == "error":  # OpenRouter, where a provider broke off
-        found = {"message": "The reply ended with the finish_reason 'error'."}
+    reason = fields.get("finish_reason")
+    if not found and isinstance(reason, str) and is_broken_off(reason):  # where a provider broke off
+        found = {"message": f"The reply ended with the finish_reason {reason!r}.", "code": 502}
     return found
 
 
@@ -188,5 +213,8 @@ def _error_of(reply: dict[str, Any]) -> Any:
         return groq["error"]
     if "error" in (reply.get("object"), reply.get("type")):
         return reply
-    said = reply.get("detail") or reply.get("errors") or isinstance(reply.get("message"), str)
+    if is_object(base := reply.get("base_resp")) and base.get("status_code"):  # MiniMax
+        code = whole_number(base["status_code"])
+        return {"message": base.get("status_msg"), "code": code, "type": _MINIMAX.get(code or 0)}
+    said = reply.get("detail") or reply.get("errors") or any(isinstance(reply.get(name), str) for name in _SAID)
     return reply if said and not {"choices", "usage"} & reply.keys() else None

@@ -6,13 +6,14 @@ from collections.abc import Mapping
 from typing import Annotated, Any, Self
 
 from pydantic import Field, ValidationError
-from pydantic_core import from_json, to_json
+from pydantic_core import from_json
 
 from agentkit.errors import InvalidRequestError
+from agentkit.kind import is_object
 from agentkit.wire.message import Message, parse_messages
 from agentkit.wire.option import Flag, JsonSchema, ResponseFormat
-from agentkit.wire.setting import Settings, refused
-from agentkit.wire.value import WireValue, is_empty, is_object, join_encoded
+from agentkit.wire.setting import LIMITS, Settings, refused
+from agentkit.wire.value import WireValue, encode_map, is_empty, join_encoded
 
 __all__ = ["ChatRequest", "FunctionDefinition", "JsonSchema", "ResponseFormat", "ToolDefinition"]
 
@@ -90,13 +91,15 @@ class ChatRequest(Settings):
             parts.append(b'"tools":[' + join_encoded(self.tools) + b"]")
         if self.extra_body:
             parts = [part for part in parts if part[1 : part.index(b'":')].decode() not in self.extra_body]
-            parts.append(to_json(self.extra_body)[1:-1])
+            parts.append(encode_map(self.extra_body, "Settings.extra_body")[1:-1])
         if len(rest) > 2:
             parts.insert(0, rest[1:-1])
         return b"{" + b",".join(parts) + b"}"
 
     def _left_out(self) -> set[str]:
         left_out = {"messages", "tools", *(self.extra_body or ())}
+        if not left_out.isdisjoint(LIMITS):  # one limit in two spellings
+            left_out.update(LIMITS)
         if not self.tools:
             left_out |= {"tool_choice", "parallel_tool_calls"}
         if not self.stream:

@@ -11,9 +11,10 @@ from typing import Annotated, Any, Self, TypeVar
 
 from pydantic import Field, ValidationError
 
+from agentkit.kind import is_object
 from agentkit.wire.message import AssistantMessage, FunctionCall, ToolCall, reasoning_of
 from agentkit.wire.repair import as_bytes, needs_repair, repair_completion
-from agentkit.wire.value import WireValue, is_empty, is_object
+from agentkit.wire.value import WireValue, is_empty
 
 __all__ = [
     "ChatCompletion",

@@ -24,12 +24,10 @@ from agentkit.wire.option import (
 )
 from agentkit.wire.value import WireValue
 
-__all__ = ["CHOICES", "Settings", "choice_json", "refused"]
+__all__ = ["CHOICES", "LIMITS", "Settings", "choice_json", "refused"]
 
 CHOICES = ("none", "auto", "required", "any")
-
-_JOINED = ("extra_body", "extra_headers")
-_LIMITS = ("max_completion_tokens", "max_tokens")
+LIMITS = ("max_completion_tokens", "max_tokens")
 _NO_SETTINGS = {
     "messages": "Give the prompt and the history to `agent.run`",
     "model": "Name the model where the agent is made or run",
@@ -54,6 +52,8 @@ def refused(error: ValidationError) -> InvalidRequestError:
 
 class Settings(WireValue):
     """Optional request fields, each sent exactly as the contract spells it; None is not sent.
+
+    A field that is given as None is switched off: in nearer settings it undoes what farther ones set.
 
     Types are checked at once, limits by `check_request` before anything is sent; docs/contract.md has them all with
     their sources. Fields that the contract does not know may be given too, directly or in `extra_body`, and are sent
@@ -129,7 +129,8 @@ class Settings(WireValue):
     def merge(self, nearer: Settings | None) -> Self:
         """Give these settings with those of `nearer` over them; `extra_body` and `extra_headers` are joined.
 
-        A token limit in either spelling replaces one in the other.
+        A None that `nearer` was given switches a field off. A token limit in either spelling replaces one in the
+        other, a header one of the same name in any case.
 
         Raises:
             InvalidRequestError: `nearer` is of another type.
@@ -142,14 +143,16 @@ class Settings(WireValue):
                 "Write Settings(temperature=0.2)."
             )
         changes: dict[str, Any] = nearer.set_fields()
-        if any(name in changes for name in _LIMITS):
-            changes = dict.fromkeys(_LIMITS) | changes
-        for name in _JOINED:
-            if (mine := getattr(self, name)) and name in changes:
-                changes[name] = {**mine, **changes[name]}
+        if any(name in changes for name in LIMITS):
+            changes = dict.fromkeys(LIMITS) | changes
+        if self.extra_body and nearer.extra_body:
+            changes["extra_body"] = {**self.extra_body, **nearer.extra_body}
+        if self.extra_headers and nearer.extra_headers:
+            named = {name.lower() for name in nearer.extra_headers}
+            kept = {name: value for name, value in self.extra_headers.items() if name.lower() not in named}
+            changes["extra_headers"] = {**kept, **nearer.extra_headers}
         return self.replace(**changes)
 
     def set_fields(self) -> dict[str, Any]:
-        """Give the fields that are set, unknown ones too, as they are held."""
-        found = {name: value for name in self.__pydantic_fields_set__ if (value := getattr(self, name)) is not None}
-        return found | (self.model_extra or {})
+        """Give the fields that were given, unknown ones too, as they are held; None where one is switched off."""
+        return {name: getattr(self, name) for name in self.__pydantic_fields_set__} | (self.model_extra or {})

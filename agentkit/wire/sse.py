@@ -7,6 +7,7 @@ objects on `data:` lines that no blank line parts, of which the standard would m
 
 from __future__ import annotations
 
+from codecs import BOM_UTF8
 from typing import NamedTuple
 
 from agentkit.errors import InvalidResponseError
@@ -15,7 +16,6 @@ __all__ = ["DONE", "Event", "SSEDecoder"]
 
 DONE = b"[DONE]"
 _MOST_BYTES = 16 * 1024 * 1024
-_BOM = b"\xef\xbb\xbf"
 
 
 class Event(NamedTuple):
@@ -80,11 +80,11 @@ class SSEDecoder:
     def _without_mark(self, read: bytes) -> bytes:
         """Take a byte order mark off the head; nothing while it may still be one."""
         read = b"".join([*self._held, read])
-        if len(read) < len(_BOM) and _BOM.startswith(read):
+        if len(read) < len(BOM_UTF8) and BOM_UTF8.startswith(read):
             self._held = [read]
             return b""
         self._held, self._started = [], True
-        return read.removeprefix(_BOM)
+        return read.removeprefix(BOM_UTF8)
 
     def _events(self, lines: list[bytes]) -> list[Event]:
         events: list[Event] = []

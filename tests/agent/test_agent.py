@@ -5,7 +5,7 @@ import asyncio
 import pytest
 
 from agentkit.agent import Agent, Middleware
-from agentkit.errors import ConfigurationError, ToolDefinitionError, UnknownModelError
+from agentkit.errors import ConfigurationError, InvalidRequestError, ToolDefinitionError, UnknownModelError
 from agentkit.state import RunLimits
 from agentkit.testing.scripted import ScriptedModel
 from agentkit.tools import Toolbox, tool
@@ -55,6 +55,20 @@ def test_a_run_may_ask_another_model_with_other_settings_and_limits():
     assert agent.run_sync("x").output == "own"
     assert (other.requests[0].temperature, other.requests[0].seed) == (1.5, 1)
     assert (own.requests[0].temperature, own.requests[0].seed) == (0.5, 1)
+
+
+def test_a_run_may_switch_off_what_the_agent_set():
+    model = ScriptedModel(["a", "b"])
+    agent = Agent(model, settings=Settings(temperature=0.5, seed=1))
+    agent.run_sync("x", settings=Settings(temperature=None))
+    agent.run_sync("x")
+    assert [(request.temperature, request.seed) for request in model.requests] == [(None, 1), (0.5, 1)]
+
+
+def test_settings_that_are_a_dict_are_refused_at_once():
+    with pytest.raises(InvalidRequestError) as caught:
+        Agent(ScriptedModel([]), settings={"temperature": 1})
+    assert str(caught.value) == "Settings are given as {'temperature': 1}, a dict. Write Settings(temperature=0.2)."
 
 
 def test_an_agent_is_changed_by_copies():

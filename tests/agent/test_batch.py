@@ -386,8 +386,9 @@ def test_calls_cut_at_the_token_limit_never_run():
     )
     for arguments in ('{"text": "he', "", "{"):
         batch = calls(call("send", {"text": "whole"}), call("send", arguments))
-        assert told(run({**batch, "finish_reason": "length"}, tools=[send])) == ["sent", cut]
-    assert ran == ["whole"] * 3
+        for word in ("length", "model_length", "MAX_TOKENS"):
+            assert told(run({**batch, "finish_reason": word}, tools=[send])) == ["sent", cut]
+    assert ran == ["whole"] * 9
 
 
 @pytest.mark.parametrize(("arguments", "text"), [("{}", "nothing"), ('{"text": "all"}', "all")])

@@ -164,6 +164,12 @@ def test_a_sync_stream_gives_partials_and_items():
     assert stream.result.output == [1, 22, 333]
 
 
+def test_items_of_a_sync_stream_go_on_after_a_loop_that_was_left():
+    with Agent(ScriptedModel(["[1, 2, 3]"]), output=list[int]).stream_sync("x") as stream:
+        assert next(stream.items()) == 1
+        assert list(stream.items()) == [2, 3]
+
+
 def test_an_error_ends_a_sync_stream():
     agent = Agent(ScriptedModel([RateLimitError("slow down")]))
     with agent.stream_sync("x") as stream, pytest.raises(RateLimitError) as caught:

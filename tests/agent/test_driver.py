@@ -485,3 +485,29 @@ def test_a_message_is_encoded_once_over_a_run():
     first, last = model.requests[1].messages, model.requests[-1].messages
     assert [a is b for a, b in zip(first, last, strict=False)] == [True] * len(first)
     assert len({id(message.encoded) for message in last}) == len(last)
+
+
+@pytest.mark.parametrize("place", ["middleware", "instructions"])
+def test_a_run_that_a_run_starts_outside_its_tools_is_told_apart_from_it(place):
+    inner = Agent(ScriptedModel(["inner"] * 2))
+
+    class Asking(Middleware):
+        async def ask(self, request, run, step, /):
+            await inner.run("y")
+            return await step(request)
+
+    async def told(_context):
+        return (await inner.run("y")).output
+
+    options = {"middleware": [Asking()]} if place == "middleware" else {"instructions": told}
+
+    async def main():
+        async with Agent(ScriptedModel(["outer"]), **options).stream("x") as stream:
+            return stream.state.run_id, [event async for event in stream]
+
+    run_id, events = asyncio.run(main())
+    own = [event.type for event in events if not isinstance(event, SubRunEvent)]
+    assert own == ["run_started", "text_delta", "reply", "usage", "output", "run_ended"]
+    inside = [event for event in events if isinstance(event, SubRunEvent)]
+    assert [event.event.type for event in inside] == ["run_started", "reply", "usage", "output", "run_ended"]
+    assert {event.run_id for event in inside} == {inside[0].event.run_id} != {run_id}

@@ -154,6 +154,51 @@ def test_what_has_no_json_is_shown_by_its_text(value, shown):
     assert text.encode()
 
 
+class Mute:
+    def __str__(self):
+        raise RuntimeError("nothing to say")
+
+
+LOOP = []
+LOOP.append(LOOP)
+
+
+@pytest.mark.parametrize(
+    ("value", "shown"),
+    [
+        (b"\xff", "b'\\xff'"),
+        ("half \ud83d", "half �"),
+        ({"k": b"\xff", "n": float("nan")}, {"k": "b'\\xff'", "n": "NaN"}),
+        ({"\ud83d": [1, ("\udc00", None)]}, {"�": [1, ["�", None]]}),
+        (LOOP, ["[[...]]"]),
+        (Mute(), "<Mute>"),
+    ],
+    ids=["bytes", "half_a_pair", "bytes_inside", "halves_inside", "holds_itself", "no_text"],
+)
+def test_only_what_has_no_json_is_shown_by_its_text_and_the_event_is_read_back(value, shown):
+    ready = ToolCallReady("c", "tell", {"value": value})
+    assert event_of(ready.to_json()) == ToolCallReady("c", "tell", {"value": shown})
+    assert event_of(SubRunEvent("r/c", ready).to_json()).event.arguments == {"value": shown}
+
+
+def test_what_is_nested_too_deep_is_shown_by_its_text():
+    deep = "the end"
+    for _ in range(2000):
+        deep = [deep]
+    assert event_of(Progress("c", "tell", deep).to_json()).call_id == "c"
+
+
+def test_texts_with_halves_of_surrogate_pairs_are_read_back():
+    for event in (
+        ToolCallDelta(0, "\ud83d"),
+        ToolResulted("c", "tell", "\ud83d", "ok", float("nan")),
+        ReplyReceived(AssistantMessage(content="\ud83d"), None, "stop", FIVE),
+        RunFailed("r", "\ud83d", 1, FIVE),
+    ):
+        assert "�" in event.to_json()
+        assert type(event_of(event.to_json())) is type(event)
+
+
 def test_an_output_of_none_is_shown():
     assert json.loads(OutputReady(None).to_json()) == {"type": "output", "output": None}
 

@@ -1,9 +1,18 @@
 """Events read as values: out of the text or the output tool's arguments, anew for each attempt."""
 
-from agentkit.agent.event import AttemptFailed, ReplyReceived, TextDelta, ToolCallDelta, ToolCallStarted
+from agentkit.agent.event import (
+    AttemptFailed,
+    ReasoningDelta,
+    ReplyReceived,
+    TextDelta,
+    ToolCallDelta,
+    ToolCallStarted,
+    UsageReported,
+)
 from agentkit.agent.growth import Growth
 from agentkit.output import ElementReader, PartialReader
 from agentkit.wire.message import AssistantMessage, FunctionCall, ToolCall
+from agentkit.wire.response import Usage
 
 
 def received(content=None, calls=()):
@@ -44,3 +53,27 @@ def test_elements_that_the_next_attempt_repeats_are_not_given_again():
     growth = Growth(ElementReader(list[int]), None)
     assert growth.take([TextDelta("[1, 2, x"), received("[1, 2, x"), AttemptFailed("", "")]) == [1, 2]
     assert growth.take([TextDelta("[1, 2, 3]"), received("[1, 2, 3]")]) == [3]
+
+
+def test_a_reply_of_which_another_loop_took_pieces_is_read_at_its_end():
+    late = Growth(PartialReader(dict[str, dict[str, int]]), missed=True)
+    assert late.take([TextDelta('{"a": 1}}')]) == []
+    assert late.take([received('{"b": {"a": 1}}')]) == [{"b": {"a": 1}}]
+    passed = Growth(PartialReader(list[int]))
+    assert passed.take([TextDelta("[1, ")]) == [[1]]
+    passed.miss(TextDelta("2, "))
+    assert passed.take([TextDelta("3, "), ReasoningDelta("hm")]) == []
+    assert passed.take([received("[1, 2, 3, 4]")]) == [[1, 2, 3, 4]]
+    passed.miss(TextDelta("["))
+    passed.miss(received("["))
+    assert passed.take([TextDelta("[5]")]) == [[5]]
+
+
+def test_a_reply_that_was_cut_is_not_joined_with_the_next_one():
+    growth = Growth(PartialReader(list[int]))
+    cut = UsageReported(Usage(), Usage(), estimated=True)
+    assert growth.take([TextDelta("[1, "), cut, TextDelta("[7, ")]) == [[7]]
+    refused = Growth(PartialReader(dict[str, int]), "final_result")
+    begun = [ToolCallStarted(1, "final_result"), ToolCallDelta(1, '{"a": 1, ')]
+    assert refused.take([*begun, AttemptFailed("", "unreadable")]) == []
+    assert refused.take([ToolCallStarted(0, "final_result"), ToolCallDelta(0, '{"b": 2}')]) == [{"b": 2}]

@@ -10,6 +10,7 @@ from pydantic import BaseModel
 from agentkit.agent import Agent, AttemptFailed, Middleware, Progress, RunEnded, TextDelta
 from agentkit.errors import ConfigurationError, LimitExceededError, RateLimitError, RunError, StreamCutError
 from agentkit.http import ChatModel
+from agentkit.model import ModelFellBack, RequestSent, report
 from agentkit.output import OutputSpec
 from agentkit.state import RunLimits, RunState
 from agentkit.testing.endpoint import FakeEndpoint
@@ -622,3 +623,102 @@ def test_items_of_no_list_are_an_error_and_the_stream_can_still_be_read():
             return "".join(await collect(stream.text()))
 
     assert asyncio.run(main()) == "done"
+
+
+class Person(BaseModel):
+    name: str = ""
+    child: "Person | None" = None
+
+
+PERSON = '{"name": "the outer one", "child": {"name": "the inner one"}}'
+
+
+@pytest.mark.parametrize("before", ["text", "partials", "events"])
+def test_partials_after_a_loop_that_was_left_show_nothing_that_the_result_contradicts(before):
+    async def main():
+        async with Agent(ScriptedModel([PERSON]), output=Person).stream("x") as stream:
+            ways = {"text": stream.text, "partials": stream.partials, "events": stream.__aiter__}
+            async for one in ways[before]():
+                if before != "events" or isinstance(one, TextDelta):
+                    break
+            return [partial async for partial in stream.partials()], stream.result.output
+
+    seen, output = asyncio.run(main())
+    assert {partial.name for partial in seen} <= {"the outer one"}
+    assert before == "partials" or seen[-1].model_dump(exclude_none=True) == output.model_dump(exclude_none=True)
+
+
+def test_items_after_a_loop_that_was_left_go_on_where_it_was():
+    async def main():
+        seen = []
+        async with Agent(ScriptedModel(["[1, 2, 3, 4]"]), output=list[int]).stream("x") as stream:
+            for _ in range(2):
+                async for item in stream.items():
+                    seen.append(item)
+                    break
+            return seen + [item async for item in stream.items()]
+
+    assert asyncio.run(main()) == [1, 2, 3, 4]
+
+
+def test_progress_of_a_sub_agent_that_a_slow_reader_has_no_room_for_is_dropped_too():
+    @tool
+    async def tell(context: Context) -> str:
+        for number in range(5000):
+            context.emit(number)
+        return "told"
+
+    inner = Agent(ScriptedModel([call("tell"), "done"]), tools=[tell])
+
+    @tool
+    async def ask() -> str:
+        return (await inner.run("y")).output
+
+    events = asyncio.run(all_events(Agent(ScriptedModel([call("ask"), "done"]), tools=[ask]).stream("x")))
+    assert 900 < sum(event.type == "sub_run" for event in events) < 1010
+
+
+def test_what_an_abandoned_thread_tells_is_shown_to_nobody():
+    gate, ended = threading.Event(), threading.Event()
+    inner = Agent(ScriptedModel(["inner"]))
+
+    @tool(timeout=0.01)
+    def slow(context: Context) -> str:
+        gate.wait(60)
+        context.emit("late")
+        inner.run_sync("y")
+        context.emit("later")
+        ended.set()
+        return "never seen"
+
+    async def main():
+        kinds = []
+        async with Agent(ScriptedModel([call("slow"), "done"]), tools=[slow]).stream("x") as stream:
+            async for event in stream:
+                kinds.append(event.type)
+                if event.type == "tool_result":
+                    gate.set()
+                    ended.wait(60)
+        return kinds
+
+    kinds = asyncio.run(main())
+    assert kinds[-1] == "run_ended"
+    assert not {"progress", "sub_run"} & {*kinds}
+
+
+def test_a_request_that_waits_for_its_turn_after_a_fallback_is_not_estimated():
+    class Waiting(ScriptedModel):
+        async def stream(self, request, /):
+            report(RequestSent("here", self.name))
+            report(ModelFellBack(self.name, "other", "InternalServerError"))
+            await asyncio.Event().wait()
+            yield
+
+    async def main():
+        async with Agent(Waiting([])).stream("x") as stream:
+            async for event in stream:
+                if event.type == "model_fell_back":
+                    break
+        return stream.cut_usage
+
+    assert asyncio.run(main()) is None

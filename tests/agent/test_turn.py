@@ -105,14 +105,15 @@ def test_a_text_cut_at_the_token_limit_is_given_with_its_reason():
     "reply",
     [{"content": "so far"}, {"content": None}, calls(call("now"), content="so far"), calls(call("now", '{"a'))],
 )
-def test_a_filtered_reply_is_an_error_that_is_neither_run_nor_kept(reply):
+@pytest.mark.parametrize("word", ["content_filter", "sensitive", "content_filter: RECITATION"])
+def test_a_filtered_reply_is_an_error_that_is_neither_run_nor_kept(reply, word):
     ran = []
 
     @tool
     def now() -> str:
         ran.append(1)
 
-    model = ScriptedModel([{**reply, "finish_reason": "content_filter"}, "done"])
+    model = ScriptedModel([{**reply, "finish_reason": word}, "done"])
     agent = Agent(model, tools=[now])
     with pytest.raises(ContentFilterError) as caught:
         agent.run_sync("x")

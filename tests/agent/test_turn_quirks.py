@@ -17,14 +17,14 @@ from agentkit.errors import (
 from agentkit.http import ChatModel, Retry
 from agentkit.testing.endpoint import FakeEndpoint
 from agentkit.testing.quirk import QUIRKS
-from agentkit.testing.reply import call, calls
+from agentkit.testing.reply import call, calls, completion
 from agentkit.tools import tool
 
-ASKED = calls(call("look", {"city": "Zürich"}), call("look", {"city": "東京"}))
-"""Two calls of one tool; the text of both takes more than one byte a character."""
+ASKED = calls(call("look", {"city": "Zürich 🌞"}), call("look", {"city": "東京"}))
+"""Two calls of one tool; the text of both takes more than one byte a character, and one has a surrogate pair."""
 
-SAID = "Überall Sonne."
-BOTH = (["Zürich", "東京"], ["sunny in Zürich", "sunny in 東京"], SAID)
+SAID = "Überall 🌞 Sonne."
+BOTH = (["Zürich 🌞", "東京"], ["sunny in Zürich 🌞", "sunny in 東京"], SAID)
 """What ran, what the model was told in call order, and the output."""
 
 NONE_MISSING = ([], ["Argument 'city' is missing."] * 2, SAID)
@@ -42,19 +42,20 @@ OTHERWISE = {
     "cut_arguments": (
         [],
         [
-            "Your arguments are cut off after '{\"city\":'. Send the whole JSON object.",
+            'Your arguments are cut off after \'{"city":"\'. Send the whole JSON object.',
             "Your arguments are cut off after '{\"city'. Send the whole JSON object.",
         ],
         SAID,
     ),
     "trailing_junk": ([], [JUNK, JUNK], SAID),
-    "function_call": (["Zürich"], ["sunny in Zürich"], SAID),  # that form holds one call
+    "function_call": (["Zürich 🌞"], ["sunny in Zürich 🌞"], SAID),  # that form holds one call
     "leaked_markup": (*BOTH[:2], f"{SAID} <|im_end|>"),
     "calls_as_text": (  # a text, for a model may well write about calls
         [],
         [],
         (
-            '<tool_call>\n{"name": "look", "arguments": "{\\"city\\":\\"Z\\u00fcrich\\"}"}\n</tool_call>\n'
+            '<tool_call>\n{"name": "look", "arguments": '
+            '"{\\"city\\":\\"Z\\u00fcrich \\ud83c\\udf1e\\"}"}\n</tool_call>\n'
             '<tool_call>\n{"name": "look", "arguments": "{\\"city\\":\\"\\u6771\\u4eac\\"}"}\n</tool_call>'
         ),
     ),
@@ -81,6 +82,7 @@ NULLS = (
         '"system_fingerprint":null}}\'. Check that base_url ends where `/chat/completions` follows, usually in `/v1`.'
     ),
 )
+ENDED = (InternalServerError, "{url} answered 200 with an error (502): The reply ended with the finish_reason 'error'.")
 NOTHING = (
     StreamCutError,
     "The stream of {url} was cut off: [DONE] came before anything else. What came is in `error.partial`.",
@@ -92,6 +94,8 @@ ERRORS = {
     ("no_message", "streamed"): FILTERED,
     ("all_null", "plain"): NULLS,
     ("all_null", "streamed"): NOTHING,
+    ("finish_error", "plain"): ENDED,
+    ("finish_error", "streamed"): ENDED,
     ("error_in_200", "plain"): OVERLOADED,
     ("error_in_200", "streamed"): OVERLOADED,
     ("error_mid_stream", "streamed"): OVERLOADED,
@@ -127,7 +131,21 @@ def play(quirks, way, tools, asked=ASKED):
         except AgentkitError as error:
             outcome = error
     assert endpoint.refusals == []  # it checks each history that it is sent
-    return outcome, f"{endpoint.base_url}/chat/completions"
+    return outcome, endpoint
+
+
+def spent(endpoint, asked=ASKED):
+    """What the endpoint counted for what it said, prompt, completion and total, whatever a quirk made of that."""
+    counts = []
+    for request in endpoint.requests:
+        reply = SAID if request.body["messages"][-1]["role"] == "tool" else asked
+        counts.append(completion(reply, request.body, number=1, size=len(request.raw))["usage"])
+    return tuple(sum(usage[name] for usage in counts) for name in COUNTS)
+
+
+COUNTS = ("prompt_tokens", "completion_tokens", "total_tokens")
+UNTOLD = {("no_usage", "plain"), ("no_usage", "streamed"), ("sse_for_plain", "plain")}
+"""Where no usage comes: nobody asks for it with a plain request that is answered with a stream."""
 
 
 def told(messages):
@@ -145,15 +163,19 @@ def test_a_whole_call_runs_once_and_a_damaged_one_never_whatever_the_endpoint_pl
         ran.append(city)
         return f"sunny in {city}"
 
-    outcome, url = play([quirk], way, [look])
+    outcome, endpoint = play([quirk], way, [look])
     if (quirk, way) in ERRORS:
         kind, text = ERRORS[quirk, way]
+        url = f"{endpoint.base_url}/chat/completions"
         assert (type(outcome), str(outcome), ran) == (kind, text.format(url=url), [])
         assert told(outcome.state.messages) == []
         return
     expected = OTHERWISE.get(quirk) or (STREAMED.get(quirk, BOTH) if way == "streamed" else BOTH)
     assert (ran, told(outcome.messages), outcome.output) == expected
     assert outcome.turns == (1 if quirk == "calls_as_text" else 2)
+    prompt, answer, total = (0, 0, 0) if (quirk, way) in UNTOLD else spent(endpoint)
+    total += 200 if quirk == "reasoning_beside_total" else 0
+    assert tuple(getattr(outcome.usage, name) for name in COUNTS) == (prompt, answer, total)
 
 
 DEMANDED = {

@@ -154,7 +154,7 @@ def reply(finish_reason, **message):
     [
         reply("length", content="Half a"),
         reply("content_filter", content="Half a"),
-        reply("insufficient_system_resource", content="Half a"),
+        reply("model_length", content="Half a"),
         reply(None, content="Half a"),
         reply("stop", content=""),
         reply("stop", content=None),

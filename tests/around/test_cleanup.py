@@ -61,6 +61,12 @@ def count():
     return names, len(list(Path("/proc/self/fd").iterdir()))
 
 
+async def all_closed(endpoint):
+    """Wait until the endpoint has no connection any more."""
+    while endpoint.open_connections:  # noqa: ASYNC110  # the endpoint has no event for it
+        await asyncio.sleep(0.005)
+
+
 async def cancelled(coroutine, endpoint):
     """Run something until the endpoint is asked, and cancel it."""
     asked = len(endpoint.requests)
@@ -196,8 +202,7 @@ def test_nothing_is_left_behind(scene, replies, faults, chunk_delay):
                 await scene(model, endpoint)
                 await model.aclose()
                 await model.aclose()
-                while endpoint.open_connections:  # noqa: ASYNC110  # the endpoint has no event for it
-                    await asyncio.sleep(0.005)
+                await all_closed(endpoint)
             assert asyncio.all_tasks() == tasks
 
         asyncio.run(main())
@@ -221,8 +226,7 @@ def test_a_request_that_is_cancelled_at_any_point_leaves_nothing_behind_and_spoi
                     await asyncio.wait([task])
                     await ask(model)
                 await model.aclose()
-                while endpoint.open_connections:  # noqa: ASYNC110  # the endpoint has no event for it
-                    await asyncio.sleep(0.005)
+                await all_closed(endpoint)
             assert asyncio.all_tasks() == tasks
 
         asyncio.run(main())
@@ -249,8 +253,7 @@ def test_nothing_is_left_behind_by_runs_in_sync_code(tmp_path):
 
         async def closed():
             async with asyncio.timeout(30):
-                while endpoint.open_connections:  # noqa: ASYNC110  # the endpoint has no event for it
-                    await asyncio.sleep(0.005)
+                await all_closed(endpoint)
             return len(asyncio.all_tasks())
 
         assert block(closed) == 1

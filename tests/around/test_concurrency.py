@@ -13,11 +13,12 @@ from agentkit.wire import merge
 
 
 class Slow(ScriptedModel):
-    """A model that counts how many requests are under way."""
+    """A model that counts how many requests are under way, and answers none before so many are so `together`."""
 
-    def __init__(self, replies=("ok",) * 100):
+    def __init__(self, replies=("ok",) * 100, *, together=1):
         super().__init__(replies, name="slow")
         self.now = self.most = 0
+        self.together = together
         self._lock = threading.Lock()
 
     def _count(self, change):
@@ -28,7 +29,9 @@ class Slow(ScriptedModel):
     async def complete(self, request, /):
         self._count(1)
         try:
-            await asyncio.sleep(0.001)
+            await asyncio.sleep(0)
+            while self.most < self.together:  # noqa: ASYNC110  # they may be of several loops, which share no event
+                await asyncio.sleep(0)
             return await super().complete(request)
         finally:
             self._count(-1)
@@ -44,7 +47,7 @@ class Slow(ScriptedModel):
 
 
 def test_no_more_than_n_requests_are_under_way(ask):
-    inner = Slow()
+    inner = Slow(together=3)
     model = Concurrency(inner, 3)
 
     async def main():
@@ -55,7 +58,7 @@ def test_no_more_than_n_requests_are_under_way(ask):
 
 
 def test_the_limit_holds_among_threads_and_loops(ask):
-    inner = Slow()
+    inner = Slow(together=2)
     model = Concurrency(inner, 2)
 
     async def main():
@@ -70,7 +73,7 @@ def test_the_limit_holds_among_threads_and_loops(ask):
 
 
 def test_the_limit_holds_for_run_sync_in_several_threads():
-    inner = Slow()
+    inner = Slow(together=2)
     agent = Agent(Concurrency(inner, 2))
     said = []
     threads = [threading.Thread(target=lambda: said.append(agent.run_sync("x").output)) for _ in range(8)]
@@ -90,7 +93,8 @@ def test_a_stream_holds_its_place_until_it_has_ended(ask):
         first = model.stream(ask())
         chunks = [await anext(first)]
         other = asyncio.create_task(model.complete(ask()))
-        await asyncio.sleep(0.01)
+        for _ in range(20):
+            await asyncio.sleep(0)
         assert not other.done()
         chunks += [chunk async for chunk in first]
         assert merge(chunks).message.content == "ok"

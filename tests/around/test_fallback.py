@@ -27,7 +27,7 @@ from agentkit.errors import (
 from agentkit.http import Profile, Retry
 from agentkit.secret import remember_secret
 from agentkit.testing import FakeEndpoint, Fault, ScriptedModel
-from agentkit.wire import merge
+from agentkit.wire import ChatCompletionChunk, merge
 
 ONCE = Retry(attempts=1)
 
@@ -261,9 +261,46 @@ def test_an_output_is_asked_for_in_the_mode_that_all_models_take(modes, common):
     assert profile.source == next(mode for mode in modes if mode)
 
 
+class Pieces(ScriptedModel):
+    """A model whose stream is what it is given, errors too."""
+
+    def __init__(self, *pieces):
+        super().__init__([], name="pieces")
+        self._pieces = pieces
+
+    async def stream(self, request, /):
+        for piece in self._pieces:
+            if isinstance(piece, Exception):
+                raise piece
+            yield ChatCompletionChunk.parse({"choices": piece})
+
+
+def delta(**fields):
+    return [{"index": 0, "delta": fields, "finish_reason": None}]
+
+
+@pytest.mark.parametrize(
+    "begun", [[], delta(role="assistant"), delta(role="assistant", content="")], ids=["filters", "role", "empty"]
+)
+def test_a_stream_that_breaks_off_before_it_said_something_falls_back(begun, ask):
+    model = Fallback([Pieces(begun, StreamCutError("cut off")), scripted("Hello.")])
+    assert asyncio.run(streamed(model, ask())).message.content == "Hello."
+    silent = Fallback([Pieces(delta(role="assistant")), scripted("Hello.")])
+    assert asyncio.run(streamed(silent, ask())).message.content is None
+
+
+@pytest.mark.parametrize("said", [delta(content="Hi"), delta(reasoning="Hm"), delta(refusal="No")])
+def test_a_stream_that_breaks_off_after_it_said_something_is_an_error(said, ask):
+    model = Fallback([Pieces(delta(role="assistant"), said, StreamCutError("cut off")), scripted("Hello.")])
+    with pytest.raises(StreamCutError):
+        asyncio.run(streamed(model, ask()))
+
+
 def test_a_choice_is_forced_only_where_all_models_take_that():
     free = Profile(tool_choices=("none", "auto"))
     assert Fallback([ChatModel("m"), ChatModel("m", profile=free)]).profile.tool_choices == ("none", "auto")
+    texts = Profile(response_formats=("text", "json_object"))
+    assert Fallback([ChatModel("m"), ChatModel("m", profile=texts)]).profile.response_formats == ("text", "json_object")
     assert Fallback([ChatModel("m"), scripted()]).profile == ChatModel("m").profile
 
 

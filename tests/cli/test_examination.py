@@ -1,5 +1,6 @@
 """An examination as text."""
 
+import dataclasses
 import io
 import json
 
@@ -67,6 +68,18 @@ def test_all_well_is_said_and_so_is_no_reply():
     nothing = shown(examination((Finding(probe="plain", verdict="failed", seen="No connection.", needed=True),), None))
     assert nothing.endswith("The endpoint gave no reply, so nothing else was asked.\n")
     assert "```" not in nothing
+
+
+def test_bounds_that_leave_no_room_are_told():
+    skipped = Finding(probe="plain", verdict="skipped", seen="it may take 80 tokens; 0 of 1 are spent", needed=True)
+    nothing = shown(dataclasses.replace(examination((skipped,), None), requests=0))
+    assert nothing.endswith("Nothing was asked: the bounds leave no room.\n")
+
+
+def test_markdown_shows_a_cell_as_it_is():
+    seen = 'a \\| b <img src="x"> `c`'
+    row = shown(examination((Finding(probe="plain", verdict="works", seen=seen),))).splitlines()[2]
+    assert row == '| plain | works | a \\\\\\| b \\<img src="x"> `c` |  |'
 
 
 def test_the_document_holds_all_of_it_and_nothing_that_fools_a_terminal():

@@ -13,7 +13,7 @@ from agentkit.doctor.call import (
     ask_strict_tool,
     ask_tools,
 )
-from agentkit.doctor.past import ask_results
+from agentkit.doctor.history import ask_results
 from agentkit.testing import call
 
 

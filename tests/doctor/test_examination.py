@@ -150,3 +150,16 @@ def test_the_profile_is_taken_by_a_model(examined, tmp_path):
     path = Path(tmp_path / "profile.json")
     path.write_text(found.profile.to_json(), encoding="utf-8")
     assert ChatModel("any", base_url=server.base_url, profile=path).profile == found.profile
+
+
+def test_one_request_is_enough_for_a_profile(examined):
+    found, server = examined(bounds=Bounds(requests=1))
+    assert (len(server.requests), found.requests, found.profile is not None, found.is_well) == (1, 1, True, False)
+
+
+def test_an_endpoint_that_counts_below_nothing_is_counted_by_estimate(examined):
+    usage = {"prompt_tokens": -5, "completion_tokens": -5, "total_tokens": -10}
+    choice = {"index": 0, "message": {"role": "assistant", "content": "Hi"}, "finish_reason": "stop"}
+    found, _ = examined(replies=[{"choices": [choice], "usage": usage}] * 60)
+    assert found.input_tokens > 0
+    assert found.output_tokens >= 0

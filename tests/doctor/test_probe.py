@@ -1,7 +1,7 @@
 """The table of probes."""
 
 from agentkit.doctor import PROBES, Bounds
-from agentkit.doctor.past import ask_long_result
+from agentkit.doctor.history import ask_long_result
 from agentkit.doctor.probe import chosen
 from agentkit.doctor.talk import ask_image
 

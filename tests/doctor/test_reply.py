@@ -3,7 +3,7 @@
 import pytest
 
 from agentkit.doctor.call import ask_tools
-from agentkit.doctor.form import ask_json
+from agentkit.doctor.output import ask_json
 from agentkit.doctor.talk import ask_plain
 
 ALIKE = {

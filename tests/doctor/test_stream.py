@@ -13,7 +13,7 @@ from agentkit.doctor.talk import ask_stream, ask_usage
         *("no_done", "done_then_more", "comments", "crlf", "several_data_lines", "other_fields", "no_role"),
         *("data_without_space", "choices_null", "empty_choices_first", "delta_null", "role_repeated", "finish_early"),
         *("null_content_deltas", "json_for_stream", "leading_whitespace", "bom", "no_envelope", "think_tags"),
-        *("delta_after_finish", "two_choices", "no_content_type", "no_finish_reason"),
+        *("delta_after_finish", "two_choices", "no_content_type", "no_finish_reason", "no_blank_lines"),
     ],
 )
 def test_a_deviation_of_a_streamed_text_is_named(asked, quirk):
@@ -34,6 +34,28 @@ def test_a_deviation_of_streamed_calls_is_named(asked, quirk):
     (finding,), patient = asked(ask_streamed_calls, quirks=[quirk])
     assert finding.verdict == "works"
     assert quirk in patient.deviations
+
+
+@pytest.mark.parametrize(
+    ("quirk", "seen"),
+    [
+        ("new_ids", {"new_ids": "each piece of a call has another id"}),
+        ("shared_index", {"shared_index": "calls with different ids share an index"}),
+        ("no_index_in_pieces", {"no_index": "pieces of calls without an index"}),
+        (
+            "arguments_told_again",
+            {"arguments_told_again": "the whole arguments of a call come again after their pieces"},
+        ),
+    ],
+)
+def test_the_pieces_of_calls_are_put_together_before_they_are_judged(asked, quirk, seen):
+    _, patient = asked(ask_streamed_calls, quirks=[quirk])
+    assert patient.deviations == seen
+
+
+def test_lines_without_blank_ones_between_are_not_taken_for_one_event(asked):
+    _, patient = asked(ask_stream, quirks=["no_blank_lines"])
+    assert patient.deviations == {"no_blank_lines": "no blank lines between the events"}
 
 
 @pytest.mark.parametrize("quirk", ["no_usage", "usage_every_chunk", "usage_with_choices"])

@@ -4,6 +4,7 @@ import graphlib
 
 FLOORS = {
     "errors": 1,
+    "kind": 1,
     "secret": 1,
     "wire": 2,
     "schema": 2,

@@ -88,6 +88,27 @@ def test_settings_of_the_model_lie_under_those_of_the_request():
     }
 
 
+def test_a_request_may_switch_off_what_the_model_set():
+    settings = Settings(temperature=0.5, seed=1, max_tokens=9, extra_body={"a": 1})
+    request = ChatRequest.parse({**MESSAGES, "seed": None, "max_completion_tokens": None})
+    assert sent(request, settings=settings).body == {"model": "m-1", **MESSAGES, "temperature": 0.5, "a": 1}
+
+
+@pytest.mark.parametrize(
+    ("given", "begin"),
+    [
+        ({"settings": {"seed": 1}}, "Settings are given as {'seed': 1}, a dict."),
+        ({"retry": 3}, "retry is 3, of type int."),
+        ({"timeout": "5"}, "timeout is '5', of type str."),
+        ({"headers": {"Host": "a"}}, "Header 'Host' says how a request is sent"),
+    ],
+)
+def test_what_cannot_work_is_refused_where_the_model_is_made(given, begin):
+    with pytest.raises(ConfigurationError) as caught:
+        ChatModel("m", **given)
+    assert str(caught.value).startswith(begin)
+
+
 def test_headers_of_model_and_request_are_sent_and_the_nearer_wins():
     request = REQUEST.replace(extra_headers={"X-B": "2"})
     headers = sent(request, headers={"x-a": "1", "x-b": "1", "User-Agent": "mine"}).headers

@@ -105,9 +105,47 @@ def test_several_fields_are_learned_one_after_the_other(log):
 def test_a_field_is_learned_once_for_a_request(log):
     back = refusal("Unknown parameter: 'max_completion_tokens'.")
     with FakeEndpoint(faults=[MAX_TOKENS, back]) as endpoint:
-        _, outcome = asked(ChatModel("m", base_url=endpoint.base_url), REQUEST.replace(max_tokens=5))
+        model = ChatModel("m", base_url=endpoint.base_url)
+        events, outcome = asked(model, REQUEST.replace(max_tokens=5))
     assert isinstance(outcome, BadRequestError)
     assert len(endpoint.requests) == 2
+    assert [event.value for event in events if isinstance(event, ProfileLearned)] == [
+        "max_completion_tokens",
+        "max_tokens",
+    ]
+    assert model.profile == Profile()
+
+
+def test_an_endpoint_that_always_refuses_is_asked_a_bounded_number_of_times_and_teaches_nothing(log):
+    def reply(request):
+        return refusal(f"Unknown parameter: '{next(name for name in request if name not in ('model', 'messages'))}'.")
+
+    request = REQUEST.replace(max_tokens=5, user="u", store=True, metadata={"a": "b"}, prompt_cache_key="k")
+    with FakeEndpoint(replies=[reply] * 40) as endpoint:
+        model = ChatModel("m", base_url=endpoint.base_url)
+        _, outcome = asked(model, *[request] * 5)
+    assert isinstance(outcome, BadRequestError)
+    assert len(endpoint.requests) <= 5 * 7
+    assert model.profile == Profile()
+    assert len(log.records) <= 12
+
+
+def test_a_failure_of_another_kind_does_not_undo_what_was_learned(log):
+    with FakeEndpoint(faults=[MAX_TOKENS, "status:code=401"]) as endpoint:
+        model = ChatModel("m", base_url=endpoint.base_url)
+        asked(model, REQUEST.replace(max_tokens=5))
+    assert model.profile == Profile(max_tokens_field="max_completion_tokens")
+
+
+def test_a_refusal_that_repeats_the_prompt_teaches_nothing(log):
+    prompt = "Why do I get Unsupported  parameter: 'max_tokens'?"
+    request = ChatRequest.parse({"messages": [{"role": "user", "content": prompt}], "max_tokens": 5})
+    with FakeEndpoint(faults=[refusal(f"Bad message: {prompt}")]) as endpoint:
+        model = ChatModel("m", base_url=endpoint.base_url)
+        _, outcome = asked(model, request)
+    assert isinstance(outcome, BadRequestError)
+    assert len(endpoint.requests) == 1
+    assert model.profile == Profile()
 
 
 def test_what_was_not_sent_is_not_learned(log):

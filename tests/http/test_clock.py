@@ -4,6 +4,7 @@ import asyncio
 
 import pytest
 
+from agentkit.errors import ConfigurationError
 from agentkit.http.clock import Expired, Timeout, Watchdog
 
 
@@ -69,3 +70,27 @@ def test_seconds_are_those_of_every_clock_that_is_longer():
     assert Timeout.of(5) == Timeout(connect=5, read=5, total=5)
     assert Timeout.of(900.0) == Timeout(connect=10, read=120, total=900)
     assert Timeout.of(Timeout(read=1)) == Timeout(connect=10, read=1, total=600)
+
+
+@pytest.mark.parametrize("seconds", [0, -1, float("nan"), True, "30", None])
+@pytest.mark.parametrize("clock", ["connect", "read", "total"])
+def test_a_clock_that_is_no_number_above_zero_is_refused(clock, seconds):
+    with pytest.raises(ConfigurationError) as caught:
+        Timeout(**{clock: seconds})
+    assert str(caught.value) == f"Timeout field '{clock}' is {seconds!r}; it is seconds, a number above 0."
+
+
+@pytest.mark.parametrize("seconds", [0, -1, float("nan"), False])
+def test_seconds_that_are_no_number_above_zero_are_refused(seconds):
+    with pytest.raises(ConfigurationError) as caught:
+        Timeout.of(seconds)
+    assert str(caught.value) == f"timeout is {seconds!r}; it is seconds in total, a number above 0."
+
+
+def test_a_timeout_of_another_kind_is_refused():
+    with pytest.raises(ConfigurationError) as caught:
+        Timeout.of((5, 5))
+    assert str(caught.value) == (
+        "timeout is (5, 5), of type tuple. Give seconds in total, or "
+        "agentkit.http.Timeout(connect=..., read=..., total=...)."
+    )

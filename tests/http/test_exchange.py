@@ -121,6 +121,48 @@ def test_a_stream_that_ends_early_gives_what_came_and_is_not_tried_again(fault):
     assert (found.__cause__, found.__context__) == (None, None)
 
 
+@pytest.mark.parametrize("fault", [Fault.truncate(1), Fault.disconnect(after=1)])
+def test_a_stream_that_ends_before_it_said_anything_is_tried_again(fault):
+    with FakeEndpoint(faults=[fault]) as endpoint:
+        found, chunks, events = ask(endpoint, stream=True, retry=FAST)
+    assert found == SAID
+    assert [event.type for event in events] == ["request_sent", "request_retried", "request_sent"]
+    assert chunks[0].choices[0].delta.role == "assistant"
+    assert sum(choice.delta.role is not None for chunk in chunks for choice in chunk.choices) == 1
+
+
+def test_a_stream_that_ends_early_counts_the_requests_before_it():
+    with FakeEndpoint(faults=[Fault.status(503), Fault.truncate(3)]) as endpoint:
+        found, _, _ = ask(endpoint, stream=True, retry=FAST)
+    assert (type(found), found.attempts) == (errors.StreamCutError, 2)
+
+
+def test_comments_keep_a_stream_open_until_the_total_time_is_over():
+    async def main():
+        left = asyncio.Event()
+
+        async def on(reader, writer):
+            await reader.readuntil(b"}")
+            writer.write(b"HTTP/1.1 200 OK\r\nContent-Type: text/event-stream\r\n\r\n")
+            while not writer.is_closing():
+                writer.write(b": ping\n\n")
+                await asyncio.sleep(0.05)
+            left.set()
+
+        server = await asyncio.start_server(on, "127.0.0.1", 0)
+        url = f"http://127.0.0.1:{server.sockets[0].getsockname()[1]}/v1"
+        async with server, ChatModel("m", base_url=url, retry=ONCE, timeout=Timeout(read=0.5, total=1)) as model:
+            with pytest.raises(TimeoutError) as caught:
+                await anext(model.stream(REQUEST))
+            await left.wait()
+        assert type(caught.value) is errors.APITimeoutError
+        assert str(caught.value) == (
+            f"{url}/chat/completions did not answer whole within 1 s. Give more time by timeout=Timeout(total=...)."
+        )
+
+    asyncio.run(main())
+
+
 def test_events_that_answer_a_plain_request_and_break_off_are_tried_again():
     with FakeEndpoint(quirks=["sse_for_plain"], faults=[Fault.truncate(3), None]) as endpoint:
         found, _, _ = ask(endpoint, stream=False)

@@ -82,6 +82,14 @@ def test_an_error_inside_a_200_names_its_status_by_its_code(error, status):
         "The input token count (9) exceeds the maximum number of tokens allowed (8).",
         "Input validation error: `inputs` tokens + `max_new_tokens` must be <= 4096.",
         "too many tokens: size limit exceeded by 10 tokens",
+        "Input tokens exceed the configured limit of 272000 tokens. Your messages resulted in 280000 tokens.",
+        "Please reduce the length of the messages or completion.",
+        "<400> InternalError.Algo.InvalidParameter: Range of input length should be [1, 30720]",
+        "The decoder prompt (length 5000) is longer than the maximum model length of 4096.",
+        "The prompt (total length 5000) is too long to fit into the model",
+        "Trying to keep the first 5000 tokens when context the overflows. However, the model is loaded with 4096",
+        "The number of tokens to keep from the initial prompt is greater than the context length",
+        "The number of tokens in the prompt exceeds the model's maximum input length",
     ],
 )
 def test_known_words_of_overflow_are_known(message):

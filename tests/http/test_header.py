@@ -28,6 +28,17 @@ NOW = datetime(2026, 11, 22, 9, 0, 0, tzinfo=UTC)
         ({"retry-after": "nan"}, None),
         ({"retry-after": "inf"}, None),
         ({"retry-after-ms": "x", "retry-after": "2"}, 2.0),
+        # the server's clock is an hour ahead of ours
+        ({"date": "Sun, 22 Nov 2026 10:00:00 GMT", "retry-after": "Sun, 22 Nov 2026 10:00:05 GMT"}, 5.0),
+        ({"date": "now", "retry-after": "Sun, 22 Nov 2026 09:00:05 GMT"}, 5.0),
+        ({"x-ratelimit-reset": "7"}, 7.0),
+        ({"x-ratelimit-reset": f"{NOW.timestamp() + 8:.0f}"}, 8.0),
+        ({"x-ratelimit-reset": f"{(NOW.timestamp() + 9) * 1000:.0f}"}, 9.0),  # OpenRouter
+        ({"x-ratelimit-reset": f"{(NOW.timestamp() - 9) * 1000:.0f}"}, 0.0),
+        ({"x-ratelimit-reset-tokens": "Sun, 22 Nov 2026 09:00:30 GMT"}, 30.0),
+        ({"x-ratelimit-remaining-tokens-minute": "0", "x-ratelimit-reset-tokens-minute": "11.38"}, 11.38),  # Cerebras
+        ({"x-ratelimit-remaining-requests-day": "5", "x-ratelimit-reset-requests-day": "33011.3"}, None),
+        ({"x-ratelimit-reset-requests": "-5"}, None),
     ],
 )
 def test_what_an_answer_asks_to_wait_is_read_in_every_form(headers, seconds):
@@ -89,3 +100,19 @@ def test_a_header_with_an_illegal_value_is_refused_without_showing_it():
         "Header 'X-Trace' has a character that no HTTP header may hold (a line break, a letter beyond ASCII). "
         "Write plain ASCII; the value is not shown here."
     )
+
+
+@pytest.mark.parametrize("name", ["Host", "content-length", "Transfer-Encoding", "Connection"])
+def test_a_header_that_says_how_a_request_is_sent_is_refused(name):
+    with pytest.raises(ConfigurationError) as caught:
+        check_header(name, "1")
+    assert str(caught.value) == (
+        f"Header '{name}' says how a request is sent, which the transport decides. Leave it out; where it goes is told "
+        "by base_url."
+    )
+
+
+def test_a_header_that_is_no_text_is_refused_without_showing_it():
+    with pytest.raises(ConfigurationError) as caught:
+        check_header("X-Trace", 77)
+    assert str(caught.value) == "Header 'X-Trace' is given as str and int. Write both as text."

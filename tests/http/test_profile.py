@@ -1,6 +1,7 @@
 """Profiles as data: their defaults, their JSON, and what is refused by field, value and allowance."""
 
 import json
+from pathlib import PurePosixPath
 
 import pytest
 
@@ -118,6 +119,10 @@ def test_a_model_takes_a_profile_its_fields_or_the_path_of_its_json(tmp_path):
         ({"query": {"a": "b"}}, "Profile field 'query' is {'a': 'b'}; allowed is a list of pairs of texts."),
         ({"query": ["ab"]}, "Profile field 'query' is ['ab']; allowed is a list of pairs of texts."),
         ({"path": "chat"}, "Profile field 'path' is 'chat'; allowed is a text that begins with '/'."),
+        (
+            {"path": PurePosixPath("/chat")},
+            "Profile field 'path' is PurePosixPath('/chat'); allowed is a text that begins with '/'.",
+        ),
         ({"source": 5}, "Profile field 'source' is 5; allowed is a text or null."),
         (
             "{",

@@ -137,3 +137,32 @@ def test_other_errors_pass_through_untouched():
 
     with pytest.raises(ValueError, match=r"^1$"):
         asyncio.run(send(attempt, FAST))
+
+
+@pytest.mark.parametrize("attempts", [0, -1, 1.5, True, "3"])
+def test_attempts_that_cannot_be_counted_are_refused(attempts):
+    with pytest.raises(errors.ConfigurationError) as caught:
+        Retry(attempts=attempts)
+    assert str(caught.value) == (
+        f"Retry field 'attempts' is {attempts!r}; it counts all requests, so it is a whole number of at least 1. "
+        "Retry(attempts=1) never tries again."
+    )
+
+
+@pytest.mark.parametrize("seconds", [-1, float("nan"), True, "60", None])
+@pytest.mark.parametrize("field", ["seconds", "wait", "longest"])
+def test_seconds_that_cannot_be_waited_are_refused(field, seconds):
+    with pytest.raises(errors.ConfigurationError) as caught:
+        Retry(**{field: seconds})
+    assert str(caught.value) == f"Retry field '{field}' is {seconds!r}; it is seconds, a number of at least 0."
+
+
+def test_a_count_in_the_place_of_a_retry_is_refused():
+    assert Retry.of(None) == Retry()
+    assert Retry.of(FAST) is FAST
+    with pytest.raises(errors.ConfigurationError) as caught:
+        Retry.of(0)
+    assert str(caught.value) == (
+        "retry is 0, of type int. Give agentkit.http.Retry(attempts=...), which counts all requests; "
+        "Retry(attempts=1) never tries again."
+    )

@@ -206,3 +206,32 @@ def test_what_is_no_reply_keeps_its_text_and_gains_its_place():
     seen.body = "<html>"
     raised = inner_error(seen, {"x-request-id": "r"}, ASKED)
     assert (str(raised), raised.body, raised.endpoint, raised.request_id) == ("It is no reply.", "<html>", URL, "r")
+
+
+@pytest.mark.parametrize("written", ["sk-ab/cdefgh", "sk-ab\\/cdefgh", "\\u0073k-ab/cdefgh"])
+def test_a_key_is_hidden_however_the_body_writes_it(written):
+    remember_secret("sk-ab/cdefgh")
+    raised = status_error(401, {}, f'{{"error": {{"message": "Bad key {written}."}}}}'.encode(), ASKED)
+    assert str(raised) == (
+        f"{URL} answered 401: Bad key [secret]. The key came from TEST_API_KEY; check that it is whole, valid and of "
+        "this endpoint."
+    )
+    assert raised.body == {"error": {"message": "Bad key [secret]."}}
+
+
+@pytest.mark.parametrize(
+    ("body", "seconds"),
+    [
+        ([{"error": {"code": 429, "details": [{"@type": "x"}, {"@type": "RetryInfo", "retryDelay": "34.5s"}]}}], 34.5),
+        ({"error": {"code": 429, "metadata": {"headers": {"X-RateLimit-Remaining": "0", "X-RateLimit-Reset": 7}}}}, 7),
+        (
+            {"error": {"code": 429, "metadata": {"headers": {"X-RateLimit-Remaining": "5", "X-RateLimit-Reset": 7}}}},
+            None,
+        ),
+        ({"error": {"code": 429, "metadata": {"headers": ["x"]}, "details": {"retryDelay": "1s"}}}, None),
+    ],
+)
+def test_how_long_to_wait_is_read_in_the_body_where_no_header_says_it(body, seconds):
+    encoded = json.dumps(body).encode()
+    assert status_error(429, {}, encoded, ASKED).retry_after == seconds
+    assert status_error(429, {"retry-after": "2"}, encoded, ASKED).retry_after == 2

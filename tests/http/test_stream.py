@@ -164,7 +164,7 @@ def test_a_finish_reason_error_is_an_error_after_what_came_before_it():
     decoder = ChunkDecoder()
     chunks = decoder.feed(event("a") + event(finish="error") + DONE)
     assert merge(chunks).message.content == "a"
-    assert decoder.failure.error == {"message": "The reply ended with the finish_reason 'error'."}
+    assert decoder.failure.error == {"message": "The reply ended with the finish_reason 'error'.", "code": 502}
 
 
 @pytest.mark.parametrize("field", ["content", "reasoning", "reasoning_content", "refusal"])

@@ -6,10 +6,10 @@ from enum import Enum
 from typing import Annotated, Any, Generic, Literal, NamedTuple, NewType, TypeVar
 
 import pytest
-from pydantic import AliasChoices, BaseModel, Field, RootModel
+from pydantic import AfterValidator, AliasChoices, BaseModel, BeforeValidator, Field, RootModel, StringConstraints
 from typing_extensions import NotRequired, TypeAliasType, TypedDict
 
-from agentkit.output.part import element_of, literals_of, members_of, parts_of, plain_type
+from agentkit.output.part import element_of, is_changed, literals_of, members_of, parts_of, plain_type
 
 T = TypeVar("T")
 
@@ -86,3 +86,18 @@ def test_members_of_unions_in_unions_are_given_and_the_values_of_literals():
     assert [*members_of(Annotated[int | str, 1] | None)] == [int, str, type(None)]
     assert literals_of(Annotated[Literal[Color.RED, 1], 1]) == ("red", 1)
     assert literals_of(int) == ()
+
+
+@pytest.mark.parametrize(
+    ("type_", "changed"),
+    [
+        (str, False),
+        (Annotated[str, Field(min_length=1), "a note"], False),
+        (Annotated[str, StringConstraints(max_length=3)], False),
+        (Annotated[str, StringConstraints(strip_whitespace=True)], True),
+        (Annotated[NotRequired[Annotated[str, AfterValidator(str.upper)]], "a note"], True),
+        (TypeAliasType("Upper", Annotated[str, BeforeValidator(str.upper)]), True),
+    ],
+)
+def test_annotations_that_change_a_value_are_told(type_, changed):
+    assert is_changed(type_) is changed

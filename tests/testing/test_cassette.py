@@ -1,8 +1,11 @@
 """What was recorded over real sockets is replayed with the endpoint shut, byte for byte and without a key."""
 
 import asyncio
+import json
+import re
 import threading
 
+import httpx
 import pytest
 
 from agentkit.agent import Agent
@@ -327,3 +330,41 @@ def test_a_client_given_by_the_user_is_recorded_too(path):
         assert asyncio.run(main(endpoint.base_url)) == "You said: Hi"
     with recording(path, "replay"):
         assert asyncio.run(main(endpoint.base_url)) == "You said: Hi"
+
+
+def test_a_key_that_only_the_users_client_knows_is_hidden_too(path):
+    async def main():
+        async with httpx.AsyncClient(auth=("me", "password-of-mine"), headers={"X-Api-Key": "clients-own"}) as client:
+            model = ChatModel("m", base_url=endpoint.base_url, http_client=client)
+            with recording(path, "record"):
+                await model.complete(ask("Hi"))
+
+    def told(request):
+        return f"{endpoint.requests[-1].headers['x-api-key']} {endpoint.requests[-1].headers['authorization']}"
+
+    with FakeEndpoint(replies=[told]) as endpoint:
+        asyncio.run(main())
+    assert '"content\\": \\"[secret] [secret]\\"' in path.read_text()
+
+
+def test_a_stream_that_spells_the_key_over_several_events_replays_without_it(path):
+    with FakeEndpoint(replies=[f"the key is {KEY}, once more", "Fine."]) as endpoint:
+        agent = Agent(model_of(endpoint, api_key=KEY))
+        with recording(path, "record"):
+            with agent.stream_sync("Hi") as stream:
+                assert KEY in "".join(stream.text())
+            agent.run_sync("Good?", history=stream.result.messages)
+    assert KEY not in json.dumps("".join(re.findall(r'content[\\": ]+([^"\\]*)', path.read_text())))
+    with recording(path) as cassette:
+        with agent.stream_sync("Hi") as stream:
+            assert "".join(stream.text()) == "the key is [secret], once more"
+        assert agent.run_sync("Good?", history=stream.result.messages).output == "Fine."
+    cassette.assert_complete()
+
+
+def test_a_recording_that_fails_before_its_first_answer_wipes_nothing(path):
+    recorded(path, ["one"])
+    before = path.read_bytes()
+    with pytest.raises(ZeroDivisionError), recording(path, "record"):
+        raise ZeroDivisionError
+    assert path.read_bytes() == before

@@ -116,6 +116,30 @@ def test_an_error_with_a_numeric_code_stands_beside_a_choice():
     assert "[DONE]" not in told("error_with_code", "one two").text
 
 
+def test_each_delta_of_a_call_has_another_id_and_the_first_has_the_name():
+    first, *more = [one for one in call_deltas("new_ids") if one["index"] == 0]
+    assert (first["id"], first["function"]["name"]) == ("call_1_0_0", "add")
+    assert [one["id"] for one in more] == [f"chatcmpl-tool-{place}" for place in range(len(more))]
+
+
+def test_the_arguments_are_told_again_after_the_last_delta_of_each_call():
+    for index, whole in enumerate(('{"a":1}', '{"b":2}')):
+        told = [one["function"]["arguments"] for one in call_deltas("arguments_told_again") if one["index"] == index]
+        assert ("".join(told[:-1]), told[-1]) == (whole, whole)
+
+
+def test_a_surrogate_pair_comes_in_two_chunks_of_text_and_of_arguments():
+    assert rb'{"content":" \ud83c"}' in told("split_surrogates", "so 🌞!").content
+    deltas = [chunk["choices"][0]["delta"].get("content") or "" for chunk in chunks("split_surrogates", "so 🌞!")]
+    assert "🌞" not in "".join(deltas)
+    assert "".join(deltas).encode("utf-16-le", "surrogatepass").decode("utf-16-le") == "so 🌞!"
+    pieces = chunks("split_surrogates", call("add", {"a": "x🌞y"}))
+    calls_told = [one for chunk in pieces for one in chunk["choices"][0]["delta"].get("tool_calls") or ()]
+    joined = "".join(one["function"].get("arguments", "") for one in calls_told)
+    assert "🌞" not in joined
+    assert json.loads(joined.encode("utf-16-le", "surrogatepass").decode("utf-16-le")) == {"a": "x🌞y"}
+
+
 @pytest.mark.parametrize("quirk", DELTA_QUIRKS)
 def test_every_quirk_leaves_other_replies_readable(quirk):
     for reply in ("Hi", TWO, {"choices": []}, {"error": {"message": "no"}}):

@@ -13,9 +13,9 @@ import httpx
 import pytest
 
 from agentkit.errors import ScriptError
-from agentkit.testing.endpoint import FakeEndpoint
+from agentkit.testing.endpoint import FakeEndpoint, main
 from agentkit.testing.fault import Fault
-from agentkit.testing.quirk import Quirk
+from agentkit.testing.quirk import QUIRKS, Quirk
 from agentkit.testing.reply import call, calls
 
 TOOL = {
@@ -335,6 +335,29 @@ def test_the_command_line_names_the_faults_it_knows():
     done = subprocess.run(command, capture_output=True, text=True, check=False)
     assert done.returncode == 2
     assert "there is no fault 'no_such'; the faults are disconnect, empty," in done.stderr
+
+
+def test_what_the_command_line_does_not_know_is_told_on_one_line(capsys):
+    with socket.socket() as taken:
+        taken.bind(("127.0.0.1", 0))
+        port = taken.getsockname()[1]
+        for options, text in (
+            (["--quirk", "no_indx"], "argument --quirk: FakeEndpoint: there is no quirk 'no_indx'. Did you mean"),
+            (["--fault", "stal"], "argument --fault: FakeEndpoint: there is no fault 'stal'. Did you mean"),
+            (["--port", "99999"], "argument --port: 99999 cannot be served: bind(): port must be 0-65535."),
+            (["--port", str(port)], f"argument --port: {port} cannot be served: [Errno"),
+        ):
+            with pytest.raises(SystemExit) as left:
+                main(options)
+            assert left.value.code == 2
+            assert f"python -m agentkit.testing.endpoint: error: {text}" in capsys.readouterr().err
+
+
+def test_the_help_has_a_line_for_each_quirk(capsys):
+    with pytest.raises(SystemExit):
+        main(["--help"])
+    lines = capsys.readouterr().out.splitlines()
+    assert all(f"  {name:30} {quirk.summary}" in lines for name, quirk in QUIRKS.items())
 
 
 @pytest.mark.parametrize("module", ["agentkit.testing.endpoint", "agentkit.testing"])

@@ -95,6 +95,11 @@ def test_the_filter_is_told_by_the_finish_reason_only(quirk, message):
     assert chunks(quirk)[-1]["choices"][0]["finish_reason"] == "content_filter"
 
 
+def test_the_finish_reason_says_error_and_nothing_else_does():
+    assert told("finish_error").json()["choices"][0]["finish_reason"] == "error"
+    assert chunks("finish_error")[-1]["choices"][0]["finish_reason"] == "error"
+
+
 def test_usage_counts_reasoning_beside_or_has_null_details():
     usage = told("reasoning_beside_total").json()["usage"]
     assert usage["total_tokens"] == usage["prompt_tokens"] + usage["completion_tokens"] + 100

@@ -7,6 +7,7 @@ import socket
 import httpx
 import pytest
 
+from agentkit.testing.answer import Answer
 from agentkit.testing.endpoint import FakeEndpoint
 from agentkit.testing.fault import FAULTS, ODD_ERRORS, Fault
 
@@ -160,6 +161,29 @@ def test_an_error_has_another_form_than_openais(form):
 
 def test_an_unknown_form_of_an_error_is_refused_with_the_known_ones():
     with pytest.raises(ValueError) as caught:
-        Fault.odd_error("strange")
-    forms = ", ".join(ODD_ERRORS)
-    assert str(caught.value) == f"FakeEndpoint: there is no form 'strange' of an error; they are {forms}."
+        Fault.odd_error("rare")
+    forms = ", ".join(sorted(ODD_ERRORS))
+    assert str(caught.value) == f"FakeEndpoint: there is no form 'rare'; the forms are {forms}."
+
+
+@pytest.mark.parametrize(
+    ("words", "text"),
+    [
+        (
+            "status:cod=503",
+            "the fault 'status' has no option 'cod'; its options are code, body, retry_after, headers, times.",
+        ),
+        ("status:code=abc", "the fault 'status' takes code as int, not 'abc'."),
+        ("stall:after=1.5", "the fault 'stall' takes after as int | None, not '1.5'."),
+    ],
+)
+def test_an_option_that_a_fault_does_not_take_is_refused_with_those_that_it_takes(words, text):
+    with pytest.raises(ValueError) as caught:
+        Fault.named(words)
+    assert str(caught.value) == f"FakeEndpoint: {text}"
+
+
+def test_options_are_read_as_the_fault_takes_them():
+    assert met("text:body=12").text == "12"
+    assert met('status:code=418,body={"a":1},retry_after=0.5').headers["retry-after"] == "0.5"
+    assert Fault.named("stall:after=null,seconds=2").spoil(Answer(chunked=True)).silence == 2

@@ -1,6 +1,7 @@
 """The network shut: what leads away from this machine is refused by name, the rest goes on."""
 
 import asyncio
+import contextlib
 import socket
 import subprocess
 import sys
@@ -38,6 +39,7 @@ def test_a_connection_elsewhere_is_refused_with_what_to_do():
         lambda: socket.create_connection(("example.org", 80)),
         lambda: socket.getaddrinfo(b"example.org", 80),
         lambda: socket.gethostbyname("example.org"),
+        lambda: socket.gethostbyaddr("example.org"),
         lambda: httpx.get("http://example.org", verify=False),
         lambda: asyncio.run(asyncio.open_connection("example.org", 443)),
     ],
@@ -46,6 +48,29 @@ def test_a_name_elsewhere_is_not_even_looked_up(ask):
     with shut_network(), pytest.raises(NetworkShutError) as caught:
         ask()
     assert str(caught.value) == refusal("example.org")
+
+
+@pytest.mark.parametrize("ask", [socket.gethostbyaddr, lambda host: socket.getnameinfo((host, 80), 0)])
+def test_an_address_elsewhere_is_not_looked_up_for_its_name(ask):
+    with shut_network(), pytest.raises(NetworkShutError) as caught:
+        ask(ELSEWHERE)
+    assert str(caught.value) == refusal(ELSEWHERE)
+
+
+@pytest.mark.parametrize("host", ["2001:db8::1", "::ffff:192.0.2.1"])
+def test_the_newer_addresses_are_refused_too(host):
+    with shut_network(), socket.socket(socket.AF_INET6) as client, pytest.raises(NetworkShutError) as caught:
+        client.connect((host, 80))
+    assert str(caught.value) == refusal(host)
+
+
+@pytest.mark.parametrize("host", ["127.9.9.9", "0.0.0.0", "localhost", "ip6-localhost", "::1", "::ffff:127.0.0.1"])
+def test_this_machines_names_and_addresses_can_be_looked_up(host):
+    with shut_network():
+        for name in (host, socket.gethostname()):
+            with contextlib.suppress(socket.gaierror):  # not every machine knows all of them
+                socket.getaddrinfo(name, 80)
+        assert socket.getfqdn()
 
 
 def test_datagrams_and_other_threads_are_refused_too():

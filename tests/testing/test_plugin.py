@@ -70,8 +70,8 @@ def test_what_was_recorded_once_is_replayed_with_the_endpoint_shut(tmp_path, how
     written = sorted(path.relative_to(tmp_path).as_posix() for path in tmp_path.rglob("*.json"))
     assert written == [
         "cassettes/named.json",
-        "cassettes/test_it/TestStreams.test_streamed_a_b.json",
-        "cassettes/test_it/TestStreams.test_streamed_xfc_x.json",
+        "cassettes/test_it/TestStreams.test_streamed[_xfc_x]-09c00ee1.json",
+        "cassettes/test_it/TestStreams.test_streamed[a_b]-ede908b1.json",
         "cassettes/test_it/test_plain.json",
     ]
     done = run(tmp_path, ASK, **url)
@@ -205,6 +205,59 @@ assert dict(os.environ) == before, set(os.environ.items()) ^ set(before.items())
             [sys.executable, "-c", code], check=False, cwd=tmp_path, env=environment, capture_output=True, text=True
         )
         assert done.returncode == 0, done.stderr
+
+
+NAMED = """
+import pytest
+
+@pytest.mark.parametrize("text", ["1", "a/b", "a b", "x" * 200])
+def test_it(cassette, text): print("CASSETTE", cassette.path.name)
+def test_it_1(cassette): print("CASSETTE", cassette.path.name)
+
+@pytest.mark.cassette(name="mine.json")
+def test_named(cassette): print("CASSETTE", cassette.path.name)
+"""
+
+
+def test_no_two_tests_have_the_same_cassette_unless_its_name_says_so(tmp_path):
+    done = run(tmp_path, NAMED, "-s")
+    names = [line.split("CASSETTE ")[1] for line in done.stdout.splitlines() if "CASSETTE" in line]
+    assert len(set(names)) == len(names) == 6
+    assert {"test_it[1].json", "test_it_1.json", "mine.json"} <= set(names)
+    assert max(map(len, names)) < 120
+
+
+def test_a_cassette_that_another_test_has_just_recorded_is_not_overwritten(tmp_path):
+    code = """
+import os, pytest
+from agentkit import Agent, ChatModel
+
+pytestmark = pytest.mark.cassette("same")
+AGENT = Agent(ChatModel("m", base_url=os.environ["BASE_URL"]))
+
+def test_one(cassette): AGENT.run_sync("one")
+def test_two(cassette): AGENT.run_sync("two")
+"""
+    with FakeEndpoint() as endpoint:
+        done = run(tmp_path, code, "--agentkit-record=record", BASE_URL=endpoint.base_url)
+    assert outcome(done) == "1 passed, 1 error"
+    path = tmp_path / "cassettes" / "same.json"
+    assert f"{path} was recorded by test_it.py::test_one just now. Give each test a cassette of its own." in done.stdout
+    assert len(json.loads(path.read_text())["tracks"]) == 1
+
+
+@pytest.mark.parametrize("said", ["'shtu'", "state='closed'", ""])
+def test_a_marker_that_says_neither_open_nor_shut_is_refused(tmp_path, said):
+    code = f"import pytest\n@pytest.mark.agentkit_network({said})\ndef test_x(): pass\n"
+    done = run(tmp_path, code)
+    state = {"'shtu'": "'shtu'", "state='closed'": "'closed'", "": "None"}[said]
+    told = f"ERROR: test_it.py::test_x: the marker agentkit_network says {state}. Write 'shut' or 'open'."
+    assert told in done.stderr + done.stdout
+
+
+def test_a_marker_may_name_its_argument(tmp_path):
+    code = f"WITHOUT, WITH, RECORDED = {(OPEN, SHUT, SHUT)!r}\n{GUARDED}".replace('network("', 'network(state="')
+    assert outcome(run(tmp_path, code)) == "5 passed"
 
 
 def test_the_package_names_the_plugin():

@@ -36,6 +36,21 @@ def test_no_index_tells_each_call_whole_and_without_index():
     ]
 
 
+def test_no_index_in_pieces_names_a_call_in_its_first_delta_only():
+    made = call_deltas("no_index_in_pieces")
+    assert not any("index" in one for one in made)
+    assert [one["function"]["name"] for one in made if "id" in one] == ["add", "mul"]
+    assert "".join(one["function"]["arguments"] for one in made) == '{"a":1}{"b":2}'
+
+
+def test_pings_stand_between_the_events_and_blank_lines_are_missing():
+    body = told("pings", "Hi").text
+    assert body.count("event: ping\ndata: still here\n\n") == body.count("data: ") / 2
+    bare = told("no_blank_lines", "Hi").text
+    assert "\n\n" not in bare
+    assert bare.count("data: ") == len(bare.splitlines()) == len(chunks("no_blank_lines", "Hi")) + 1
+
+
 def test_shared_index_puts_all_calls_at_0():
     made = call_deltas("shared_index")
     assert {one["index"] for one in made} == {0}

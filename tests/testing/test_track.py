@@ -57,8 +57,12 @@ def test_a_file_that_cannot_be_written_stays_as_it_was(tmp_path):
     save(tmp_path / "c.json", [track(b"1")])
     before = (tmp_path / "c.json").read_bytes()
     (tmp_path / "folder").mkdir()
-    with pytest.raises(OSError):
+    with pytest.raises(RecordingError) as caught:
         save(tmp_path / "folder", [track(b"1")])
+    assert str(caught.value) == (f"{tmp_path / 'folder'} cannot be written: Is a directory. What was recorded is lost.")
+    with pytest.raises(RecordingError) as caught:
+        load(tmp_path / "folder")
+    assert str(caught.value) == f"{tmp_path / 'folder'} cannot be read: Is a directory."
     assert (tmp_path / "c.json").read_bytes() == before
     assert sorted(path.name for path in tmp_path.iterdir()) == ["c.json", "folder"]
 

@@ -18,7 +18,7 @@ NO_REPLIES = {
     "empty": (b"", "the reply is not JSON; it begins with: '(nothing)'"),
     "page": (b"<html>\n", "the reply is not JSON; it begins with: '<html>'"),
     "cut": (BODY[:20], 'the reply is not JSON; it begins with: \'{"choices":[{"index"\''),
-    "no UTF-8": (b'{"a":"\xff"}', 'the reply is not JSON; it begins with: \'{"a":"\ufffd"}\''),
+    "no UTF-8": (b"\xff\xfe", "the reply is not JSON; it begins with: '\ufffd\ufffd'"),
     "list": (b"[]", "the reply is a JSON list, not an object; it begins with: '[]'"),
     "text": (b'"hi"', "the reply is a JSON str, not an object; it begins with: '\"hi\"'"),
     "deep": (b"[" * 300, f"the reply is nested too deep; it begins with: '{'[' * 300}'"),
@@ -57,7 +57,7 @@ ERRORS = {
     "Gemini, in a list": ([{"error": {"code": 429}}], {"code": 429}),
     "finish_reason": (
         {"choices": [{"index": 0, "message": {}, "delta": {"content": []}, "finish_reason": "error"}]},
-        {"message": "The reply ended with the finish_reason 'error'."},
+        {"message": "The reply ended with the finish_reason 'error'.", "code": 502},
     ),
     "inside a choice": ({"choices": [{"index": 0, "error": {"code": 502}, "finish_reason": "error"}]}, {"code": 502}),
 }

@@ -153,3 +153,25 @@ def test_what_is_no_request_is_refused_with_its_field(request_, text):
         ChatRequest.parse(request_)
 
     assert str(caught.value) == text
+
+
+def test_an_extra_body_that_json_cannot_hold_is_refused():
+    request = ChatRequest(messages=(UserMessage(content="x"),), extra_body={"x": object()})
+    with pytest.raises(InvalidRequestError) as caught:
+        request.encode()
+    assert str(caught.value) == (
+        "Settings.extra_body cannot be written as JSON: Unable to serialize unknown type: <class 'object'>. "
+        "Give it only text, numbers, booleans, lists and maps."
+    )
+
+
+def test_half_a_surrogate_pair_in_an_extra_body_is_replaced():
+    request = ChatRequest(messages=(UserMessage(content="x"),), extra_body={"x": "a\ud800", "y": None})
+    assert json.loads(request.encode()) | {"messages": []} == {"messages": [], "x": "a\ufffd", "y": None}
+
+
+@pytest.mark.parametrize("spelling", ["max_tokens", "max_completion_tokens"])
+def test_a_token_limit_in_the_extra_body_stands_for_either_spelling(spelling):
+    limited = {"max_completion_tokens": 3, "extra_body": {spelling: 9}}
+    request = ChatRequest(messages=(UserMessage(content="x"),), **limited)
+    assert json.loads(request.encode()) | {"messages": []} == {"messages": [], spelling: 9}

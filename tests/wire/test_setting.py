@@ -14,7 +14,7 @@ def test_only_what_is_set_is_sent():
 
 
 def test_the_nearer_setting_wins_and_what_it_leaves_unset_stays():
-    merged = Settings(temperature=1, seed=1, top_k=5).merge(Settings(temperature=0, seed=None, top_k=7))
+    merged = Settings(temperature=1, seed=1, top_k=5).merge(Settings(temperature=0, top_k=7))
 
     assert json.loads(merged.encoded) == {"temperature": 0.0, "seed": 1, "top_k": 7}
     assert Settings(seed=1).merge(None) == Settings(seed=1)
@@ -31,7 +31,23 @@ def test_extra_body_and_headers_are_joined_and_never_among_the_fields():
 
 
 def test_set_fields_are_those_given_unknown_ones_too():
-    assert Settings(n=1, user=None, top_k=5).set_fields() == {"n": 1, "top_k": 5}
+    assert Settings(n=1, user=None, top_k=5).set_fields() == {"n": 1, "user": None, "top_k": 5}
+
+
+def test_a_none_switches_off_what_farther_settings_set():
+    far = Settings(seed=1, top_k=5, max_tokens=9, extra_body={"a": 1}, extra_headers={"x": "1"})
+    off = Settings(seed=None, top_k=None, max_completion_tokens=None, extra_body=None, extra_headers=None)
+    merged = far.merge(off)
+
+    assert merged.encoded == b"{}"
+    assert (merged.extra_body, merged.extra_headers) == (None, None)
+    assert merged.merge(Settings(seed=2)).encoded == b'{"seed":2}'
+
+
+def test_a_header_replaces_one_of_the_same_name_in_any_case():
+    merged = Settings(extra_headers={"x-a": "1", "Y": "1"}).merge(Settings(extra_headers={"X-A": "2"}))
+
+    assert merged.merge(Settings(extra_headers={"x-a": "3"})).extra_headers == {"Y": "1", "x-a": "3"}
 
 
 @pytest.mark.parametrize(
@@ -58,11 +74,9 @@ def test_a_tool_choice_is_spelt_as_the_contract_has_it(choice, sent):
 def test_a_token_limit_in_either_spelling_replaces_the_other():
     merged = Settings(max_tokens=5, seed=1).merge(Settings(max_completion_tokens=9))
 
-    assert merged.set_fields() == {"seed": 1, "max_completion_tokens": 9}
-    assert Settings(max_completion_tokens=9).merge(merged).merge(Settings(max_tokens=7)).set_fields() == {
-        "seed": 1,
-        "max_tokens": 7,
-    }
+    assert merged.encoded == b'{"max_completion_tokens":9,"seed":1}'
+    older = Settings(max_completion_tokens=9).merge(merged).merge(Settings(max_tokens=7))
+    assert older.encoded == b'{"max_tokens":7,"seed":1}'
 
 
 def test_settings_do_not_change_and_merging_makes_new_ones():

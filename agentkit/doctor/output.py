@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Callable
 from dataclasses import replace
 from typing import Any, Final, cast
 
@@ -10,9 +11,8 @@ from agentkit.doctor.call import FULL, ask_strict_tool
 from agentkit.doctor.finding import Finding
 from agentkit.doctor.patient import Answer, Patient
 from agentkit.doctor.sample import JSON_WORDS, said, schema_format
-from agentkit.doctor.verdict import calls_seen, judge, text_seen
-from agentkit.http.profile import Profile
-from agentkit.wire.value import is_object
+from agentkit.doctor.verdict import among, calls_seen, judge, text_seen
+from agentkit.kind import is_object
 
 __all__ = ["ask_json", "ask_output", "ask_schema", "ask_strict"]
 
@@ -24,11 +24,6 @@ _NO_FIELD: Final = "asks for typed outputs in another way, and refuses requests 
 async def _ask(patient: Patient, form: dict[str, Any] | None) -> Answer:
     body: dict[str, Any] = {"messages": [said(JSON_WORDS)]}
     return await patient.ask(body if form is None else {**body, "response_format": form}, tokens=FULL)
-
-
-def _formats(patient: Patient, kind: str, *, taken: bool) -> dict[str, Any]:
-    known = {*patient.profile.response_formats} - {kind} | ({kind} if taken else set[str]())
-    return {"response_formats": tuple(name for name in Profile().response_formats if name in known)}
 
 
 def _document(answer: Answer) -> Any:
@@ -46,48 +41,35 @@ def _is_report(answer: Answer) -> bool:
     return isinstance(report["city"], str) and isinstance(degrees, int) and not isinstance(degrees, bool)
 
 
-def _judge(answer: Answer, what: str, *, obeyed: bool, taken: dict[str, Any], refused: dict[str, Any]) -> Finding:
+async def _try(
+    patient: Patient, form: dict[str, Any], mode: str, what: str, is_obeyed: Callable[[Answer], bool]
+) -> list[Finding]:
     """Say whether a format was taken, and whether it was obeyed, which is the endpoint's part and not the model's."""
-    if answer.reply is None or obeyed:
-        return judge(answer, what, otherwise=_NO_FIELD, taken=taken, refused=refused)
-    seen = f"taken, but this is not {what}: {text_seen(answer)}"
-    if answer.finish_reason == "length":
-        return Finding(verdict="works", seen=f"{seen}, cut at the token limit", profile=taken)
-    return Finding(verdict="deviates", seen=seen, done=_ASKS_AGAIN, profile=taken)
+    answer = await _ask(patient, form)
+    taken = among(patient.profile, "response_formats", form["type"], taken=True)
+    if is_obeyed(answer):
+        patient.proven.add(mode)
+    elif answer.reply is not None:
+        seen = f"taken, but this is not {what}: {text_seen(answer)}"
+        if answer.finish_reason == "length":
+            return [Finding(verdict="works", seen=f"{seen}, cut at the token limit", profile=taken)]
+        return [Finding(verdict="deviates", seen=seen, done=_ASKS_AGAIN, profile=taken)]
+    refused = among(patient.profile, "response_formats", form["type"], taken=False)
+    return [judge(answer, what, otherwise=_NO_FIELD, taken=taken, refused=refused)]
 
 
 async def ask_json(patient: Patient) -> list[Finding]:
     """Ask for any JSON object."""
-    answer = await _ask(patient, {"type": "json_object"})
-    obeyed = is_object(_document(answer))
-    if obeyed:
-        patient.proven.add("json")
-    return [
-        _judge(
-            answer,
-            "one JSON object",
-            obeyed=obeyed,
-            taken=_formats(patient, "json_object", taken=True),
-            refused=_formats(patient, "json_object", taken=False),
-        )
-    ]
+
+    def is_obeyed(answer: Answer) -> bool:
+        return is_object(_document(answer))
+
+    return await _try(patient, {"type": "json_object"}, "json", "one JSON object", is_obeyed)
 
 
 async def ask_schema(patient: Patient) -> list[Finding]:
     """Ask for JSON by a schema."""
-    answer = await _ask(patient, schema_format(exact=False))
-    obeyed = _is_report(answer)
-    if obeyed:
-        patient.proven.add("native")
-    return [
-        _judge(
-            answer,
-            "JSON by the schema",
-            obeyed=obeyed,
-            taken=_formats(patient, "json_schema", taken=True),
-            refused=_formats(patient, "json_schema", taken=False),
-        )
-    ]
+    return await _try(patient, schema_format(exact=False), "native", "JSON by the schema", _is_report)
 
 
 async def ask_strict(patient: Patient) -> list[Finding]:

@@ -4,7 +4,7 @@ import json
 
 from agentkit.doctor import Bounds
 from agentkit.doctor.call import ask_parallel, ask_tools
-from agentkit.doctor.past import (
+from agentkit.doctor.history import (
     ask_empty_content,
     ask_long_result,
     ask_odd_ids,

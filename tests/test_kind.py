@@ -2,7 +2,7 @@
 
 from types import MappingProxyType
 
-from agentkit.schema.value import is_array, is_map, is_object
+from agentkit.kind import is_array, is_map, is_object
 
 
 def test_objects_arrays_and_read_only_maps_are_told_apart():

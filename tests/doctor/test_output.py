@@ -1,7 +1,7 @@
 """Probes of typed outputs."""
 
 from agentkit.doctor.call import ask_tools
-from agentkit.doctor.form import ask_json, ask_output, ask_schema, ask_strict
+from agentkit.doctor.output import ask_json, ask_output, ask_schema, ask_strict
 
 REPORT = '{"city": "Oslo", "degrees": 4}'
 
