@@ -9,14 +9,15 @@ import asyncio
 from contextlib import suppress
 from dataclasses import dataclass
 
-from agentkit.errors import APIConnectionError, APIError, APITimeoutError, InvalidResponseError, StreamCutError
+from agentkit.errors import APIConnectionError, APIError, APITimeoutError, InvalidResponseError
 from agentkit.http.clock import Timeout
 from agentkit.http.key import Key
 from agentkit.http.status import Asked, inner_error, redirect_error, status_error
-from agentkit.http.stream import ChunkDecoder, completion_of, is_events, one_chunk
-from agentkit.http.transport import Headers, Reply, Transport, read_whole
+from agentkit.http.stream import ChunkDecoder, is_events, one_chunk
+from agentkit.http.transport import Headers, Reply, Transport
 from agentkit.model import RequestSent, report
 from agentkit.wire.chunk import ChatCompletionChunk
+from agentkit.wire.merge import merge
 from agentkit.wire.response import ChatCompletion
 
 __all__ = ["Exchange", "Incoming"]
@@ -55,17 +56,11 @@ class Exchange:
         Raises:
             APIError: There is none; the classes are those of the contract's statuses.
         """
-        reply = await self._open(attempt, first=None)
+        incoming = Incoming(await self._open(attempt, first=None), self)
         try:
-            return completion_of(await read_whole(reply, self.timeout.read))
-        except InvalidResponseError as error:
-            failed: APIError = inner_error(error, reply.headers, self.asked)
-        except StreamCutError as error:
-            error.endpoint = self.asked.endpoint
-            failed = error
+            return await incoming.whole()
         finally:
-            await reply.aclose()
-        raise failed
+            await incoming.aclose()
 
     async def start(self, attempt: int) -> Incoming:
         """Send the request and wait for the first chunk of the reply.
@@ -148,13 +143,41 @@ class Incoming:
                 self._first += more
             return
         self._ended = self._decoder.done = True
+        self._first = [one_chunk(await self._document(head))]
+
+    async def whole(self) -> ChatCompletion:
+        """Give the whole reply; some servers send it as the events of a stream, unasked.
+
+        Raises:
+            StreamCutError: The events end before the reply does.
+            APIError: There is no reply, or the connection or a clock failed.
+        """
+        head = await self._piece(None)
+        while is_events(head) is None and (data := await self._piece(self._read)):
+            head += data
+        if not is_events(head):
+            return await self._document(head)
+        chunks = self._decoder.feed(head)
+        while more := await self._next():
+            chunks += more
+        return merge(chunks)
+
+    async def _document(self, head: bytes) -> ChatCompletion:
+        """Read the rest of a body that is one JSON document."""
+        parts = [head]
+        while parts[-1]:
+            parts.append(await self._piece(self._read))
         try:
-            whole = completion_of(head + await read_whole(self._reply, self._read))
+            return ChatCompletion.parse(b"".join(parts))
         except InvalidResponseError as error:
             failed = inner_error(error, self._reply.headers, self._asked)
-        else:
-            self._first = [one_chunk(whole)]
-            return
+        raise failed
+
+    async def _piece(self, seconds: float | None) -> bytes:
+        try:
+            return await self._reply.read(seconds)
+        except InvalidResponseError as error:
+            failed = inner_error(error, self._reply.headers, self._asked)
         raise failed
 
     async def read(self) -> list[ChatCompletionChunk]:

@@ -14,10 +14,9 @@ from agentkit.wire.chunk import ChatCompletionChunk, ChunkChoice, one_chunk
 from agentkit.wire.ending import is_broken_off
 from agentkit.wire.merge import merge
 from agentkit.wire.repair import repair_chunk
-from agentkit.wire.response import ChatCompletion
 from agentkit.wire.sse import DONE, Event, SSEDecoder
 
-__all__ = ["ChunkDecoder", "completion_of", "is_events", "one_chunk"]
+__all__ = ["ChunkDecoder", "is_events", "one_chunk"]
 
 _FIELDS = (b"data:", b"event:", b"id:", b"retry:", b"error:", b":")
 _NO_MARK = "neither a finish_reason nor [DONE] came"
@@ -162,21 +161,3 @@ def _named_error(data: bytes) -> InvalidResponseError:
         found = None
     error.error = found if is_object(found) else {"message": text}
     return error
-
-
-def completion_of(body: bytes) -> ChatCompletion:
-    """Read a whole reply: the contract's JSON, or the events of a stream, which some servers send unasked.
-
-    Raises:
-        InvalidResponseError: It is no reply.
-        StreamCutError: The events end before the reply does.
-    """
-    if not is_events(body[:64]):
-        return ChatCompletion.parse(body)
-    decoder = ChunkDecoder()
-    chunks = decoder.feed(body) + decoder.end()
-    if decoder.failure is not None:
-        raise decoder.failure
-    if not decoder.whole:
-        raise decoder.cut(decoder.lack, "the endpoint")
-    return merge(chunks)

@@ -34,7 +34,7 @@ import httpx  # noqa: E402 # below the line that spares its command line
 if _command_line is None:
     del sys.modules["httpx._main"]
 
-__all__ = ["Client", "Headers", "Outgoing", "Reply", "Tap", "Transport", "check_client", "read_whole", "taps"]
+__all__ = ["Client", "Headers", "Outgoing", "Reply", "Tap", "Transport", "check_client", "taps"]
 
 Headers = list[tuple[str, str]]
 
@@ -126,14 +126,6 @@ class Reply(Protocol):
     async def aclose(self) -> None:
         """Give the connection back, or close it at once where the body was not read to its end."""
         ...
-
-
-async def read_whole(reply: Reply, seconds: float) -> bytes:
-    """Give the whole body; the seconds are those between reads, before the first what is left of the total."""
-    parts = [await reply.read(None)]
-    while parts[-1]:
-        parts.append(await reply.read(seconds))
-    return b"".join(parts)
 
 
 Tap = Callable[[Outgoing, Callable[[], Awaitable[Reply]]], Awaitable[Reply]]

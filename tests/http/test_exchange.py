@@ -173,6 +173,14 @@ def test_events_that_answer_a_plain_request_and_break_off_are_tried_again():
         assert ask(endpoint, stream=False, retry=FAST)[0] == SAID
 
 
+def test_broken_events_that_answer_a_plain_request_are_no_reply():
+    with FakeEndpoint(quirks=["sse_for_plain"], faults=[Fault.malformed(2)]) as endpoint:
+        found, _, _ = ask(endpoint, stream=False)
+    assert type(found) is errors.InvalidResponseError
+    assert found.endpoint == f"{endpoint.base_url}/chat/completions"
+    assert (found.__cause__, found.__context__) == (None, None)
+
+
 def test_a_cut_says_how_it_was_seen():
     with FakeEndpoint(faults=[Fault.truncate(3), Fault.disconnect(after=3)]) as endpoint:
         ended, broken = (ask(endpoint, stream=True)[0] for _ in range(2))
@@ -249,7 +257,8 @@ def test_the_usage_that_follows_the_text_is_kept():
     assert merge(chunks).usage.total_tokens > 0
 
 
-def test_a_body_that_stays_open_after_done_is_left():
+@pytest.mark.parametrize("stream", [False, True])
+def test_a_body_that_stays_open_after_done_is_left(stream):
     event = b'data: {"choices":[{"index":0,"delta":{"content":"Hi"},"finish_reason":"stop"}]}\n\ndata: [DONE]\n\n'
 
     async def converse(reader, writer):
@@ -263,7 +272,11 @@ def test_a_body_that_stays_open_after_done_is_left():
         server = await asyncio.start_server(converse, "127.0.0.1", 0)
         url = f"http://127.0.0.1:{server.sockets[0].getsockname()[1]}/v1"
         model = ChatModel("m", base_url=url, retry=ONCE)
-        assert merge([chunk async for chunk in model.stream(REQUEST)]).message.content == "Hi"
+        if stream:
+            reply = merge([chunk async for chunk in model.stream(REQUEST)])
+        else:
+            reply = await model.complete(REQUEST)
+        assert reply.message.content == "Hi"
         await left.wait()
         server.close()
         await server.wait_closed()
@@ -311,6 +324,4 @@ def test_a_stream_that_is_done_before_it_began_is_no_answer():
         f"The stream of {endpoint.base_url}/chat/completions was cut off: [DONE] came before anything else. "
         "What came is in `error.partial`."
     )
-    assert str(plain) == (
-        "The stream of the endpoint was cut off: [DONE] came before anything else. What came is in `error.partial`."
-    )
+    assert str(plain) == str(found)

@@ -4,8 +4,8 @@ import json
 
 import pytest
 
-from agentkit.errors import InvalidResponseError, StreamCutError
-from agentkit.http.stream import ChunkDecoder, completion_of, is_events, one_chunk
+from agentkit.errors import InvalidResponseError
+from agentkit.http.stream import ChunkDecoder, is_events, one_chunk
 from agentkit.wire import ChatCompletion, merge
 
 
@@ -181,20 +181,6 @@ def test_comments_empty_data_and_what_follows_the_end_are_read():
     chunks = decoder.feed(b": ping\n\ndata:\n\n" + event("a") + DONE + event("b") + DONE)
     assert merge(chunks).message.content == "ab"
     assert decoder.failure is None
-
-
-def test_events_that_answer_a_plain_request_are_joined():
-    assert completion_of(WHOLE).message.content == "Hello"
-
-
-def test_cut_events_that_answer_a_plain_request_are_no_reply():
-    with pytest.raises(StreamCutError):
-        completion_of(event("a"))
-
-
-def test_broken_events_that_answer_a_plain_request_are_no_reply():
-    with pytest.raises(InvalidResponseError):
-        completion_of(event("a") + b"data: {broken\n\n" + DONE)
 
 
 def test_a_document_becomes_one_chunk_that_merges_back():
