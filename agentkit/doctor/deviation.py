@@ -14,6 +14,7 @@ from agentkit.http.fault import clean
 from agentkit.kind import is_array, is_object
 from agentkit.schema.argument import ArgumentError, read_object
 from agentkit.secret import scrub
+from agentkit.wire.ending import is_cut, is_no_end
 from agentkit.wire.response import ChatCompletion
 
 __all__ = [
@@ -27,6 +28,7 @@ __all__ = [
     "in_kind",
     "in_message",
     "in_usage",
+    "is_renamed",
     "objects",
 ]
 
@@ -37,6 +39,7 @@ _NAMED: Final = "reads it as `.reasoning` and keeps it out of the text"
 _EMPTY: Final = "reads it as no text"
 _BYTES: Final = "goes by the first bytes, not by the content-type"
 _NONE: Final = "reads it as no arguments"
+_CUT: Final = "takes it as `length`, and runs no call that may be cut"
 _RAISES: Final = "raises the error that it is, by its code"
 _REFUSES: Final = "runs nothing: tells the model what is wrong, and asks again"
 
@@ -45,6 +48,9 @@ DONE: Final[dict[str, str]] = {
     "no_envelope": "leaves the fields empty",
     "no_finish_reason": "takes a whole reply by its text, calls or [DONE]",
     "unknown_finish_reason": "keeps it; whether there are calls decides, not this word",
+    "finish_model_length": _CUT,
+    "finish_max_tokens": _CUT,
+    "finish_null": "takes it as none",
     "finish_stop_with_calls": "runs the calls: their presence decides, not finish_reason",
     "no_role": "takes the message as the assistant's",
     "no_choice_index": "numbers the choices itself",
@@ -57,6 +63,7 @@ DONE: Final[dict[str, str]] = {
     "null_tool_calls": "reads it as no calls",
     "empty_tool_calls": "reads it as no calls",
     "single_tool_call": "reads it as a list of one",
+    "placeholder_calls": "leaves out what has no id, name and arguments",
     "no_id": _OWN_ID,
     "empty_id": _OWN_ID,
     "same_id": "tells the calls apart and gives the second an id of its own",
@@ -75,6 +82,7 @@ DONE: Final[dict[str, str]] = {
     "unusable_arguments": _REFUSES,
     "no_usage": "counts no tokens for such replies: limits and costs by tokens do not see them",
     "null_usage_counts": "takes a null count as 0 and a missing total as the sum",
+    "other_counts": "reads them as `prompt_tokens` and `completion_tokens`",
     "wrong_total": "keeps the total as it is told",
     "empty_error": "takes the reply beside it",
     "no_content_type": _BYTES,
@@ -116,8 +124,12 @@ DONE: Final[dict[str, str]] = {
     "id_repeated": "takes the id once",
     "new_ids": "goes on with the call of the same index, under its first id",
     "arguments_told_again": "takes them once",
+    "cumulative_arguments": "takes the last",
+    "message_again": "takes from it only what no delta told",
     "late_id": "takes the id when it comes",
     "usage_every_chunk": "takes the last usage, never a sum",
+    "usage_split": "puts the counts together",
+    "usage_in_choice": "reads it",
     "usage_with_choices": "reads both",
     "usage_unasked": "takes it",
 }
@@ -187,6 +199,9 @@ def in_message(message: dict[str, Any]) -> Iterator[Deviation]:
 
 def in_calls(calls: list[dict[str, Any]]) -> Iterator[Deviation]:
     """Look at calls that are whole: ids, types, and where name and arguments stand."""
+    if not all(calls):
+        yield Deviation("placeholder_calls", "an empty object stands among the calls")
+        calls = [call for call in calls if call]
     ids = [call.get("id") for call in calls]
     if any(given is None for given in ids):
         yield Deviation("no_id", "a call without an id")
@@ -216,7 +231,7 @@ def in_calls(calls: list[dict[str, Any]]) -> Iterator[Deviation]:
 
 def in_arguments(reply: ChatCompletion) -> Iterator[Deviation]:
     """Look at the arguments of calls, each whole as text, unless the token limit has cut them."""
-    if reply.choices[0].finish_reason == "length":
+    if is_cut(reply.choices[0].finish_reason):
         return
     for text in (call.function.arguments.strip() for call in reply.message.tool_calls):
         try:
@@ -244,9 +259,18 @@ def in_finish(reason: Any, *, calls: bool) -> Iterator[Deviation]:
     if not reason:
         yield Deviation("no_finish_reason", "finish_reason is missing or null")
     elif reason not in _FINISHED:
-        yield Deviation("unknown_finish_reason", f"finish_reason is {_short(reason)}")
+        yield Deviation(_word(reason), f"finish_reason is {_short(reason)}")
     elif calls and reason == "stop":
         yield Deviation("finish_stop_with_calls", "finish_reason is `stop` beside calls")
+
+
+def _word(reason: Any) -> str:
+    """Name a finish_reason that is none of the contract's."""
+    if is_no_end(reason):
+        return "finish_null"
+    if isinstance(reason, str) and is_cut(reason):
+        return "finish_model_length" if reason == "model_length" else "finish_max_tokens"
+    return "unknown_finish_reason"
 
 
 def in_usage(usage: Any) -> Iterator[Deviation]:
@@ -254,12 +278,20 @@ def in_usage(usage: Any) -> Iterator[Deviation]:
     if not is_object(usage) or not usage:
         yield Deviation("no_usage", "no usage")
         return
+    if is_renamed(usage):
+        yield Deviation("other_counts", "usage counts `input_tokens` and `output_tokens`")
+        return
     counts = [count for name in _COUNTS if isinstance(count := usage.get(name), int)]
     if len(counts) < len(_COUNTS):
         missing = ", ".join(name for name in _COUNTS if not isinstance(usage.get(name), int))
         yield Deviation("null_usage_counts", f"usage without a number for {missing}")
     elif sum(counts[:-1]) != counts[-1]:
         yield Deviation("wrong_total", f"usage {counts[0]} + {counts[1]} is not its total {counts[2]}")
+
+
+def is_renamed(usage: Any) -> bool:
+    """Tell whether a usage has other names for its counts."""
+    return is_object(usage) and "prompt_tokens" not in usage and "input_tokens" in usage
 
 
 def _short(value: Any) -> str:

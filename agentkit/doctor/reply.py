@@ -79,4 +79,4 @@ def _in_choice(choice: dict[str, Any]) -> Iterator[Deviation]:
     elif is_array(calls) and not calls:
         yield Deviation("empty_tool_calls", "`tool_calls` is an empty list")
     yield from in_calls(objects(calls))
-    yield from in_finish(choice.get("finish_reason"), calls=bool(array(calls)))
+    yield from in_finish(choice.get("finish_reason"), calls=any(array(calls)))

@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import re
 from collections.abc import Iterator, Mapping
-from itertools import groupby
+from itertools import groupby, pairwise
 from typing import Any, Final
 
 from agentkit.doctor.deviation import (
@@ -16,11 +16,14 @@ from agentkit.doctor.deviation import (
     in_finish,
     in_kind,
     in_message,
+    in_usage,
+    is_renamed,
     objects,
 )
 from agentkit.doctor.reply import in_head
 from agentkit.http.stream import is_events
 from agentkit.kind import is_array, is_object
+from agentkit.wire.ending import is_no_end
 from agentkit.wire.response import ChatCompletion
 from agentkit.wire.sse import DONE, SSEDecoder
 
@@ -124,7 +127,11 @@ def _in_chunks(chunks: list[dict[str, Any]]) -> Iterator[Deviation]:
     choices = _choices(chunks)
     if any(not isinstance(choice.get("index"), int) for choice in choices):
         yield Deviation("no_choice_index", "a choice without an index")
-    if any(not is_object(choice.get("delta")) for choice in choices):
+    bare = [place for place, choice in enumerate(choices) if not is_object(choice.get("delta"))]
+    again = [place for place in bare if place and is_object(choices[place].get("message"))]
+    if again:
+        yield Deviation("message_again", "the whole message comes again after its deltas")
+    if len(bare) > len(again):
         yield Deviation("delta_null", "a choice whose delta is null or missing")
 
 
@@ -146,6 +153,8 @@ def _in_deltas(deltas: list[dict[str, Any]]) -> Iterator[Deviation]:
 
 def _in_pieces(pieces: list[dict[str, Any]], reply: ChatCompletion) -> Iterator[Deviation]:
     """Look at the pieces of calls: `index` says which call one belongs to, the first has id, type and name."""
+    yield from in_calls([piece for piece in pieces if not piece])
+    pieces = [piece for piece in pieces if piece]
     if not pieces:
         return
     indexes = [index for piece in pieces if isinstance(index := piece.get("index"), int)]
@@ -205,7 +214,9 @@ def _in_told(track: list[dict[str, Any]]) -> Iterator[Deviation]:
     """Look whether the arguments of one call are told twice: in pieces, then whole."""
     functions = [piece["function"] for piece in track if is_object(piece.get("function"))]
     *before, last = [text for one in functions if isinstance(text := one.get("arguments"), str) and text] or [""]
-    if len(before) > 1 and "".join(before) == last:
+    if len(before) > 1 and all(longer.startswith(shorter) for shorter, longer in pairwise((*before, last))):
+        yield Deviation("cumulative_arguments", "each piece of a call has all its arguments so far")
+    elif len(before) > 1 and "".join(before) == last:
         yield Deviation("arguments_told_again", "the whole arguments of a call come again after their pieces")
 
 
@@ -224,9 +235,13 @@ def _with_arguments(track: list[dict[str, Any]]) -> dict[str, Any]:
 
 def _in_finish(chunks: list[dict[str, Any]]) -> Iterator[Deviation]:
     choices = _choices(chunks)
-    calls = any(is_object(choice.get("delta")) and choice["delta"].get("tool_calls") for choice in choices)
-    places = [place for place, choice in enumerate(choices) if choice.get("finish_reason")]
-    yield from in_finish(choices[places[-1]]["finish_reason"] if places else None, calls=bool(calls))
+    deltas = [delta for choice in choices if is_object(delta := choice.get("delta"))]
+    calls = any(any(objects(delta.get("tool_calls"))) for delta in deltas)
+    reasons = [choice.get("finish_reason") for choice in choices]
+    words = [reason for reason in reasons if is_no_end(reason)]
+    yield from in_finish(words[0], calls=calls) if words else ()
+    places = [place for place, reason in enumerate(reasons) if reason and not is_no_end(reason)]
+    yield from in_finish(reasons[places[-1]] if places else None, calls=calls)
     if not places:
         return
     saying = [place for place, choice in enumerate(choices) if _says(choice.get("delta"))]
@@ -237,7 +252,7 @@ def _in_finish(chunks: list[dict[str, Any]]) -> Iterator[Deviation]:
 
 
 def _says(delta: Any) -> bool:
-    return is_object(delta) and bool(delta.get("content") or delta.get("tool_calls"))
+    return is_object(delta) and bool(delta.get("content") or any(objects(delta.get("tool_calls"))))
 
 
 def _in_usage(chunks: list[dict[str, Any]], *, asked: bool, came: bool) -> Iterator[Deviation]:
@@ -246,7 +261,18 @@ def _in_usage(chunks: list[dict[str, Any]], *, asked: bool, came: bool) -> Itera
         yield Deviation("no_usage", "no usage, though `stream_options` asked for it")
     elif not asked and places:
         yield Deviation("usage_unasked", "usage comes unasked")
-    if len(places) > 1:
+    elif not places and any(choice.get("usage") for choice in _choices(chunks)):
+        yield Deviation("usage_in_choice", "usage stands in a choice")
+    told: list[Any] = [chunks[place]["usage"] for place in places]
+    if any(is_renamed(usage) for usage in told):
+        yield from in_usage(next(usage for usage in told if is_renamed(usage)))
+    if len(places) > 1 and not any(_is_full(usage) for usage in told):
+        yield Deviation("usage_split", f"the counts of usage stand in {len(places)} chunks")
+    elif len(places) > 1:
         yield Deviation("usage_every_chunk", f"usage in {len(places)} of {len(chunks)} chunks")
     elif places and chunks[places[0]].get("choices"):
         yield Deviation("usage_with_choices", "usage comes in a chunk that has choices")
+
+
+def _is_full(usage: Any) -> bool:
+    return is_object(usage) and ("prompt_tokens" in usage) == ("completion_tokens" in usage)

@@ -124,3 +124,10 @@ def _reasoning_parts(completion: Json) -> None:
     """`reasoning_content` is a list of text parts in place of a text."""
     for message in _messages(completion):
         message["reasoning_content"] = [{"type": "text", "text": "The user wants an answer."}]
+
+
+@_quirk
+def _placeholder_calls(completion: Json) -> None:
+    """An empty object stands in the list of calls, of which there may be no others (proxies)."""
+    for message in _messages(completion):
+        message["tool_calls"] = [*(message.get("tool_calls") or ()), {}]

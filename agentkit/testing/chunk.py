@@ -83,6 +83,9 @@ def _pieces(value: Any, count: int | None) -> Iterable[Any]:
 
 def _call(index: int, one: Json) -> Iterator[Json]:
     """Name a call first, then spell its arguments; arguments that are no text come whole."""
+    if not one:  # a placeholder
+        yield one
+        return
     kind, key = ("custom", "input") if "custom" in one else ("function", "arguments")
     body: Json = one[kind]
     text = body.get(key)

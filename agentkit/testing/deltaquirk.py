@@ -9,6 +9,7 @@ from typing import Any, Final
 
 from agentkit.kind import is_object
 from agentkit.testing.answer import Json, error_body
+from agentkit.testing.usagequirk import taken_usage
 
 __all__ = ["DELTA_QUIRKS"]
 
@@ -39,57 +40,10 @@ def _ends(chunk: Json) -> bool:
     return any(choice.get("finish_reason") for choice in chunk.get("choices") or ())
 
 
-def _usage(chunks: list[Json]) -> Json:
-    """Take the usage away from where it stands; one that was not asked for is made up."""
-    found: list[Any] = [chunk.pop("usage") for chunk in chunks if "usage" in chunk]
-    known = next((usage for usage in reversed(found) if usage), None)
-    return known or {"prompt_tokens": 7, "completion_tokens": len(chunks), "total_tokens": 7 + len(chunks)}
-
-
-def _without_usage_chunk(chunks: list[Json]) -> list[Json]:
-    return [chunk for chunk in chunks if chunk.get("choices") != [] or chunk is chunks[0]]
-
-
 def _said(chunk: Json, delta: Json, **more: Any) -> Json:
     """Copy a chunk with another delta in its first choice."""
     choice = {**chunk["choices"][0], "delta": delta, "finish_reason": None, **more}
     return {**chunk, "choices": [choice]}
-
-
-@_chunks
-def _usage_with_choices(chunks: list[Json]) -> list[Json]:
-    """The usage comes with the last choice, whether asked for or not (Mistral, DeepSeek, OpenRouter)."""
-    usage = _usage(chunks)
-    kept = _without_usage_chunk(chunks)
-    kept[-1]["usage"] = usage
-    return kept
-
-
-@_chunks
-def _usage_early(chunks: list[Json]) -> list[Json]:
-    """The chunk with the usage and no choices comes before the last delta."""
-    usage = _usage(chunks)
-    kept = _without_usage_chunk(chunks)
-    return [*kept[:-1], {**kept[-1], "choices": [], "usage": usage}, kept[-1]]
-
-
-@_chunks
-def _usage_nulls(chunks: list[Json]) -> list[Json]:
-    """Every chunk has a usage, whose completion and total are null until the last (Databricks)."""
-    usage = _usage(chunks)
-    for chunk in chunks:
-        chunk["usage"] = {**usage, "completion_tokens": None, "total_tokens": None}
-    chunks[-1]["usage"] = usage
-    return chunks
-
-
-@_chunks
-def _groq_usage(chunks: list[Json]) -> list[Json]:
-    """The usage stands in `x_groq` of the last chunk only (Groq)."""
-    usage = _usage(chunks)
-    kept = _without_usage_chunk(chunks)
-    kept[-1]["x_groq"] = {"id": "req_fake", "usage": usage}
-    return kept
 
 
 @_chunks
@@ -333,8 +287,52 @@ def _halved(holder: Json, key: str) -> str:
 
 
 @_chunks
+def _cumulative_arguments(chunks: list[Json]) -> list[Json]:
+    """Each delta of a call has all of its arguments so far (proxies of DeepSeek's and Baidu's models)."""
+    told: dict[tuple[int, int], str] = {}
+    for choice in _choices(chunks):
+        for call in _calls([{"choices": [choice]}]):
+            text = call["function"].get("arguments")
+            if "index" in call and isinstance(text, str):
+                place = (choice["index"], call["index"])
+                told[place] = call["function"]["arguments"] = told.get(place, "") + text
+    return chunks
+
+
+@_chunks
+def _message_again(chunks: list[Json]) -> list[Json]:
+    """At the end the whole message of each choice comes once more, in a chunk without a delta (MiniMax)."""
+    whole = list(_choices(_calls_in_one_chunk(copy.deepcopy(chunks))))
+    kept = [*chunks]
+    for chunk in filter(_ends, chunks):
+        for choice in chunk["choices"]:
+            again = {key: value for key, value in choice.items() if key != "delta"}
+            again["message"] = _joined([one for one in whole if one["index"] == choice["index"]])
+            good = {"status_code": 0, "status_msg": ""}
+            kept.append({**chunk, "object": "chat.completion", "choices": [again], "base_resp": good})
+    return kept
+
+
+def _joined(choices: list[Json]) -> Json:
+    """Join the text and the calls of a choice, each of which is whole in one delta."""
+    deltas = list(_deltas([{"choices": choices}]))
+    texts = [delta["content"] for delta in deltas if isinstance(delta.get("content"), str)]
+    made = [call for delta in deltas for call in delta.get("tool_calls") or ()]
+    message: Json = {"role": "assistant", "content": "".join(texts)}
+    return {**message, "tool_calls": made} if made else message
+
+
+@_chunks
+def _finish_null(chunks: list[Json]) -> list[Json]:
+    """finish_reason is the text `null` until the end (proxies of Alibaba's own API)."""
+    for choice in _choices(chunks):
+        choice["finish_reason"] = choice.get("finish_reason") or "null"
+    return chunks
+
+
+@_chunks
 def _error_with_code(chunks: list[Json]) -> list[Json]:
     """An error with a numeric code stands in the last chunk, beside an empty choice and a usage (OpenRouter)."""
     error: Any = error_body("Provider returned error")["error"] | {"code": 502, "metadata": {"raw": "overloaded"}}
     choice = {"index": 0, "delta": {"role": "assistant", "content": ""}, "finish_reason": "error"}
-    return [*chunks[:2], {**chunks[0], "choices": [choice], "usage": _usage(chunks), "error": error}]
+    return [*chunks[:2], {**chunks[0], "choices": [choice], "usage": taken_usage(chunks), "error": error}]

@@ -97,6 +97,34 @@ def _finish_error(completion: Json) -> None:
 
 
 @_quirk
+def _finish_network_error(completion: Json) -> None:
+    """finish_reason is `network_error`, and nothing else says so (Z.ai)."""
+    for choice in _choices(completion):
+        choice["finish_reason"] = "network_error"
+
+
+@_quirk
+def _finish_abort(completion: Json) -> None:
+    """finish_reason is `abort`, and nothing else says so (vLLM, SGLang)."""
+    for choice in _choices(completion):
+        choice["finish_reason"] = "abort"
+
+
+@_quirk
+def _finish_model_length(completion: Json) -> None:
+    """finish_reason is `model_length`, another word for `length` (Mistral)."""
+    for choice in _choices(completion):
+        choice["finish_reason"] = "model_length"
+
+
+@_quirk
+def _finish_max_tokens(completion: Json) -> None:
+    """finish_reason is `max_tokens`, another word for `length` (Gemini, watsonx)."""
+    for choice in _choices(completion):
+        choice["finish_reason"] = "max_tokens"
+
+
+@_quirk
 def _finish_reason_absent(completion: Json) -> None:
     """A document has no finish_reason; in a stream it is null to the end."""
     for choice in _choices(completion):
@@ -172,6 +200,20 @@ def _null_usage_details(completion: Json) -> None:
 
 
 @_quirk
+def _other_counts(completion: Json) -> None:
+    """The usage counts `input_tokens` and `output_tokens`, without a total (proxies of Anthropic's models)."""
+    if is_object(usage := completion.get("usage")):
+        completion["usage"] = {"input_tokens": usage["prompt_tokens"], "output_tokens": usage["completion_tokens"]}
+
+
+@_quirk
 def _all_null(completion: Json) -> None:
     """Every field is null, as some servers answer what they cannot read."""
     completion |= dict.fromkeys(completion)
+
+
+@_quirk
+def _base_resp_error(completion: Json) -> None:
+    """`base_resp` tells of an error, beside choices that are null, under the status 200 (MiniMax)."""
+    completion |= {"choices": None, "base_resp": {"status_code": 1000, "status_msg": "unknown error"}}
+    completion.pop("usage", None)

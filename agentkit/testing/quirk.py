@@ -14,6 +14,7 @@ from agentkit.testing.messagequirk import MESSAGE_QUIRKS
 from agentkit.testing.name import unknown
 from agentkit.testing.refusal import REFUSALS
 from agentkit.testing.streamquirk import CHUNK_QUIRKS, PIECE_QUIRKS
+from agentkit.testing.usagequirk import USAGE_QUIRKS
 
 __all__ = ["QUIRKS", "Quirk", "named"]
 
@@ -61,7 +62,7 @@ QUIRKS: Final[dict[str, Quirk]] = {
         ),
         *(
             Quirk(name=name, summary=_said(change), chunks=change)
-            for name, change in (CHUNK_QUIRKS | DELTA_QUIRKS).items()
+            for name, change in (CHUNK_QUIRKS | USAGE_QUIRKS | DELTA_QUIRKS).items()
         ),
         *(
             Quirk(name=name, summary=_said(change), pieces=change, streams_only=name not in _ANYWHERE)

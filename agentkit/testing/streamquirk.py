@@ -191,12 +191,8 @@ def _usage_every_chunk(chunks: list[Json]) -> list[Json]:
     last = next((chunk["usage"] for chunk in reversed(chunks) if chunk.get("usage")), None)
     total = last or {"prompt_tokens": 7, "completion_tokens": len(chunks), "total_tokens": 7 + len(chunks)}
     for place, chunk in enumerate(chunks[:-1]):
-        done = min(place, total["completion_tokens"])
-        chunk["usage"] = {
-            "prompt_tokens": total["prompt_tokens"],
-            "completion_tokens": done,
-            "total_tokens": total["prompt_tokens"] + done,
-        }
+        prompt, done = total.get("prompt_tokens", 0), min(place, total.get("completion_tokens", 0))
+        chunk["usage"] = {"prompt_tokens": prompt, "completion_tokens": done, "total_tokens": prompt + done}
     chunks[-1]["usage"] = total
     return chunks
 

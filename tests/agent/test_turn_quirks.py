@@ -29,6 +29,10 @@ BOTH = (["Zürich 🌞", "東京"], ["sunny in Zürich 🌞", "sunny in 東京"]
 
 NONE_MISSING = ([], ["Argument 'city' is missing."] * 2, SAID)
 JUNK = "Your arguments go on after their end: '\"\"'. Send one JSON object and nothing else."
+CUT = (
+    "Your arguments were cut off: the reply reached its token limit. Call the tool again with shorter arguments, "
+    "or in several smaller calls."
+)
 OTHERWISE = {
     "unknown_tool": (
         ["東京"],
@@ -82,7 +86,9 @@ NULLS = (
         '"system_fingerprint":null}}\'. Check that base_url ends where `/chat/completions` follows, usually in `/v1`.'
     ),
 )
-ENDED = (InternalServerError, "{url} answered 200 with an error (502): The reply ended with the finish_reason 'error'.")
+ENDED = "{{url}} answered 200 with an error (502): The reply ended with the finish_reason '{}'."
+BROKEN_OFF = {"finish_error": "error", "finish_network_error": "network_error", "finish_abort": "abort"}
+UNKNOWN = (InternalServerError, "{url} answered 200 with an error (1000): unknown error.")
 NOTHING = (
     StreamCutError,
     "The stream of {url} was cut off: [DONE] came before anything else. What came is in `error.partial`.",
@@ -94,8 +100,13 @@ ERRORS = {
     ("no_message", "streamed"): FILTERED,
     ("all_null", "plain"): NULLS,
     ("all_null", "streamed"): NOTHING,
-    ("finish_error", "plain"): ENDED,
-    ("finish_error", "streamed"): ENDED,
+    **{
+        (quirk, way): (InternalServerError, ENDED.format(reason))
+        for quirk, reason in BROKEN_OFF.items()
+        for way in ("plain", "streamed")
+    },
+    ("base_resp_error", "plain"): UNKNOWN,
+    ("base_resp_error", "streamed"): UNKNOWN,
     ("error_in_200", "plain"): OVERLOADED,
     ("error_in_200", "streamed"): OVERLOADED,
     ("error_mid_stream", "streamed"): OVERLOADED,
@@ -217,3 +228,17 @@ def test_null_and_empty_arguments_call_a_tool_that_takes_none(quirk, way):
 
     outcome, _ = play([quirk], way, [now], call("now"))
     assert (ran, told(outcome.messages), outcome.output) == (["now"], ["noon"], SAID)
+
+
+@pytest.mark.parametrize("way", ["plain", "streamed"])
+@pytest.mark.parametrize("quirk", ["finish_model_length", "finish_max_tokens"])
+def test_arguments_that_may_be_cut_are_no_arguments_whatever_the_word_for_length(quirk, way):
+    ran = []
+
+    @tool
+    async def now() -> str:
+        ran.append("now")
+        return "noon"
+
+    outcome, _ = play([quirk, "empty_arguments"], way, [now], call("now"))
+    assert (ran, told(outcome.messages), outcome.output) == ([], [CUT], SAID)

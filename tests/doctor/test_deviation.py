@@ -46,6 +46,7 @@ def test_arguments_are_judged_by_what_would_be_run(arguments, found):
 
 def test_arguments_that_our_own_limit_cut_are_no_deviation():
     assert names(in_arguments(reply('{"a": ', "length"))) == []
+    assert names(in_arguments(reply('{"a": ', "model_length"))) == []
 
 
 @pytest.mark.parametrize(
@@ -94,6 +95,7 @@ def test_a_message_is_judged_by_the_form_of_its_text(message, found):
         (None, ["no_usage"]),
         ({"prompt_tokens": 1, "completion_tokens": None, "total_tokens": 3}, ["null_usage_counts"]),
         ({"prompt_tokens": 1, "completion_tokens": 2, "total_tokens": 9}, ["wrong_total"]),
+        ({"input_tokens": 1, "output_tokens": 2}, ["other_counts"]),
     ],
 )
 def test_usage_is_judged_by_its_three_counts(usage, found):
@@ -103,6 +105,10 @@ def test_usage_is_judged_by_its_three_counts(usage, found):
 def test_the_end_and_the_envelope_are_judged():
     assert names(in_finish(None, calls=False)) == ["no_finish_reason"]
     assert names(in_finish("eos", calls=False)) == ["unknown_finish_reason"]
+    assert names(in_finish({"type": "stop"}, calls=False)) == ["unknown_finish_reason"]
+    assert names(in_finish("null", calls=False)) == ["finish_null"]
+    assert names(in_finish("model_length", calls=False)) == ["finish_model_length"]
+    assert names(in_finish("model_context_window_exceeded", calls=False)) == ["finish_max_tokens"]
     assert names(in_finish("stop", calls=True)) == ["finish_stop_with_calls"]
     assert names(in_finish("stop", calls=False)) == []
     assert list(in_envelope({"id": "x", "object": "chat.completion", "error": {}})) == [

@@ -25,6 +25,7 @@ ALIKE = {
         *("content_parts", "thinking_parts", "think_tags", "null_tool_calls", "empty_tool_calls", "no_finish_reason"),
         *("unknown_finish_reason", "no_envelope", "no_usage", "empty_error", "bom", "leading_whitespace"),
         *("sse_for_plain", "other_content_type", "no_content_type", "two_choices", *ALIKE),
+        *("finish_model_length", "finish_max_tokens", "placeholder_calls", "other_counts"),
     ],
 )
 def test_a_deviation_of_a_text_is_named(asked, quirk):

@@ -14,6 +14,7 @@ from agentkit.doctor.talk import ask_stream, ask_usage
         *("data_without_space", "choices_null", "empty_choices_first", "delta_null", "role_repeated", "finish_early"),
         *("null_content_deltas", "json_for_stream", "leading_whitespace", "bom", "no_envelope", "think_tags"),
         *("delta_after_finish", "two_choices", "no_content_type", "no_finish_reason", "no_blank_lines"),
+        *("finish_null", "finish_model_length", "finish_max_tokens", "placeholder_calls", "message_again"),
     ],
 )
 def test_a_deviation_of_a_streamed_text_is_named(asked, quirk):
@@ -46,6 +47,12 @@ def test_a_deviation_of_streamed_calls_is_named(asked, quirk):
             "arguments_told_again",
             {"arguments_told_again": "the whole arguments of a call come again after their pieces"},
         ),
+        (
+            "cumulative_arguments",
+            {"cumulative_arguments": "each piece of a call has all its arguments so far"},
+        ),
+        ("message_again", {"message_again": "the whole message comes again after its deltas"}),
+        ("placeholder_calls", {"placeholder_calls": "an empty object stands among the calls"}),
     ],
 )
 def test_the_pieces_of_calls_are_put_together_before_they_are_judged(asked, quirk, seen):
@@ -62,6 +69,19 @@ def test_lines_without_blank_ones_between_are_not_taken_for_one_event(asked):
 def test_a_deviation_of_streamed_usage_is_named(asked, quirk):
     _, patient = asked(ask_usage, quirks=[quirk])
     assert quirk in patient.deviations
+
+
+@pytest.mark.parametrize(
+    ("quirk", "seen"),
+    [
+        ("usage_split", "the counts of usage stand in 2 chunks"),
+        ("usage_in_choice", "usage stands in a choice"),
+        ("other_counts", "usage counts `input_tokens` and `output_tokens`"),
+    ],
+)
+def test_usage_in_another_form_is_named_and_nothing_else(asked, quirk, seen):
+    _, patient = asked(ask_usage, quirks=[quirk])
+    assert patient.deviations == {quirk: seen}
 
 
 def test_usage_that_comes_unasked_is_named(asked):

@@ -78,6 +78,13 @@ def test_a_reply_without_calls_has_none_in_a_list():
     assert len(made("empty_tool_calls")) == 2
 
 
+def test_a_placeholder_stands_among_the_calls_or_alone():
+    assert message("placeholder_calls", "Hi")["tool_calls"] == [{}]
+    assert {"tool_calls": [{}]} in deltas("placeholder_calls", "Hi")
+    assert [bool(one) for one in made("placeholder_calls")] == [True, True, False]
+    assert deltas("placeholder_calls")[-2] == {"tool_calls": [{}]}
+
+
 def test_parts_do_not_say_their_type():
     assert message("untyped_parts", "Hi")["content"] == [{"text": "Hi"}]
 

@@ -43,6 +43,11 @@ def test_a_custom_call_spells_its_input():
     assert made == [{"name": "sh", "input": ""}, {"input": "ls"}, {"input": " -"}, {"input": "l"}]
 
 
+def test_a_placeholder_for_a_call_is_one_delta():
+    parts = chunked({"choices": [{"index": 0, "message": {"role": "assistant", "tool_calls": [{}]}}]})
+    assert [part["choices"][0]["delta"] for part in parts] == [{"role": "assistant"}, {"tool_calls": [{}]}, {}]
+
+
 def test_refusals_and_other_fields_come_before_the_text():
     seen = deltas({"content": "Hi", "refusal": "No.", "reasoning": "Hm", "audio": {"id": "a"}})
     assert seen[1:-1] == [

@@ -1,6 +1,7 @@
 """What the deltas of a stream can be like beside what `streamquirk` plays."""
 
 import json
+from itertools import pairwise
 
 import httpx
 import pytest
@@ -10,7 +11,6 @@ from agentkit.testing.endpoint import FakeEndpoint
 from agentkit.testing.reply import call, calls
 
 TWO = calls(call("add", {"a": 1}), call("mul", {"b": 2}))
-ASKED = {"stream_options": {"include_usage": True}}
 
 
 def told(quirk, reply, **fields):
@@ -27,29 +27,6 @@ def chunks(quirk, reply="one two", **fields):
 def call_deltas(quirk):
     deltas = [choice["delta"] for chunk in chunks(quirk, TWO) for choice in chunk["choices"]]
     return [one for delta in deltas for one in delta.get("tool_calls") or ()]
-
-
-@pytest.mark.parametrize("fields", [{}, ASKED])
-def test_usage_comes_with_the_last_choice_asked_for_or_not(fields):
-    *before, last = chunks("usage_with_choices", **fields)
-    assert not any("usage" in chunk for chunk in before)
-    assert (last["choices"][0]["finish_reason"], last["usage"]["total_tokens"] > 0) == ("stop", True)
-
-
-def test_usage_comes_before_the_last_delta():
-    seen = [(bool(chunk["choices"]), bool(chunk.get("usage"))) for chunk in chunks("usage_early", **ASKED)]
-    assert seen[-2:] == [(False, True), (True, False)]
-
-
-def test_usage_has_nulls_until_the_last_chunk():
-    *before, last = [chunk["usage"] for chunk in chunks("usage_nulls", **ASKED)]
-    assert {(one["completion_tokens"], one["total_tokens"]) for one in before} == {(None, None)}
-    assert last["completion_tokens"] == 2
-
-
-def test_groq_tells_the_usage_in_a_field_of_its_own():
-    last = chunks("groq_usage", **ASKED)[-1]
-    assert ("usage" in last, last["x_groq"]["usage"]["completion_tokens"]) == (False, 2)
 
 
 def test_a_finish_reason_comes_twice_late_deltas_after_it_or_not_before_the_end():
@@ -126,6 +103,38 @@ def test_the_arguments_are_told_again_after_the_last_delta_of_each_call():
     for index, whole in enumerate(('{"a":1}', '{"b":2}')):
         told = [one["function"]["arguments"] for one in call_deltas("arguments_told_again") if one["index"] == index]
         assert ("".join(told[:-1]), told[-1]) == (whole, whole)
+
+
+def test_each_delta_of_a_call_has_all_its_arguments_so_far():
+    told = [one["function"]["arguments"] for one in call_deltas("cumulative_arguments") if one["index"] == 1]
+    assert told[-1] == '{"b":2}'
+    assert len(set(told)) == len(told) > 3
+    assert all(longer.startswith(shorter) for shorter, longer in pairwise(told))
+
+
+def test_the_finish_reason_is_the_text_null_until_the_end():
+    reasons = [chunk["choices"][0]["finish_reason"] for chunk in chunks("finish_null")]
+    assert reasons == ["null", "null", "null", "stop"]
+
+
+def test_the_whole_message_comes_again_at_the_end():
+    *_, end, again = chunks("message_again")
+    assert (end["choices"][0]["delta"], end["choices"][0]["finish_reason"]) == ({}, "stop")
+    (choice,) = again["choices"]
+    assert ("delta" in choice, choice["finish_reason"]) == (False, "stop")
+    assert choice["message"] == {"role": "assistant", "content": "one two"}
+    assert (again["object"], again["base_resp"]["status_code"]) == ("chat.completion", 0)
+
+
+def test_calls_come_again_in_the_whole_message_and_the_choices_are_kept_apart():
+    made = chunks("message_again", TWO)[-1]["choices"][0]["message"]["tool_calls"]
+    assert [one["function"] for one in made] == [
+        {"name": "add", "arguments": '{"a":1}'},
+        {"name": "mul", "arguments": '{"b":2}'},
+    ]
+    several = [chunk["choices"][0] for chunk in chunks("message_again", n=2)]
+    assert [choice["index"] for choice in several if "message" in choice] == [0, 1]
+    assert {choice["message"]["content"] for choice in several if "message" in choice} == {"one two"}
 
 
 def test_a_surrogate_pair_comes_in_two_chunks_of_text_and_of_arguments():

@@ -95,15 +95,30 @@ def test_the_filter_is_told_by_the_finish_reason_only(quirk, message):
     assert chunks(quirk)[-1]["choices"][0]["finish_reason"] == "content_filter"
 
 
-def test_the_finish_reason_says_error_and_nothing_else_does():
-    assert told("finish_error").json()["choices"][0]["finish_reason"] == "error"
-    assert chunks("finish_error")[-1]["choices"][0]["finish_reason"] == "error"
+@pytest.mark.parametrize("reason", ["error", "network_error", "abort", "model_length", "max_tokens"])
+def test_only_the_finish_reason_tells_of_an_error_or_a_limit(reason):
+    assert told(f"finish_{reason}").json()["choices"][0]["finish_reason"] == reason
+    assert chunks(f"finish_{reason}")[-1]["choices"][0]["finish_reason"] == reason
 
 
 def test_usage_counts_reasoning_beside_or_has_null_details():
     usage = told("reasoning_beside_total").json()["usage"]
     assert usage["total_tokens"] == usage["prompt_tokens"] + usage["completion_tokens"] + 100
     assert told("null_usage_details").json()["usage"]["prompt_tokens_details"] is None
+
+
+def test_usage_counts_by_other_names_without_a_total():
+    assert told("other_counts").json()["usage"] == {"input_tokens": 14, "output_tokens": 1}
+    text = told("other_counts", stream=True, stream_options={"include_usage": True}).text
+    assert list(json.loads(text.split("data: ")[-2])["usage"]) == ["input_tokens", "output_tokens"]
+
+
+def test_base_resp_tells_of_an_error_under_the_status_200():
+    error = {"status_code": 1000, "status_msg": "unknown error"}
+    body = told("base_resp_error").json()
+    assert (body["choices"], body["base_resp"], "usage" in body) == (None, error, False)
+    (chunk,) = chunks("base_resp_error")
+    assert (chunk["choices"], chunk["base_resp"]) == (None, error)
 
 
 def test_all_fields_are_null():
