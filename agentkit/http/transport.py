@@ -314,6 +314,9 @@ def _proxy(origin: str) -> httpx.Proxy | None:
 
 def _network_error(error: Exception, where: str, clocks: Timeout | None) -> Exception:
     """Make our error of one of httpx's, by its class's name: httpx2 has the same names and other classes."""
+    grouped: tuple[Exception, ...] = getattr(error, "exceptions", ())
+    if len(grouped) == 1:  # anyio's group, where it connects by an address
+        (error,) = grouped
     names = {kind.__name__ for kind in type(error).__mro__}
     if isinstance(error, Expired):
         what = "did not answer whole" if error.clock == "total" else "sent nothing"

@@ -99,10 +99,11 @@ def test_asyncio_connects_to_no_address_elsewhere():
     assert str(caught.value) == refusal(ELSEWHERE)
 
 
-def test_a_model_is_refused_once_and_not_tried_again():
+@pytest.mark.parametrize("host", ["example.org", ELSEWHERE])
+def test_a_model_is_refused_once_and_not_tried_again(host):
     with shut_network(), pytest.raises(NetworkShutError) as caught:
-        Agent(ChatModel("m", base_url="https://example.org/v1")).run_sync("Hi")
-    assert str(caught.value) == refusal("example.org")
+        Agent(ChatModel("m", base_url=f"https://{host}/v1")).run_sync("Hi")
+    assert str(caught.value) == refusal(host)
 
 
 def test_this_machine_stays_open(tmp_path):
