@@ -224,9 +224,11 @@ class ContentFilterError(BadRequestError):
 
     Attributes:
         partial: The text that came before the filter, if any.
+        reply: The `ChatCompletion` that it stopped; None where it stopped the request.
     """
 
     partial: str | None = None
+    reply: Any = None
 
 
 class ToolUseFailedError(BadRequestError):
@@ -318,7 +320,9 @@ class LengthError(OutputError):
 
 
 class RefusalError(OutputError):
-    """The model declined; `text` is its refusal."""
+    """The model declined; `text` is its refusal, `reply` the whole `ChatCompletion`."""
+
+    reply: Any = None
 
 
 class PendingCallsError(RunError):

@@ -30,7 +30,7 @@ from agentkit.wire.merge import Merger
 from agentkit.wire.message import AssistantMessage, SystemMessage
 from agentkit.wire.opencall import OpenCall
 from agentkit.wire.request import ChatRequest
-from agentkit.wire.response import ChatCompletion, Choice
+from agentkit.wire.response import ChatCompletion
 
 __all__ = ["ask_model", "prepare"]
 
@@ -95,7 +95,7 @@ async def ask_model(run: Run, request: ChatRequest) -> RunState:
         message = cast("AssistantMessage", run.state.messages[-1])
         run.emit(ReplyReceived(message, choice.message.reasoning, choice.finish_reason, completion.usage))
         run.emit(UsageReported(completion.usage, run.state.usage))
-    _refuse(run, choice)
+    _refuse(run, completion)
     return run.state
 
 
@@ -115,20 +115,21 @@ def _message_of(body: Any) -> str:
     return str(inner.get("message", "")) if is_object(inner) else ""
 
 
-def _refuse(run: Run, choice: Choice) -> None:
+def _refuse(run: Run, reply: ChatCompletion) -> None:
     """Raise for a reply that is none; it leaves the history, so that a resumed run asks again."""
+    choice = reply.choices[0]
     message = choice.message
     if is_filtered(choice.finish_reason):
         run.state = run.state.with_attempt(message.content or "", "The endpoint's content filter stopped it.", ())
         filtered = ContentFilterError(
             "The endpoint's content filter stopped the reply. Change the prompt; what came is in `error.partial`."
         )
-        filtered.partial, filtered.status_code = message.content, 200
+        filtered.partial, filtered.reply, filtered.status_code = message.content, reply, 200
         raise filtered
     if message.refusal and not message.content and not message.tool_calls:
         run.state = run.state.with_attempt(message.refusal, "The model declined.", ())
         refused = RefusalError(f"The model declined: {message.refusal[:500]}")
-        refused.text, refused.attempts = message.refusal, run.state.attempts
+        refused.text, refused.reply, refused.attempts = message.refusal, reply, run.state.attempts
         raise refused
 
 

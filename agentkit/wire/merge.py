@@ -144,7 +144,8 @@ def _add(choice: _OpenChoice, piece: ChunkChoice) -> _Added:
         _add_rare(choice, delta)
     if is_object(piece.logprobs):
         for name, tokens in piece.logprobs.items():
-            choice.logprobs.setdefault(name, []).extend(tokens if is_array(tokens) else ())
+            if is_array(tokens):
+                choice.logprobs.setdefault(name, []).extend(tokens)
     if piece.model_extra:
         choice.extra |= {k: v for k, v in piece.model_extra.items() if v is not None}
     return [step for step in added if step[1] or step[2]]

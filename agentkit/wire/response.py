@@ -11,20 +11,28 @@ from typing import Annotated, Any, Self, TypeVar
 
 from pydantic import Field, ValidationError
 
-from agentkit.kind import is_object
 from agentkit.wire.message import AssistantMessage, FunctionCall, ToolCall, reasoning_of
 from agentkit.wire.repair import as_bytes, needs_repair, repair_completion
 from agentkit.wire.value import WireValue, is_empty
 
 __all__ = [
+    "Annotation",
+    "AudioReply",
     "ChatCompletion",
     "Choice",
     "CompletionTokensDetails",
+    "Logprobs",
     "PromptTokensDetails",
     "ResponseMessage",
+    "TokenLogprob",
+    "TopLogprob",
+    "UrlCitation",
     "Usage",
     "reasoning_of",
 ]
+
+
+_FIRST = Field(union_mode="left_to_right")  # what is not of the contract's form stays as it came
 
 
 class PromptTokensDetails(WireValue):
@@ -75,6 +83,52 @@ def _added(mine: _Details | None, theirs: _Details | None) -> _Details | None:
     return type(mine)(**sums)
 
 
+class TopLogprob(WireValue):
+    """A token that might have stood in a place; `bytes` are those of its UTF-8, None where it is no text alone."""
+
+    token: str
+    logprob: float
+    bytes: tuple[int, ...] | None = None
+
+
+class TokenLogprob(TopLogprob):
+    """A token of the reply, and the likeliest ones of its place."""
+
+    top_logprobs: tuple[TopLogprob, ...] = ()
+
+
+class Logprobs(WireValue):
+    """The tokens of the text, and of the refusal, with how likely each was (natural logarithm)."""
+
+    content: tuple[TokenLogprob, ...] | None = None
+    refusal: tuple[TokenLogprob, ...] | None = None
+
+
+class AudioReply(WireValue):
+    """What the model said aloud: `data` is base64 in the format asked for, `expires_at` the end of `id` (Unix time)."""
+
+    id: str | None = None
+    data: str | None = None
+    transcript: str | None = None
+    expires_at: int | None = None
+
+
+class UrlCitation(WireValue):
+    """A page that a stretch of the text, from `start_index` to `end_index` in characters, rests on."""
+
+    url: str
+    title: str | None = None
+    start_index: int | None = None
+    end_index: int | None = None
+
+
+class Annotation(WireValue):
+    """A note on the text; kinds other than `url_citation` are in fields of their own."""
+
+    type: str
+    url_citation: UrlCitation | None = None
+
+
 class ResponseMessage(WireValue):
     """What the model said.
 
@@ -87,8 +141,8 @@ class ResponseMessage(WireValue):
     refusal: str | None = None
     tool_calls: Annotated[tuple[ToolCall, ...], Field(exclude_if=is_empty)] = ()
     function_call: FunctionCall | None = None
-    audio: Any = None
-    annotations: tuple[Any, ...] | None = None
+    audio: Annotated[AudioReply | Any, _FIRST] | None = None
+    annotations: tuple[Annotated[Annotation | Any, _FIRST], ...] | None = None
     reasoning_text: Annotated[str | None, Field(alias="reasoning")] = None
     reasoning_content: str | None = None
     reasoning_details: tuple[Any, ...] | None = None
@@ -104,7 +158,7 @@ class ResponseMessage(WireValue):
         That is the reasoning in the field that it came in, and `extra_content` (Gemini's signatures), here and in the
         calls; which endpoint is sent it is decided where the request is spelled.
         """
-        audio = self.audio if is_object(self.audio) else None
+        audio = self.audio.id if isinstance(self.audio, AudioReply) else None
         extra = self.model_extra or {}
         kept = {"extra_content": extra["extra_content"]} if extra.get("extra_content") else {}
         return AssistantMessage(
@@ -112,7 +166,7 @@ class ResponseMessage(WireValue):
             refusal=self.refusal or None,
             tool_calls=tuple(map(_without_index, self.tool_calls)),
             function_call=self.function_call,
-            audio={"id": audio["id"]} if audio and audio.get("id") else None,
+            audio={"id": audio} if audio else None,
             reasoning=self.reasoning_text or None,
             reasoning_content=self.reasoning_content or None,
             reasoning_details=self.reasoning_details or None,
@@ -131,12 +185,12 @@ def _without_index(call: ToolCall) -> ToolCall:
 
 
 class Choice(WireValue):
-    """One of `n` replies."""
+    """One of `n` replies; logprobs of another form than the contract's stay as they came, decoded."""
 
     index: int
     message: ResponseMessage
     finish_reason: str | None = None
-    logprobs: Any = None
+    logprobs: Annotated[Logprobs | Any, _FIRST] | None = None
     error: None = None
 
 

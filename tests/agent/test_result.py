@@ -93,10 +93,10 @@ def test_the_last_reply_is_there_whole_with_all_that_the_history_does_not_keep()
     body["choices"].append({"index": 1, "message": {"role": "assistant", "content": "two"}, "finish_reason": "stop"})
     result = Agent(ScriptedModel([call("now"), body]), tools=[now]).run_sync("x")
     assert [choice.message.content for choice in result.reply.choices] == ["one", "two"]
-    assert result.reply.choices[0].logprobs["content"][0]["token"] == "one"
+    assert result.reply.choices[0].logprobs.content[0].token == "one"
     message = result.reply.message
-    assert message.annotations[0]["url_citation"]["url"] == "http://e"
-    assert message.audio["transcript"] == "one"
+    assert message.annotations[0].url_citation.url == "http://e"
+    assert message.audio.transcript == "one"
     assert result.reasoning == message.reasoning == "Because."
     assert "UklGRg" not in result.state.to_json()
 

@@ -122,6 +122,7 @@ def test_a_filtered_reply_is_an_error_that_is_neither_run_nor_kept(reply, word):
         "The endpoint's content filter stopped the reply. Change the prompt; what came is in `error.partial`."
     )
     assert (error.partial, error.status_code) == (reply.get("content"), 200)
+    assert error.reply.choices[0].finish_reason == word
     assert [m.role for m in error.state.messages] == ["user"]
     result = agent.resume_sync(error.state)
     assert (result.output, result.turns, len(result.usages), ran) == ("done", 2, 2, [])
@@ -134,7 +135,7 @@ def test_a_refusal_is_an_error_of_its_own_and_a_resumed_run_asks_again():
     with pytest.raises(RefusalError) as caught:
         agent.run_sync("x")
     assert str(caught.value) == "The model declined: I cannot help with that."
-    assert caught.value.text == "I cannot help with that."
+    assert caught.value.text == caught.value.reply.message.refusal == "I cannot help with that."
     assert [one.reason for one in caught.value.attempts] == ["The model declined."]
     assert agent.resume_sync(caught.value.state).output == "done"
 

@@ -20,9 +20,12 @@ WHOLE = (
     "messages[]",
     "tools[].custom",
     "web_search_options.user_location",
+    "choices[].logprobs",
+    "choices[].message.annotations",
+    "choices[].message.audio",
     "choices[].message.reasoning_text",
 )
-"""Rows that tell an object whole: messages are a page of their own, the others are maps of texts."""
+"""Rows that tell an object whole: messages are a page of their own, the others name their members in the row."""
 
 
 def rows(section):

@@ -5,6 +5,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from agentkit.wire import ChatCompletion, ChatCompletionChunk, Merger, merge
+from agentkit.wire.response import Logprobs
 
 
 def chunk(*choices, **fields):
@@ -71,7 +72,7 @@ def test_refusal_audio_annotations_and_unknown_fields_are_joined():
     ).message
 
     assert message.refusal == "I won't"
-    assert message.audio == {"id": "1", "data": None, "transcript": "hi", "expires_at": 5}
+    assert message.audio.to_dict() == {"id": "1", "transcript": "hi", "expires_at": 5}
     assert message.annotations == (1, 2)
     assert message.model_extra == {"channel": "b"}
 
@@ -184,13 +185,21 @@ def test_a_name_that_only_the_last_chunk_has_is_kept():
 
 @pytest.mark.parametrize("odd", ["none", [1], 5, {"content": None}, {"content": 5}, {"content": {"a": 1}}])
 def test_logprobs_of_an_odd_form_are_left(odd):
-    assert not (merge([chunk({"index": 0, "delta": {}, "logprobs": odd})]).choices[0].logprobs or {}).get("content")
+    logprobs = merge([chunk({"index": 0, "delta": {}, "logprobs": odd})]).choices[0].logprobs
+    assert logprobs is None or logprobs.content is None
 
 
 def test_logprobs_are_joined():
-    chunks = [chunk({"index": 0, "delta": {}, "logprobs": {"content": [n], "refusal": None}}) for n in (1, 2)]
+    tokens = [{"token": token, "logprob": -0.5, "bytes": [97], "top_logprobs": []} for token in "ab"]
+    chunks = [chunk({"index": 0, "delta": {}, "logprobs": {"content": [token], "refusal": None}}) for token in tokens]
 
-    assert merge(chunks).choices[0].logprobs == {"content": [1, 2], "refusal": []}
+    assert merge(chunks).choices[0].logprobs == Logprobs(content=tokens)
+
+
+def test_logprobs_of_another_form_are_kept_as_they_came():
+    chunks = [chunk({"index": 0, "delta": {}, "logprobs": {"content": [n]}}) for n in (1, 2)]
+
+    assert merge(chunks).choices[0].logprobs == {"content": [1, 2]}
 
 
 def test_a_stream_of_nothing_is_a_reply_without_text():

@@ -318,12 +318,12 @@ def seen(reply):
         "n": len(message.tool_calls),
         "custom": any(one.custom for one in message.tool_calls),
         "legacy": message.function_call and message.function_call.name,
-        "audio": message.audio,
+        "audio": message.audio and message.audio.to_dict(),
         "annotations": message.annotations,
         "finish": reply.choices[0].finish_reason or None,
         "usage": usage and (usage.prompt_tokens, usage.completion_tokens, usage.total_tokens),
         "choices": len(reply.choices),
-        "logprobs": len((reply.choices[0].logprobs or {}).get("content") or ()),
+        "logprobs": len((reply.choices[0].logprobs or {}).get("content", ())),
         "id": reply.id,
     }
 

@@ -82,11 +82,11 @@ def test_every_field_of_a_reply_is_reachable(reply):
     assert (reply.id, reply.created, reply.model) == ("chatcmpl-1", 1_700_000_000, "m")
     assert (reply.system_fingerprint, reply.service_tier, reply.new) == ("fp_1", "flex", {"a": 1})
     assert first.message.content == "Hi"
-    assert first.message.annotations[0]["url_citation"]["url"] == "https://example.org"
-    assert first.logprobs["content"][0]["top_logprobs"][0]["token"] == "Ho"
+    assert first.message.annotations[0].url_citation.url == "https://example.org"
+    assert first.logprobs.content[0].top_logprobs[0].token == "Ho"
     assert [choice.finish_reason for choice in reply.choices] == ["stop", "content_filter", "stop"]
     assert (second.message.refusal, second.message.reasoning) == ("I will not.", "Hm.")
-    assert third.message.audio == SOUND
+    assert third.message.audio.to_dict() == SOUND
     assert third.content_filter_results == {"hate": {"filtered": False}}
     assert reply.usage.to_dict() == REPLY["usage"]
 
