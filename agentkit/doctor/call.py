@@ -114,7 +114,7 @@ def _choice(patient: Patient, form: str, answer: Answer, otherwise: str, seen: s
 
 def _obeyed(answer: Answer, finding: Finding) -> Finding:
     """Tell where a call was required and a whole reply has none: that is the endpoint's part, not the model's."""
-    if answer.reply is None or answer.calls or answer.finish_reason == "length":
+    if answer.reply is None or answer.calls or answer.is_cut:
         return finding
     seen = finding.seen.replace("taken, but", "taken, but not obeyed:")
     return replace(finding, verdict="deviates", seen=seen, done="takes the text as the answer")

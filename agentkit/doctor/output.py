@@ -51,7 +51,7 @@ async def _try(
         patient.proven.add(mode)
     elif answer.reply is not None:
         seen = f"taken, but this is not {what}: {text_seen(answer)}"
-        if answer.finish_reason == "length":
+        if answer.is_cut:
             return [Finding(verdict="works", seen=f"{seen}, cut at the token limit", profile=taken)]
         return [Finding(verdict="deviates", seen=seen, done=_ASKS_AGAIN, profile=taken)]
     refused = among(patient.profile, "response_formats", form["type"], taken=False)
@@ -86,7 +86,7 @@ async def ask_strict(patient: Patient) -> list[Finding]:
             patient.proven.add("native")
         told = "it came by the schema" if obeyed else f"what came is not JSON by the schema: {text_seen(answer)}"
         finding = _strictness(answer, f"a strict schema is taken; {told}")
-        ignored = finding.verdict == "works" and not obeyed and answer.finish_reason != "length"
+        ignored = finding.verdict == "works" and not obeyed and not answer.is_cut
         findings.append(replace(finding, verdict="deviates", done=_ASKS_AGAIN) if ignored else finding)
     if not findings:
         return [Finding(verdict="skipped", seen="neither tools nor schemas are taken")]

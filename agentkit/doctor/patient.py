@@ -28,6 +28,7 @@ from agentkit.http.clock import Timeout
 from agentkit.http.fault import Fault, clean
 from agentkit.http.profile import Profile
 from agentkit.http.retry import Retry
+from agentkit.wire.ending import is_cut
 from agentkit.wire.merge import merge
 from agentkit.wire.message import AssistantMessage, ToolCall
 from agentkit.wire.request import ChatRequest
@@ -106,6 +107,11 @@ class Answer:
     def calls(self) -> tuple[ToolCall, ...]:
         """Give the calls of the reply."""
         return self.reply.message.tool_calls if self.reply else ()
+
+    @property
+    def is_cut(self) -> bool:
+        """Tell whether the reply ended at the token limit, by whichever word."""
+        return is_cut(self.finish_reason)
 
     @property
     def finish_reason(self) -> str | None:
@@ -228,7 +234,7 @@ class Patient:
     def _remember(self, reply: ChatCompletion) -> None:
         """Keep the calls and the reasoning that came, in the dialect that it came in."""
         message = reply.message
-        if message.tool_calls and reply.choices[0].finish_reason != "length":
+        if message.tool_calls and not is_cut(reply.choices[0].finish_reason):
             self.called.setdefault(len(message.tool_calls), message.to_history())
         if {"think_tags", "thinking_parts"} & self.deviations.keys():  # then agentkit has put it in a field
             return

@@ -65,7 +65,7 @@ async def ask_limit(patient: Patient) -> list[Finding]:
 
 
 def _is_obeyed(answer: Answer) -> bool:
-    if answer.finish_reason == "length":
+    if answer.is_cut:
         return True
     usage = answer.reply.usage if answer.reply else None
     if usage is not None and usage.completion_tokens:

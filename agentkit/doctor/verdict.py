@@ -55,7 +55,7 @@ def text_seen(answer: Answer) -> str:
         return f"answered {_short(answer.text)}"
     if answer.calls:
         return calls_seen(answer)
-    return "answered without text" + (", cut at the token limit" if answer.finish_reason == "length" else "")
+    return "answered without text" + (", cut at the token limit" if answer.is_cut else "")
 
 
 def calls_seen(answer: Answer) -> str:
@@ -66,7 +66,7 @@ def calls_seen(answer: Answer) -> str:
         )
     if _WRITTEN_CALL.search(answer.text):
         return f"taken, but the call came as text, which agentkit does not run: {_short(answer.text)}"
-    cut = ": it was cut at the token limit" if answer.finish_reason == "length" else ""
+    cut = ": it was cut at the token limit" if answer.is_cut else ""
     return f"taken, but the model made no call{cut}"
 
 

@@ -198,8 +198,7 @@ class ChatModel:
         Raises:
             InvalidRequestError: The request breaks the contract.
         """
-        if self._settings is not None:
-            request = _with_settings(request, self._settings)
+        request = _with_settings(request, self._settings)
         exchange = self._exchange(request, self.profile, stream=False)
         key = (await exchange.key.read() if exchange.key is not None else None) or ""
         headers = json.dumps(exchange.headers)  # one may hold a key, or choose an organization
@@ -220,8 +219,7 @@ class ChatModel:
 
     async def _send(self, request: ChatRequest, way: Callable[[Exchange, int], Awaitable[_T]], *, stream: bool) -> _T:
         """Send, and send again where the endpoint's refusal clearly says how it wants the same to be asked."""
-        if self._settings is not None:
-            request = _with_settings(request, self._settings)
+        request = _with_settings(request, self._settings)
         exchange = self._exchange(request, self.profile, stream=stream)
         learned: _Learned = {}
         refusal: type[APIStatusError] | None = None
@@ -292,9 +290,9 @@ class ChatModel:
         )
 
 
-def _with_settings(request: ChatRequest, settings: Settings) -> ChatRequest:
+def _with_settings(request: ChatRequest, settings: Settings | None) -> ChatRequest:
     """Put settings under those of a request."""
-    return request.replace(**settings.merge(request).set_fields())
+    return request if settings is None else request.replace(**settings.merge(request).set_fields())
 
 
 @functools.cache

@@ -214,14 +214,12 @@ class Incoming:
             self._over = self._over or now + _AFTER_DONE
             seconds = max(0.0, self._over - now)
         try:
-            return await self._reply.read(seconds)
+            return await self._piece(seconds)
         except (APIConnectionError, InvalidResponseError) as error:
             if decoder.done:
                 return b""
             failed: APIError = error
-        if isinstance(failed, InvalidResponseError):
-            failed = inner_error(failed, self._reply.headers, self._asked)
-        elif not isinstance(failed, APITimeoutError):
+        if isinstance(failed, APIConnectionError) and not isinstance(failed, APITimeoutError):
             failed = decoder.cut(str(failed).rstrip("."), self._asked.endpoint)
         raise failed
 

@@ -1,5 +1,7 @@
 """The endpoint under examination, asked within bounds."""
 
+import pytest
+
 from agentkit.doctor import Bounds
 from agentkit.doctor.sample import HELLO, said
 from agentkit.testing.fault import Fault
@@ -74,3 +76,20 @@ def test_reasoning_is_kept_in_the_field_that_it_came_in(asked):
     assert list(patient.reasoning) == ["reasoning_content"]
     _, tagged = asked(probe, quirks=["think_tags"])
     assert tagged.reasoning == {}
+
+
+@pytest.mark.parametrize(
+    ("word", "cut"), [("length", True), ("max_tokens", True), ("model_length", True), ("stop", False)]
+)
+def test_a_reply_is_cut_by_whichever_word_says_so_and_its_calls_are_not_kept(asked, word, cut):
+    probe, answers = asking({"messages": [said(HELLO)]})
+    function = {"name": "f", "arguments": "{}"}
+    message = {
+        "role": "assistant",
+        "content": None,
+        "tool_calls": [{"id": "c", "type": "function", "function": function}],
+    }
+    reply = {"choices": [{"index": 0, "message": message, "finish_reason": word}]}
+    _, patient = asked(probe, replies=[reply])
+    assert answers[0].is_cut is cut
+    assert list(patient.called) == ([] if cut else [1])

@@ -24,6 +24,7 @@ from agentkit.observe import Log
 from agentkit.secret import remember_secret
 from agentkit.testing.reply import call
 from agentkit.testing.scripted import ScriptedModel
+from agentkit.wire.chunk import one_chunk
 
 
 def get_weather(city: str) -> str:
@@ -139,8 +140,8 @@ class Eventful:
             report(event)
         return await ScriptedModel(["done"]).complete(request)
 
-    def stream(self, request, /):
-        raise NotImplementedError
+    async def stream(self, request, /):
+        yield one_chunk(await self.complete(request))
 
 
 def test_what_happens_below_a_request_is_logged_and_passed_on():
