@@ -205,6 +205,7 @@ class Patient:
     async def send(self, model: ChatModel, request: ChatRequest, *, stream: bool) -> Answer:
         """Send a request by a model that `over` made, and look at what came."""
         seconds = min(self.seconds_left, self.bounds.seconds / _SHARES)
+        await model.aclose()  # a kept connection may be closed by the server just then (llama.cpp, after streams)
         try:
             async with asyncio.timeout(seconds):
                 with self.tap:
