@@ -18,6 +18,7 @@ FLOORS = {
     "around": 4,
     "state": 4,
     "providers": 5,
+    "many": 5,
     "agent": 6,
     "guard": 7,
     "durable": 7,
