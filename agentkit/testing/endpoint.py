@@ -10,7 +10,7 @@ import asyncio
 import contextlib
 import sys
 import threading
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from concurrent.futures import Future
 from dataclasses import dataclass, field
 from typing import Any, Final, Self
@@ -46,7 +46,8 @@ class FakeEndpoint:
 
     Attributes:
         replies: One for each request: a text, `call(...)` or `calls(...)`, a message or a whole ChatCompletion as a
-            dict, raw bytes, a `Fault`, or a function of the request that gives one of these. None: by rule.
+            dict, raw bytes, a `Fault`, or a function of the request that gives one of these. A function in the place
+            of the list answers every request. None: by rule.
         quirks: Deviations of real servers, by name (`quirk.QUIRKS`), played on every reply.
         faults: Failures, by name or as `Fault.status(503, times=2)`, one for each valid request; None lets one pass.
         api_key: The only key that is taken; None takes all, and none.
@@ -61,7 +62,7 @@ class FakeEndpoint:
         connections: How many connections were ever opened.
     """
 
-    replies: Sequence[Reply] | None = None
+    replies: Sequence[Reply] | Callable[[Json], Reply] | None = None
     quirks: Sequence[Quirk | str] = ()
     faults: Sequence[Fault | str | None] = ()
     api_key: str | None = None
@@ -213,7 +214,10 @@ class FakeEndpoint:
         return Answer.of_json(error_body(text, param=param, code=code), status=status)
 
     def _answer(self, request: Recorded, number: int) -> Answer:
-        fault, reply = self._script.take(request.body)
+        heard = request.body
+        for quirk in self._quirks:
+            heard = quirk.hears(heard) if quirk.hears else heard
+        fault, reply = self._script.take(heard)
         wants_stream = bool(request.body.get("stream"))
         if isinstance(reply, bytes):
             kind = EVENT_STREAM if wants_stream else JSON

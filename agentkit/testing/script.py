@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import deque
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from typing import Any, TypeVar
 
 from agentkit.errors import ScriptError
@@ -21,12 +21,16 @@ class Script:
     """Replies and faults, in order.
 
     Args:
-        replies: One for each request; None for the automatic reply to every request.
+        replies: One for each request, or a function that answers every one; None for the automatic reply.
         faults: One for each request, by name or value; None lets a request through.
     """
 
-    def __init__(self, replies: Sequence[Reply] | None, faults: Sequence[Fault | str | None]) -> None:
-        self._replies = None if replies is None else deque(one for reply in replies for one in _repeated(reply))
+    def __init__(
+        self, replies: Sequence[Reply] | Callable[[Json], Reply] | None, faults: Sequence[Fault | str | None]
+    ) -> None:
+        scripted = None if replies is None or callable(replies) else replies
+        self._rule: Reply = replies if callable(replies) else echo
+        self._replies = None if scripted is None else deque(one for reply in scripted for one in _repeated(reply))
         self._faults = deque(one for fault in faults for one in _repeated(_fault(fault)))
         self._asked = 0
         self._refused = 0
@@ -55,7 +59,7 @@ class Script:
     def _next(self) -> tuple[Fault | None, Reply | None]:
         fault = self._faults.popleft() if self._faults else None
         if self._replies is None:
-            return fault, echo
+            return fault, self._rule
         if fault is None and self._replies and isinstance(self._replies[0], Fault):
             fault = self._replies[0]
             self._replies.popleft()

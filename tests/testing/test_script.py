@@ -53,6 +53,12 @@ def test_what_is_left_is_told():
     )
 
 
+def test_a_function_in_the_place_of_the_list_answers_every_request():
+    script = Script(lambda request: request["model"], faults=[])
+    assert [script.take({"model": name})[1] for name in ("a", "b", "a")] == ["a", "b", "a"]
+    script.assert_complete()
+
+
 def test_replies_by_rule_are_never_used_up():
     script = Script(None, [])
     assert len(taken(script, 10)) == 10
