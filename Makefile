@@ -3,7 +3,7 @@ VENV := .venv
 PYTHON := $(VENV)/bin/python
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test real aimock lint check bench
+.PHONY: help demo test real aimock lint check bench peers quality soak
 
 help: ## Show the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  %-8s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -37,3 +37,12 @@ check: lint test ## Run all that must hold before a commit: lint, the house test
 
 bench: $(VENV)/.ready ## Compare with the bare HTTP client, as ratios in one run (about 3 minutes)
 	$(PYTHON) tests/benchmarks/bench.py
+
+peers: $(VENV)/.ready ## Compare asking again with instructor and pydantic-ai, in environments of their own
+	$(PYTHON) tests/benchmarks/asking.py
+
+quality: $(VENV)/.ready ## Ask the embedded model our labelled cases, with and without help (2 to 5 minutes)
+	$(PYTHON) tests/benchmarks/quality/evaluate.py
+
+soak: $(VENV)/.ready ## Map 10,000 inputs over sockets and watch the memory (a minute)
+	$(PYTHON) tests/many/soak.py

@@ -165,7 +165,9 @@ class ReplyCached(Report):
 
 @dataclass(frozen=True, slots=True)
 class ProfileLearned(Report):
-    """An endpoint refused a field by name; the request is sent again as it wants it, and so are all later ones.
+    """An endpoint said by a refusal what it does not take; all later requests are as it wants them.
+
+    The same request is sent again at once, unless it would mean something else otherwise.
 
     Attributes:
         endpoint: The URL asked.

@@ -5,6 +5,7 @@ from agentkit.agent.blocking import SyncStream
 from agentkit.agent.event import (
     AttemptFailed,
     Event,
+    OutputAsked,
     OutputReady,
     Progress,
     ReasoningDelta,
@@ -22,10 +23,12 @@ from agentkit.agent.event import (
     event_of,
 )
 from agentkit.agent.extract import extract, extract_sync
+from agentkit.agent.many import SyncMany
 from agentkit.agent.result import Result
 from agentkit.agent.run import Instructions, Middleware, Run
 from agentkit.agent.start import Prompt
 from agentkit.agent.stream import AgentStream
+from agentkit.many import Many, MapResult, Outcome, Summary
 
 __all__ = [
     "Agent",
@@ -33,7 +36,11 @@ __all__ = [
     "AttemptFailed",
     "Event",
     "Instructions",
+    "Many",
+    "MapResult",
     "Middleware",
+    "Outcome",
+    "OutputAsked",
     "OutputReady",
     "Progress",
     "Prompt",
@@ -45,6 +52,8 @@ __all__ = [
     "RunFailed",
     "RunStarted",
     "SubRunEvent",
+    "Summary",
+    "SyncMany",
     "SyncStream",
     "TextDelta",
     "ToolCallDelta",

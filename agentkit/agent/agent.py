@@ -3,29 +3,29 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import AsyncIterable, Awaitable, Callable, Iterable, Mapping, Sequence
 from typing import Any, Generic, Self, cast, overload
 
-from typing_extensions import TypeForm, TypeVar
+from typing_extensions import TypeForm, TypeVar, Unpack
 
 from agentkit.agent.blocking import SyncStream, block
 from agentkit.agent.driver import drive
 from agentkit.agent.effect import Finished
+from agentkit.agent.field import Options, check_fields, model_of
+from agentkit.agent.many import AgentWork, MapTerms, OnError, Progress, SyncMany, many_of, sync_many_of
 from agentkit.agent.recipe import recipe_of
 from agentkit.agent.result import Output, Result
 from agentkit.agent.run import Instructions, Middleware, Recipe, Run
 from agentkit.agent.start import Prompt, go_on, start
 from agentkit.agent.stream import AgentStream
 from agentkit.agent.swap import swapped
-from agentkit.errors import ConfigurationError, UnknownModelError
+from agentkit.many import Many
 from agentkit.model import Model
 from agentkit.output import OutputPlan, OutputSpec
-from agentkit.providers import resolve
 from agentkit.state.decision import Decision
 from agentkit.state.limit import RunLimits
 from agentkit.state.run import RunState
 from agentkit.tools.execute import OnToolError
-from agentkit.tools.tool import Function, Tool
 from agentkit.tools.toolbox import Toolbox
 from agentkit.wire.message import Message
 from agentkit.wire.setting import Settings
@@ -33,6 +33,7 @@ from agentkit.wire.setting import Settings
 __all__ = ["Agent"]
 
 Deps = TypeVar("Deps", default=None)
+_Deps = TypeVar("_Deps")  # of an agent whose output is a JSON Schema
 
 _NO_DEPS: Any = None
 
@@ -62,45 +63,43 @@ class Agent(Generic[Deps, Output]):
 
     @overload
     def __init__(
-        self,
-        model: str | Model | None = None,
-        *,
-        tools: Iterable[Tool[Deps] | Function] = ...,
-        instructions: Instructions | Sequence[Instructions] | None = None,
-        output: type[Output] = ...,
-        settings: Settings | None = None,
-        limits: RunLimits | None = None,
-        middleware: Sequence[Middleware] = (),
-        on_tool_error: OnToolError = "report",
-        name: str | None = None,
+        self, model: str | Model | None = None, *, output: type[Output] = ..., **options: Unpack[Options[Deps]]
+    ) -> None: ...
+    @overload
+    def __init__(
+        self, model: str | Model | None = None, *, output: TypeForm[Output], **options: Unpack[Options[Deps]]
     ) -> None: ...
     @overload
     def __init__(
         self,
         model: str | Model | None = None,
         *,
-        tools: Iterable[Tool[Deps] | Function] = ...,
-        instructions: Instructions | Sequence[Instructions] | None = None,
-        output: TypeForm[Output],
-        settings: Settings | None = None,
-        limits: RunLimits | None = None,
-        middleware: Sequence[Middleware] = (),
-        on_tool_error: OnToolError = "report",
-        name: str | None = None,
+        output: Callable[..., Awaitable[Output]],
+        **options: Unpack[Options[Deps]],
     ) -> None: ...
     @overload
     def __init__(
         self,
         model: str | Model | None = None,
         *,
-        tools: Iterable[Tool[Deps] | Function] = ...,
-        instructions: Instructions | Sequence[Instructions] | None = None,
         output: OutputSpec[Output] | Callable[..., Output],
-        settings: Settings | None = None,
-        limits: RunLimits | None = None,
-        middleware: Sequence[Middleware] = (),
-        on_tool_error: OnToolError = "report",
-        name: str | None = None,
+        **options: Unpack[Options[Deps]],
+    ) -> None: ...
+    @overload
+    def __init__(
+        self: Agent[None, Any],
+        model: str | Model | None = None,
+        *,
+        output: Mapping[str, Any],
+        **options: Unpack[Options[None]],
+    ) -> None: ...
+    @overload
+    def __init__(
+        self: Agent[_Deps, Any],
+        model: str | Model | None = None,
+        *,
+        output: Mapping[str, Any],
+        **options: Unpack[Options[_Deps]],
     ) -> None: ...
     def __init__(
         self,
@@ -115,7 +114,7 @@ class Agent(Generic[Deps, Output]):
         on_tool_error: OnToolError = "report",
         name: str | None = None,
     ) -> None:
-        _check(on_tool_error, middleware)
+        check_fields(on_tool_error, middleware)
         self._fields: dict[str, Any] = {
             "model": model,
             "tools": tools if isinstance(tools, Toolbox) else Toolbox(tools),
@@ -128,7 +127,6 @@ class Agent(Generic[Deps, Output]):
             "name": name,
         }
         self._plan: OutputPlan[Any] = OutputPlan.of(output)
-        self._models: dict[str, Model] = {}
         self._recipe: Recipe | None = None
 
     def replace(self, **changes: Any) -> Self:
@@ -260,6 +258,62 @@ class Agent(Generic[Deps, Output]):
         run = go_on(self._recipe_for(model, settings, limits), state, decisions, deps)
         return block(lambda: self._finish(run))
 
+    def map(
+        self,
+        inputs: Iterable[Prompt] | AsyncIterable[Prompt],
+        *,
+        deps: Deps = _NO_DEPS,
+        concurrency: int = 16,
+        on_error: OnError = "keep",
+        ordered: bool = True,
+        store: str | os.PathLike[str] | None = None,
+        progress: Progress = None,
+        budget: RunLimits | None = None,
+        model: str | Model | None = None,
+        settings: Settings | None = None,
+        limits: RunLimits | None = None,
+    ) -> Many[Output]:
+        """Run once for each input: `await agent.map(texts)`, or `async for outcome in agent.map(texts): ...`.
+
+        Args:
+            inputs: Prompts; each is read when there is room for its run.
+            deps: What the tools of all runs get.
+            concurrency: Runs at once.
+            on_error: "keep" gives a failure as an outcome, "raise" ends the map. What no input could pass (a wrong key,
+                no such model, no quota left) ends it in both.
+            ordered: Whether outcomes come in the order of the inputs, or as they finish.
+            store: A file that keeps the outcomes, so that the next call does only what is missing or failed.
+            progress: None shows a bar on a terminal that has rich, True demands it; or a function of the `Summary`.
+            budget: Requests, tool calls, tokens and seconds of all runs; over them no further input is begun.
+            model: As for `run`.
+            settings: As for `run`.
+            limits: As for `run`: of each run.
+
+        Raises:
+            ConfigurationError: An argument, or later the store, is not as it must be.
+        """
+        given = MapTerms(concurrency, on_error, ordered, store, progress, budget)
+        return many_of(self._work(deps, model, settings, limits), inputs, given)
+
+    def map_sync(
+        self,
+        inputs: Iterable[Prompt] | AsyncIterable[Prompt],
+        *,
+        deps: Deps = _NO_DEPS,
+        concurrency: int = 16,
+        on_error: OnError = "keep",
+        ordered: bool = True,
+        store: str | os.PathLike[str] | None = None,
+        progress: Progress = None,
+        budget: RunLimits | None = None,
+        model: str | Model | None = None,
+        settings: Settings | None = None,
+        limits: RunLimits | None = None,
+    ) -> SyncMany[Output]:
+        """Run as `map` does, from sync code: `for outcome in agent.map_sync(texts): ...`, or its `result()`."""
+        given = MapTerms(concurrency, on_error, ordered, store, progress, budget)
+        return sync_many_of(self._work(deps, model, settings, limits), inputs, given)
+
     async def _finish(self, run: Run) -> Result[Output]:
         end = await drive(run)
         answers = tuple(run.answers)
@@ -267,14 +321,20 @@ class Agent(Generic[Deps, Output]):
             return Result(end.state, answers, end.output, run.reply)
         return Result(end.state, answers, reply=run.reply)
 
+    def _work(
+        self, deps: Any, model: str | Model | None, settings: Settings | None, limits: RunLimits | None
+    ) -> AgentWork:
+        return AgentWork(self._recipe_for(model, settings, limits), self._fields["instructions"], deps, self._finish)
+
     def _recipe_for(self, model: str | Model | None, settings: Settings | None, limits: RunLimits | None) -> Recipe:
         model = swapped(self, model)
         plain = model is None and settings is None and limits is None
         if plain and self._recipe is not None:
+            self._recipe = self._recipe.renewed()
             return self._recipe
         fields = self._fields
         recipe = recipe_of(
-            self._model(model if model is not None else fields["model"]),
+            model_of(model if model is not None else fields["model"]),
             self._plan,
             fields,
             (fields["settings"] or Settings()).merge(settings),
@@ -283,36 +343,3 @@ class Agent(Generic[Deps, Output]):
         if plain and fields["model"] is not None:
             self._recipe = recipe
         return recipe
-
-    def _model(self, model: str | Model | None) -> Model:
-        if model is None:
-            model = os.environ.get("AGENTKIT_MODEL", "").strip()
-            if not model:
-                raise UnknownModelError(
-                    'No model is named. Write `Agent("provider:model")` or `agent.run(..., model="provider:model")`, '
-                    'or set AGENTKIT_MODEL=provider:model. Without a key and network: `Agent("local")`.'
-                )
-        if isinstance(model, str):
-            if model not in self._models:
-                self._models[model] = resolve(model)
-            return self._models[model]
-        given: Any = model
-        if not isinstance(given, Model):
-            raise UnknownModelError(
-                f"A model of type {type(given).__name__} lacks `name`, `complete` or `stream`. "
-                'Give a name, `"provider:model"`, or a `ChatModel(...)`.'
-            )
-        return model
-
-
-def _check(on_tool_error: Any, middleware: Sequence[Any]) -> None:
-    if on_tool_error not in ("report", "raise") and not callable(on_tool_error):
-        raise ConfigurationError(
-            f"on_tool_error is {on_tool_error!r}, which is unknown. "
-            'Give "report", "raise", or a function of the call and the exception.'
-        )
-    for layer in middleware:
-        if not isinstance(layer, Middleware):
-            raise ConfigurationError(
-                f"{layer!r} is no middleware. Give objects of subclasses of `agentkit.agent.Middleware`."
-            )

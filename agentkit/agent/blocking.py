@@ -180,7 +180,7 @@ class SyncStream(Generic[Output]):
         """Give the output as it grows, as `AgentStream.partials` does."""
         return self._grown(PartialReader)
 
-    def items(self: SyncStream[Collection[_T]]) -> Iterator[_T]:
+    def items(self: SyncStream[Collection[_T] | None]) -> Iterator[_T]:
         """Give each element of a list once, when it is finished, as `AgentStream.items` does.
 
         Raises:

@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+import re
 from typing import Any
 
 from agentkit.agent.effect import Checked
 from agentkit.agent.event import AttemptFailed
-from agentkit.agent.run import Run, context_of
+from agentkit.agent.run import Recipe, Run, context_of
 from agentkit.errors import LengthError
 from agentkit.output import Rejected
 from agentkit.state.run import RunState
@@ -17,6 +18,9 @@ from agentkit.wire.message import AssistantMessage, Message, ToolCall, ToolMessa
 
 __all__ = ["answer_outputs", "check_output"]
 
+_FORM = "Now give your final answer in the form that is asked for: JSON that fits the schema, and nothing else."
+_ALONE = re.compile(r"\s*(?:```\w*\s*)?[\[{\"].*[\]}\"]\s*(?:```)?\s*|[^\[\]{}]*", re.DOTALL)
+_CLOSED = re.compile(r"[\]}\"]")
 _TAKEN = "The output was taken."
 _NOT_TAKEN = "Not taken: an earlier output of the same reply was."
 
@@ -34,22 +38,51 @@ async def check_output(run: Run) -> Checked:
     assert reply is not None
     taken = next((call for call in reply.tool_calls if call.id == state.accepted), None)
     text = taken.function.arguments if taken else text_of(reply.content)
+    if not taken and run.asked.tools_first and not _is_output(run.recipe, text):
+        _refuse_cut(run, text)
+        return Checked(_ask_for_form(run, reply), valid=False)
     try:
         return Checked(state, valid=True, output=await _read(run, text))
     except Rejected as rejected:
         if taken:  # by an earlier part of the run; the calls beside it have run
+            _tell(run, text, rejected)
             refused = _answer(taken, rejected.reason, refused=True)
-            return Checked(state.with_output_refused(refused), valid=False)
+            return Checked(run.state.with_output_refused(refused, text), valid=False)
         _refuse_cut(run, text)
         shown: tuple[Message, ...] = (AssistantMessage(content=text),) if text.strip() else ()
         correction = (*shown, UserMessage(content=rejected.reason))
         return Checked(_set_aside(run, text, rejected, correction), valid=False)
 
 
+def _is_output(recipe: Recipe, text: str) -> bool:
+    """Tell whether a reply in free words happens to be the output.
+
+    JSON that merely stands among the words is not taken for it where the model does not know the schema; neither is
+    nothing, where the type may be None.
+    """
+    plan = recipe.plan
+    told = recipe.mode == "json" or plan.allows_text
+    if not text.strip() or not (told or _ALONE.fullmatch(text)):
+        return False
+    try:
+        plan.read(text)
+    except Rejected:
+        return False
+    return True
+
+
+def _ask_for_form(run: Run, reply: AssistantMessage) -> RunState:
+    shown: tuple[Message, ...] = (reply,) if text_of(reply.content).strip() else ()
+    run.state = run.state.with_words_aside((*shown, UserMessage(content=_FORM)))
+    run.emit(run.asked)
+    return run.state
+
+
 async def answer_outputs(run: Run, calls: tuple[ToolCall, ...], *, alone: bool) -> RunState:
     """Answer the calls of the output tool: the first valid one is taken, after the calls beside it have run.
 
-    An invalid one beside real calls is answered like invalid arguments and stays; alone, the reply is set aside.
+    An invalid one beside real calls is answered like invalid arguments and stays; alone, the reply is set aside. Either
+    is one failed attempt, however many outputs it held.
     """
     refused: dict[str, Rejected] = {}
     for call in calls:
@@ -64,7 +97,9 @@ async def answer_outputs(run: Run, calls: tuple[ToolCall, ...], *, alone: bool) 
     first = calls[0]
     if not alone:
         answers = [_answer(call, refused[call.id].reason, refused=True) for call in calls]
-        return run.state.with_answers(tuple(answers)).with_refusals(tuple(answers))
+        _tell(run, first.function.arguments, refused[first.id])
+        kept = run.state.with_kept_attempt(first.function.arguments, refused[first.id].reason)
+        return kept.with_answers(tuple(answers))
     _refuse_cut(run, first.function.arguments)
     reply = run.state.messages[-1]
     assert isinstance(reply, AssistantMessage)
@@ -74,6 +109,8 @@ async def answer_outputs(run: Run, calls: tuple[ToolCall, ...], *, alone: bool) 
 
 async def _read(run: Run, text: str) -> Any:
     plan = run.recipe.plan
+    if is_cut(run.state.finish_reason) and not plan.allows_text and not _CLOSED.search(text):
+        raise Rejected.broken("it was cut")  # nothing is no None then, and a bare number or word may go on
     return await plan.finish(plan.read(text), context_of(run))
 
 
@@ -89,9 +126,13 @@ def _refuse_cut(run: Run, text: str) -> None:
 
 
 def _set_aside(run: Run, text: str, rejected: Rejected, correction: tuple[Message, ...]) -> RunState:
+    _tell(run, text, rejected)
+    return run.state.with_attempt(text, rejected.reason, correction)
+
+
+def _tell(run: Run, text: str, rejected: Rejected) -> None:
     run.rejected = rejected
     run.emit(AttemptFailed(text, rejected.reason))
-    return run.state.with_attempt(text, rejected.reason, correction)
 
 
 def _answer(call: ToolCall, content: str, *, refused: bool = False) -> Answer:

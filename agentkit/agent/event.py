@@ -21,6 +21,7 @@ from agentkit.model import (
     RequestSent,
     RequestWaited,
 )
+from agentkit.output import Mode
 from agentkit.tools.answer import Status
 from agentkit.wire.message import AssistantMessage
 from agentkit.wire.response import Usage
@@ -29,6 +30,7 @@ __all__ = [
     "AttemptFailed",
     "Event",
     "ModelFellBack",
+    "OutputAsked",
     "OutputReady",
     "ProfileLearned",
     "Progress",
@@ -163,6 +165,25 @@ class AttemptFailed(Report):
 
 
 @dataclass(frozen=True, slots=True)
+class OutputAsked(Report):
+    """The output is asked for otherwise from now on; what was shown of a reply before is no output.
+
+    So it is where the endpoint refused the mode before, and where the tools are done and the last turn is constrained.
+
+    Attributes:
+        mode: native, tool, json or prompted.
+        tool: The name of the tool whose arguments are the output, in the mode "tool".
+        tools_first: Whether tools may be called first, and the output is asked for when they are done: a reply until
+            then is in free words, unless it happens to be the output.
+    """
+
+    mode: Mode
+    tool: str | None = None
+    tools_first: bool = False
+    type: Literal["output_asked"] = "output_asked"
+
+
+@dataclass(frozen=True, slots=True)
 class OutputReady(Report):
     """The output is there and valid."""
 
@@ -227,6 +248,7 @@ Event = (
     | ReplyReceived
     | UsageReported
     | AttemptFailed
+    | OutputAsked
     | OutputReady
     | RunEnded
     | RunFailed

@@ -9,6 +9,8 @@ from typing import Any
 from agentkit.agent.event import (
     AttemptFailed,
     Event,
+    OutputAsked,
+    OutputReady,
     ReplyReceived,
     TextDelta,
     ToolCallDelta,
@@ -21,7 +23,7 @@ from agentkit.wire.content import text_of
 __all__ = ["Growth", "begins", "ends"]
 
 _PIECES = frozenset((TextDelta, ToolCallStarted, ToolCallDelta))
-_ENDS = frozenset((ReplyReceived, AttemptFailed))
+_ENDS = frozenset((ReplyReceived, AttemptFailed, OutputAsked))
 
 
 class Growth:
@@ -30,6 +32,8 @@ class Growth:
     Args:
         reader: What reads it.
         output_tool: The name of the output's tool, in the mode "tool".
+        tools_first: Whether replies are in free words until the output is asked for. One of these, or one beside the
+            output's tool, that was the output after all is read when that is known.
         missed: Whether another loop took pieces of the reply that is on; it is read at its end then.
 
     Attributes:
@@ -37,11 +41,18 @@ class Growth:
     """
 
     def __init__(
-        self, reader: PartialReader | ElementReader, output_tool: str | None = None, *, missed: bool = False
+        self,
+        reader: PartialReader | ElementReader,
+        output_tool: str | None = None,
+        *,
+        tools_first: bool = False,
+        missed: bool = False,
     ) -> None:
         self.values: deque[Any] = deque()
         self._reader = reader
         self._tool = output_tool
+        self._tools_first = tools_first
+        self._words = ""  # the last reply that was not asked for as the output, and may be it
         self._index: int | None = None
         self._fed = self._over = False
         self._missed = missed
@@ -51,7 +62,7 @@ class Growth:
         values: list[Any] = []
         for event in events:
             if isinstance(event, TextDelta):
-                if self._tool is None:
+                if self._tool is None and not self._tools_first:
                     self._feed(event.text)
             elif isinstance(event, ToolCallStarted):
                 if event.name == self._tool and self._index is None:
@@ -59,18 +70,42 @@ class Growth:
             elif isinstance(event, ToolCallDelta):
                 if event.index == self._index:
                     self._feed(event.arguments)
-            elif isinstance(event, ReplyReceived):
+            elif isinstance(event, OutputReady):
+                values += self._take_words()
+            elif isinstance(event, ReplyReceived) and not self._tools_first:
                 values += self._end(event)
-            elif ends(event):
-                self._close()
+                self._words = self._free(event)
+            else:
+                self._pass(event)
         return values + ([] if self._over else self._reader.read())
 
     def miss(self, event: Event) -> None:
         """Let an event pass that another loop took."""
         if begins(event):
             self._missed = True
-        elif ends(event):
+        else:
+            self._pass(event)
+
+    def _pass(self, event: Event) -> None:
+        """Take from an event that gives no values what the next ones need."""
+        if isinstance(event, OutputAsked):
+            self._tool, self._tools_first = event.tool, event.tools_first
+        if ends(event):
             self._close()
+            self._words = self._free(event) if isinstance(event, ReplyReceived) else ""
+
+    def _free(self, event: ReplyReceived) -> str:
+        is_free = (self._tools_first or self._tool is not None) and not event.message.tool_calls
+        return text_of(event.message.content) if is_free else ""
+
+    def _take_words(self) -> list[Any]:
+        words, self._words = self._words, ""
+        if not words:
+            return []
+        self._feed(words)
+        values = self._reader.read(ended=True)
+        self._close()
+        return values
 
     def _feed(self, text: str) -> None:
         if self._missed:

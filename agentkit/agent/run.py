@@ -12,7 +12,7 @@ from functools import partial
 from typing import Any
 
 from agentkit.agent.effect import Turn
-from agentkit.agent.event import Progress
+from agentkit.agent.event import OutputAsked, Progress
 from agentkit.agent.loop import Bounds
 from agentkit.model import Model, ModelFellBack, Report, RequestRetried, RequestSent
 from agentkit.output import Mode, OutputPlan
@@ -68,6 +68,9 @@ class Recipe:
         output_tool: The name of the tool whose arguments are the output, in the mode "tool".
         instructions: Those of the output mode last.
         blank: A request without messages, of which each turn's is a copy: tools, output format, settings.
+        final: The same for the last turn, where the output's format may not stand beside tools: they come first then.
+        profile: What was known of the endpoint when this was made.
+        renew: Makes the recipe again, from what is known of the endpoint now.
     """
 
     model: Model
@@ -76,11 +79,24 @@ class Recipe:
     output_tool: str | None
     toolbox: Toolbox
     blank: ChatRequest
+    final: ChatRequest | None
     instructions: tuple[str | Told, ...]
     settings: Settings
     bounds: Bounds
     on_tool_error: OnToolError
     middleware: tuple[Middleware, ...]
+    profile: Any
+    renew: Callable[[], Recipe]
+
+    @property
+    def way(self) -> tuple[Any, ...]:
+        """Give what tells one way to ask for the output from another."""
+        return self.mode, self.final is not None, self.blank.tool_choice
+
+    def renewed(self) -> Recipe:
+        """Give the recipe as the endpoint wants it by what was learned since; itself where that is nothing."""
+        is_current = self.plan.is_text or getattr(self.model, "profile", None) == self.profile
+        return self if is_current else self.renew()
 
 
 @dataclass(slots=True)
@@ -99,6 +115,7 @@ class Run:
         answers: Of the calls, as they came.
         outputs: Outputs that were read and validated, by the id of their call.
         rejected: What made the last attempt no valid output.
+        refusals: Ways to ask for the output that the endpoint refused since its last reply, each with its error.
         reply: The last reply of this part of the run.
         sent: Whether the request that is on was sent, where the model says so.
         under_way: The ids of the calls that run; what an abandoned thread tells of another one is dropped.
@@ -116,6 +133,7 @@ class Run:
     outputs: dict[str, Any] = field(default_factory=dict[str, Any])
     answers: list[Answer] = field(default_factory=list[Answer])
     rejected: Exception | None = None
+    refusals: list[tuple[tuple[Any, ...], Exception]] = field(default_factory=list[tuple[tuple[Any, ...], Exception]])
     reply: ChatCompletion | None = None
     sent: bool = False
     under_way: set[str] = field(default_factory=set[str])
@@ -142,6 +160,13 @@ class Run:
         if isinstance(event, RequestSent | RequestRetried | ModelFellBack):
             self.sent = isinstance(event, RequestSent)
         self.emit(event)
+
+    @property
+    def asked(self) -> OutputAsked:
+        """Tell how the output is asked for now."""
+        recipe = self.recipe
+        tools_first = recipe.final is not None and not self.state.finishing
+        return OutputAsked(recipe.mode, recipe.output_tool, tools_first=tools_first)
 
     @property
     def seconds(self) -> float:

@@ -12,7 +12,7 @@ from collections.abc import AsyncIterator, Awaitable, Callable, Collection, Coro
 from contextlib import suppress
 from typing import Any, Generic, Self, TypeVar
 
-from agentkit.agent.event import Event, Progress, SubRunEvent, TextDelta
+from agentkit.agent.event import Event, OutputAsked, Progress, SubRunEvent, TextDelta
 from agentkit.agent.growth import Growth, begins, ends
 from agentkit.agent.result import Output, Result
 from agentkit.agent.run import Run
@@ -54,6 +54,7 @@ class AgentStream(Generic[Output]):
         self._less: asyncio.Future[None] | None = None
         self._thread = 0
         self._growths: dict[Any, Growth] = {}
+        self._asked = run.asked  # by the events that were given out
         self._begun = False  # of the reply that is on, some was given out
 
     async def __aenter__(self) -> Self:
@@ -129,7 +130,7 @@ class AgentStream(Generic[Output]):
         async for value in self._grown(PartialReader):
             yield value
 
-    async def items(self: AgentStream[Collection[_Element]]) -> AsyncIterator[_Element]:
+    async def items(self: AgentStream[Collection[_Element] | None]) -> AsyncIterator[_Element]:
         """Give each element of a list once, when it is finished, validated in full as the list's element type.
 
         Elements that a later attempt repeats at their place are not given again; those it changes are.
@@ -153,8 +154,8 @@ class AgentStream(Generic[Output]):
     def growth(self, reader: Callable[[Any], PartialReader | ElementReader]) -> Growth:
         """Give what reads this run's events as values: one for each kind, so that a later loop goes on with it."""
         if reader not in self._growths:
-            recipe = self._run.recipe
-            self._growths[reader] = Growth(reader(recipe.plan.spec), recipe.output_tool, missed=self._begun)
+            made, asked = reader(self._run.recipe.plan.spec), self._asked
+            self._growths[reader] = Growth(made, asked.tool, tools_first=asked.tools_first, missed=self._begun)
         return self._growths[reader]
 
     def given_out(self, events: Iterable[Event], taker: Growth | None = None) -> None:
@@ -162,6 +163,8 @@ class AgentStream(Generic[Output]):
         if taker is not None:
             taker.values.extend(taker.take(events))
         for event in events:
+            if isinstance(event, OutputAsked):
+                self._asked = event
             self._begun = begins(event) or (self._begun and not ends(event))
             for growth in self._growths.values():
                 if growth is not taker:

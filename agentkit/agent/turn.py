@@ -21,8 +21,21 @@ from agentkit.agent.event import (
     UsageReported,
 )
 from agentkit.agent.run import Run, context_of
-from agentkit.errors import ContentFilterError, RefusalError, StreamCutError, ToolUseFailedError
+from agentkit.errors import (
+    APIError,
+    APIStatusError,
+    BadRequestError,
+    ContentFilterError,
+    ContextOverflowError,
+    InternalServerError,
+    InvalidRequestError,
+    NotFoundError,
+    RefusalError,
+    StreamCutError,
+    ToolUseFailedError,
+)
 from agentkit.kind import is_object
+from agentkit.secret import scrub
 from agentkit.state.run import RunState
 from agentkit.wire.chunk import ChatCompletionChunk
 from agentkit.wire.ending import is_filtered
@@ -35,6 +48,14 @@ from agentkit.wire.response import ChatCompletion
 __all__ = ["ask_model", "prepare"]
 
 _FREE = (None, "none", "auto")
+_ANY = ("required", "any")
+_REFUSALS = (
+    APIStatusError,
+    BadRequestError,
+    InvalidRequestError,
+    NotFoundError,
+)  # those of their kinds say other things
+_REFUSING = (500, 501)  # what some servers answer to a field that they do not know
 
 
 async def prepare(run: Run) -> Turn:
@@ -42,10 +63,24 @@ async def prepare(run: Run) -> Turn:
     recipe = run.recipe
     said = [text if isinstance(text, str) else await _told(text(context_of(run))) for text in recipe.instructions]
     text = "\n\n".join(part for part in said if part)
-    blank, choice = recipe.blank, recipe.settings.tool_choice
-    if choice not in _FREE and recipe.output_tool is None and _obeyed(run.state, choice):
-        blank = blank.replace(tool_choice=_relaxed(choice))
+    if run.state.finishing and recipe.final is not None:
+        blank = recipe.final
+    else:
+        blank, choice = recipe.blank, _choice(run)
+        if choice != blank.tool_choice:
+            blank = blank.replace(tool_choice=choice)
     return Turn((_instructions(text),) if text else (), recipe.toolbox, blank)
+
+
+def _choice(run: Run) -> Any:
+    """Give the choice that the settings force until it was obeyed, and then the output's own."""
+    recipe, wanted = run.recipe, run.recipe.settings.tool_choice
+    must = recipe.output_tool is not None and not recipe.plan.allows_text
+    if wanted in _FREE or (must and (wanted in _ANY or not recipe.toolbox)):
+        return recipe.blank.tool_choice
+    if not _obeyed(run.state, wanted):
+        return wanted
+    return recipe.blank.tool_choice if must else _relaxed(wanted)
 
 
 async def _told(said: Any) -> str | None:
@@ -73,11 +108,14 @@ def _obeyed(state: RunState, choice: Any) -> bool:
         if isinstance(message, AssistantMessage)
         for call in message.tool_calls
     }
-    return bool(called) if name in ("required", "any") or not isinstance(name, str) else name in called
+    return bool(called) if name in _ANY or not isinstance(name, str) else name in called
 
 
 async def ask_model(run: Run, request: ChatRequest) -> RunState:
     """Send the request through the middleware and take the reply into the state.
+
+    Where the endpoint refuses the way in which the output is asked for, and its profile now names another one, the
+    state stays as it is and the run's recipe is renewed, so that the loop asks again; that is no failed attempt.
 
     Raises:
         ContentFilterError: The endpoint's filter stopped the reply.
@@ -88,6 +126,17 @@ async def ask_model(run: Run, request: ChatRequest) -> RunState:
         completion: ChatCompletion = await run.fold("ask", partial(_ask, run))(request)
     except ToolUseFailedError as error:
         return _feed_back(run, error)
+    except ContextOverflowError as error:
+        _blame_correction(run.state, error)
+        raise
+    except (APIError, InvalidRequestError) as error:
+        final = _ask_otherwise(run, error)
+        if final is None:
+            return run.state
+        if final is error:
+            raise
+        raise final from final.__cause__
+    run.refusals.clear()
     choice = completion.choices[0]
     run.reply = completion
     run.state = run.state.with_reply(completion)
@@ -97,6 +146,50 @@ async def ask_model(run: Run, request: ChatRequest) -> RunState:
         run.emit(UsageReported(completion.usage, run.state.usage))
     _refuse(run, completion)
     return run.state
+
+
+def _ask_otherwise(run: Run, error: APIError | InvalidRequestError) -> Exception | None:
+    """Renew the recipe where the output can be asked for in a way that was not refused yet; else give what to raise.
+
+    Raised is the first refusal, for it is about what was wanted; those of the ways that were tried after it are noted.
+    """
+    recipe = run.recipe
+    if recipe.plan.spec.mode != "auto" or not _is_refusal(error):
+        return error
+    run.refusals.append((recipe.way, error))
+    renewed = recipe.renewed()
+    if all(renewed.way != way for way, _ in run.refusals):
+        run.recipe = renewed
+        run.emit(run.asked)
+        return None
+    (_, first), *later = run.refusals
+    for (mode, *_), other in later:
+        said = scrub(f"{type(other).__name__}: {other}")
+        first.add_note(f"The output was asked for again, in the mode {mode!r}, and that was refused too: {said}")
+    run.refusals.clear()
+    return first
+
+
+def _is_refusal(error: Exception) -> bool:
+    """Tell whether an endpoint does not take the request as it is; of several models, one of them."""
+    cause = error.__cause__
+    several = cast("tuple[Exception, ...]", getattr(cause, "exceptions", ()))  # of an ExceptionGroup
+    return any(
+        type(one) in _REFUSALS or (isinstance(one, InternalServerError) and one.status_code in _REFUSING)
+        for one in (error, *several)
+    )
+
+
+def _blame_correction(state: RunState, error: ContextOverflowError) -> None:
+    """Say so where the request was too long for what asks again for the output."""
+    if not state.correction:
+        return
+    size = sum(len(message.encoded) for message in state.correction)
+    error.add_note(
+        f"This request asked again for the output: it was longer by {size} bytes, the last reply and what was said to "
+        f"it. Failed attempts: {len(state.attempts)}, in `error.state.attempts`. Shorten the history or the "
+        "tools' results, or bound the reply by `max_completion_tokens`."
+    )
 
 
 def _feed_back(run: Run, error: ToolUseFailedError) -> RunState:

@@ -92,8 +92,8 @@ class Fallback:
     def profile(self) -> Any:
         """Give the first profile there is, with what all models take; AttributeError if none has one.
 
-        That concerns the forms of `tool_choice` and `response_format`, and the mode of typed outputs: the common one; a
-        tool's where each takes a tool or a schema; else words alone.
+        That concerns tools, the forms of `tool_choice` and `response_format`, a format beside tools, and the mode of
+        typed outputs: the common one; a tool's where each takes a tool or a schema; else words alone.
         """
         given: list[Any] = [getattr(model, "profile", None) for model in self._models]
         profiles = [profile for profile in given if profile is not None]
@@ -108,6 +108,8 @@ class Fallback:
                 )
                 for name in ("tool_choices", "response_formats")
             },
+            "tools": all(getattr(profile, "tools", True) for profile in profiles),
+            "formats_with_tools": all(getattr(profile, "formats_with_tools", False) for profile in profiles),
         }
         return dataclasses.replace(profiles[0], **common)
 

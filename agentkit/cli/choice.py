@@ -10,7 +10,7 @@ from typing import Annotated, Any
 import typer
 
 from agentkit.agent.agent import Agent
-from agentkit.cli.reference import load_object, load_tools
+from agentkit.cli.reference import load_tools, load_type
 from agentkit.errors import UnknownModelError
 from agentkit.providers import resolve
 from agentkit.state.limit import RunLimits
@@ -60,7 +60,7 @@ class Choice:
         model: Its name; None reads AGENTKIT_MODEL.
         tools: References to modules and names.
         instructions: Sent first.
-        output: `module:Type`; None is text.
+        output: What `load_type` reads; None is text.
         turns: The limit of turns.
     """
 
@@ -86,6 +86,6 @@ class Choice:
             resolve(model),
             tools=load_tools(self.tools or ()),
             instructions=self.instructions,
-            output=str if self.output is None else load_object(self.output),
+            output=str if self.output is None else load_type(self.output),
             limits=RunLimits() if self.turns is None else RunLimits(turns=self.turns),
         )

@@ -15,6 +15,7 @@ import typer
 from agentkit.cli.chat import ChatCommand
 from agentkit.cli.demo import DemoCommand
 from agentkit.cli.doctor import DoctorCommand
+from agentkit.cli.extract import ExtractCommand
 from agentkit.cli.fault import error_line, exit_code
 from agentkit.cli.run import RunCommand
 from agentkit.cli.schema import SchemaCommand
@@ -29,7 +30,7 @@ _USAGE_ERROR = cast("type[Exception]", typer.BadParameter.__mro__[1])  # typer h
 _CODES = """\b
 Exit codes:
   0    done
-  1    the run failed: the endpoint, a limit, no valid output; the demo: not proven
+  1    the run failed: the endpoint, a limit, no valid output, some inputs; the demo: not proven
   2    the command line or the configuration: an option, a key, a model's name, tools
   3    the run waits for approval of calls, and there was no terminal to ask on
   130  interrupted by Ctrl-C
@@ -56,6 +57,16 @@ Examples:
   agentkit chat --model openai:gpt-4o-mini --tools calculator.py
 \b
 In it: /help, /reset, /save FILE, /quit. Ctrl-C cancels the answer, Ctrl-D leaves."""
+
+_EXTRACT = """\b
+Examples:
+  agentkit extract invoice.py:Invoice - -m local < mail.txt
+  agentkit extract invoice:Invoice --in mails.jsonl --out invoices.jsonl -m openai:gpt-4o-mini
+  agentkit extract person.json --in scans --out people.jsonl -m groq:llama-3.3-70b-versatile
+  cat names.txt | agentkit extract person.json --in - -m ollama:llama3.2 > people.jsonl
+\b
+The same command goes on where an earlier one was stopped, and tries failed inputs again.
+FILE.sqlite beside the outputs keeps what is finished, FILE.failed.jsonl tells what failed."""
 
 _SCHEMA = """\b
 Examples:
@@ -86,6 +97,7 @@ _app = typer.Typer(
 _app.command("demo", help="Show the main job on the embedded model: no key, no network.", epilog=_DEMO)(DemoCommand)
 _app.command("run", help="Say one prompt to a model with tools and print the output.", epilog=_RUN)(RunCommand)
 _app.command("chat", help="Talk with a model that has tools.", epilog=_CHAT)(ChatCommand)
+_app.command("extract", help="Extract values of a type from one text or many inputs.", epilog=_EXTRACT)(ExtractCommand)
 _app.command("schema", help="Print the JSON of tools exactly as it is sent.", epilog=_SCHEMA)(SchemaCommand)
 
 _app.command("doctor", help="Find out what an endpoint can do, and write its profile.", epilog=_DOCTOR)(DoctorCommand)

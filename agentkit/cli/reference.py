@@ -8,6 +8,7 @@ from __future__ import annotations
 import difflib
 import importlib
 import importlib.util
+import json
 import os
 import sys
 import traceback
@@ -19,10 +20,14 @@ from types import FunctionType, ModuleType
 from typing import Any
 
 from agentkit.errors import AgentkitError, ConfigurationError
+from agentkit.kind import is_object
 from agentkit.tools.tool import Tool
 from agentkit.tools.toolbox import Toolbox
 
-__all__ = ["load_object", "load_tools"]
+__all__ = ["load_tools", "load_type"]
+
+_BUILTINS = {kind.__name__: kind for kind in (bool, dict, float, int, list, str)}
+_KEYWORDS = {"$ref", "allOf", "anyOf", "const", "enum", "items", "oneOf", "properties", "type"}  # one of them is there
 
 
 def load_tools(references: Iterable[str]) -> Toolbox:
@@ -40,16 +45,38 @@ def load_tools(references: Iterable[str]) -> Toolbox:
     return Toolbox(found.values())
 
 
-def load_object(reference: str) -> Any:
-    """Give what `module:name` names.
+def load_type(reference: str) -> Any:
+    """Give the type that `module:Type` or `file.py:Type` names, a `.json` file's JSON Schema, or `int`, `str` ...
 
     Raises:
-        ConfigurationError: The module or the name is not there.
+        ConfigurationError: The module, the name or the file is not there, or the file holds no JSON Schema.
     """
+    if reference in _BUILTINS:
+        return _BUILTINS[reference]
+    if reference.endswith(".json"):
+        return _load_schema(Path(reference))
     source, name = _split(reference)
     if not name:
-        raise ConfigurationError(f"{reference!r} names a module and nothing in it. Write module:Name.")
+        raise ConfigurationError(
+            f"{reference!r} names no type. Write module:Type, path/to/file.py:Type, a .json file of a JSON Schema, "
+            f"or one of {', '.join(_BUILTINS)}."
+        )
     return _named(_load(source), source, name)
+
+
+def _load_schema(path: Path) -> dict[str, Any]:
+    if not path.is_file():
+        raise _no_file(path)
+    try:
+        schema: Any = json.loads(path.read_bytes())
+    except (ValueError, RecursionError) as error:  # UnicodeDecodeError is a ValueError
+        raise ConfigurationError(f"{str(path)!r} holds no JSON: {error}.") from error
+    if not is_object(schema) or not schema.keys() & _KEYWORDS:
+        raise ConfigurationError(
+            f"{str(path)!r} holds JSON and no JSON Schema. Write an object such as "
+            '{"type": "object", "properties": {...}}.'
+        )
+    return schema
 
 
 def _split(reference: str) -> tuple[str, str]:
@@ -78,8 +105,7 @@ def _load(source: str) -> ModuleType:
 
 def _load_file(path: Path) -> ModuleType:
     if not path.is_file():
-        names = [str(path.with_name(one.name)) for one in path.parent.glob("*.py")]
-        raise ConfigurationError(f"There is no file {str(path)!r}.{_close(str(path), names)}")
+        raise _no_file(path)
     folder, name = str(path.parent.resolve()), path.stem
     if folder not in sys.path:
         sys.path.insert(0, folder)  # as `python file.py` has it, for the files beside it
@@ -99,6 +125,11 @@ def _load_file(path: Path) -> ModuleType:
         del sys.modules[name]
         raise _broken(str(path), error) from error
     return module
+
+
+def _no_file(path: Path) -> ConfigurationError:
+    names = [str(path.with_name(one.name)) for one in path.parent.glob(f"*{path.suffix}")]
+    return ConfigurationError(f"There is no file {str(path)!r}.{_close(str(path), names)}")
 
 
 def _no_module(source: str) -> ConfigurationError:

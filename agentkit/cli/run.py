@@ -21,7 +21,7 @@ from agentkit.state.decision import Decision
 from agentkit.state.run import PendingCall
 from agentkit.wire.content import text_of
 
-__all__ = ["RunCommand", "Spoken", "result_json"]
+__all__ = ["RunCommand", "Spoken", "read_prompt", "result_json"]
 
 _WAITING = 3  # the exit code of a run that waits for approval
 
@@ -39,7 +39,11 @@ class RunCommand:
     output: Annotated[
         str | None,
         typer.Option(
-            "--output", "-o", metavar="MODULE:TYPE", help="The type of the output; text by default.", show_default=False
+            "--output",
+            "-o",
+            metavar="MODULE:TYPE",
+            help="The type of the output, or a .json file of its schema, or int ...; text by default.",
+            show_default=False,
         ),
     ] = None
     max_turns: TurnsOption = None
@@ -58,7 +62,7 @@ class RunCommand:
 
     def perform(self) -> int:
         """Run and give the exit code."""
-        prompt = _read_prompt(self.prompt)
+        prompt = read_prompt(self.prompt)
         agent = Choice(self.model, self.tools, self.instructions, self.output, self.max_turns).agent()
         out, err = Screen(sys.stdout), Screen(sys.stderr)
         spoken = Spoken(out)
@@ -132,7 +136,12 @@ def _print_output(output: Any, out: Screen, spoken: Spoken | None) -> None:
     out.write(output if isinstance(output, str) else json_text(output, indent=2 if out.terminal else None))
 
 
-def _read_prompt(prompt: str) -> str:
+def read_prompt(prompt: str, command: str = "run") -> str:
+    """Give the prompt, from stdin where it is `-`.
+
+    Raises:
+        ConfigurationError: It is empty or not UTF-8.
+    """
     if prompt == "-":
         try:
             prompt = sys.stdin.buffer.read().decode()
@@ -141,5 +150,7 @@ def _read_prompt(prompt: str) -> str:
                 f"The prompt on stdin is not UTF-8 (byte {error.start}). Convert it first."
             ) from error
     if not prompt.strip():
-        raise ConfigurationError("The prompt is empty. Write it in quotes behind `run`, or - to read it from stdin.")
+        raise ConfigurationError(
+            f"The prompt is empty. Write it in quotes behind `{command}`, or - to read it from stdin."
+        )
     return prompt

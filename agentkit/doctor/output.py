@@ -7,17 +7,18 @@ from collections.abc import Callable
 from dataclasses import replace
 from typing import Any, Final, cast
 
-from agentkit.doctor.call import FULL, ask_strict_tool
+from agentkit.doctor.call import FULL, ask_strict_tool, offer
 from agentkit.doctor.finding import Finding
 from agentkit.doctor.patient import Answer, Patient
-from agentkit.doctor.sample import JSON_WORDS, said, schema_format
+from agentkit.doctor.sample import CALL_AND_REPORT, JSON_WORDS, said, schema_format
 from agentkit.doctor.verdict import among, calls_seen, judge, text_seen
 from agentkit.kind import is_object
 
-__all__ = ["ask_json", "ask_output", "ask_schema", "ask_strict"]
+__all__ = ["ask_beside_tools", "ask_json", "ask_output", "ask_schema", "ask_strict"]
 
 _MODES: Final = ("native", "tool", "json", "prompted")  # the best first
 _ASKS_AGAIN: Final = "finds the JSON in the text, or asks again with what is wrong"
+_FIRST_TOOLS: Final = "asks for the format only once no more tools are called, or for the output by a tool"
 _NO_FIELD: Final = "asks for typed outputs in another way, and refuses requests with this format before they are sent"
 
 
@@ -70,6 +71,23 @@ async def ask_json(patient: Patient) -> list[Finding]:
 async def ask_schema(patient: Patient) -> list[Finding]:
     """Ask for JSON by a schema."""
     return await _try(patient, schema_format(exact=False), "native", "JSON by the schema", _is_report)
+
+
+async def ask_beside_tools(patient: Patient) -> list[Finding]:
+    """Ask for JSON and offer a tool that is to be called first, if the model was seen to call one."""
+    forms = {"json_schema": schema_format(exact=False), "json_object": {"type": "json_object"}}
+    form = next((form for kind, form in forms.items() if kind in patient.profile.response_formats), None)
+    if form is None:
+        return [Finding(verdict="skipped", seen="no format is taken")]
+    answer = await patient.ask(offer(text=CALL_AND_REPORT, response_format=form), tokens=FULL)
+    if answer.reply is None:
+        return [judge(answer, "", otherwise=_FIRST_TOOLS, refused={"formats_with_tools": False})]
+    if answer.calls:
+        return [Finding(verdict="works", seen=calls_seen(answer), profile={"formats_with_tools": True})]
+    if "tool" not in patient.proven or answer.is_cut:
+        return [Finding(verdict="works", seen=calls_seen(answer))]
+    seen = f"taken, but then the model calls no tool: {text_seen(answer)}"
+    return [Finding(verdict="deviates", seen=seen, done=_FIRST_TOOLS, profile={"formats_with_tools": False})]
 
 
 async def ask_strict(patient: Patient) -> list[Finding]:

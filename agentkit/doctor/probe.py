@@ -7,7 +7,9 @@ from dataclasses import dataclass
 from functools import partial
 
 from agentkit.doctor.call import (
+    ROUNDS,
     ask_allowed,
+    ask_keywords,
     ask_named,
     ask_no_tools,
     ask_parallel,
@@ -25,7 +27,7 @@ from agentkit.doctor.history import (
     ask_results,
     ask_two_results,
 )
-from agentkit.doctor.output import ask_json, ask_output, ask_schema, ask_strict
+from agentkit.doctor.output import ask_beside_tools, ask_json, ask_output, ask_schema, ask_strict
 from agentkit.doctor.patient import Bounds, Patient
 from agentkit.doctor.proof import ask_whole
 from agentkit.doctor.talk import (
@@ -97,6 +99,14 @@ PROBES: tuple[Probe, ...] = (
     _tooled(name="parallel calls", asks="two calls at once, with `parallel_tool_calls`", run=ask_parallel),
     _tooled(name="streamed calls", asks="two calls in a stream", run=ask_streamed_calls, needed=True),
     _tooled(name="$ref in schemas", asks="a tool whose schema has `$defs` and `$ref`", run=ask_references),
+    Probe(
+        name="schema keywords",
+        asks="a tool whose schema has bounds, formats and defaults",
+        run=ask_keywords,
+        requests=ROUNDS,
+        input_tokens=450,
+        is_tooled=True,
+    ),
     _told(name="tool results", asks="a call and its result in the history", run=ask_results, requests=2, needed=True),
     _told(name="odd ids", asks="calls with ids as other endpoints give them", run=ask_odd_ids, requests=2),
     _told(name="two results", asks="two calls of one turn in the history", run=ask_two_results),
@@ -106,6 +116,7 @@ PROBES: tuple[Probe, ...] = (
     Probe(name="developer role", asks="instructions in the role `developer`", run=ask_developer),
     Probe(name="json object", asks="`response_format` json_object", run=ask_json, is_full=True),
     Probe(name="json schema", asks="`response_format` json_schema", run=ask_schema, input_tokens=150, is_full=True),
+    _tooled(name="format beside tools", asks="JSON, and a tool to be called before", run=ask_beside_tools),
     Probe(
         name="strict",
         asks="`strict` of a tool and of a schema",

@@ -11,6 +11,7 @@ from typing import Any, Final
 
 __all__ = [
     "BOTH",
+    "CALL_AND_REPORT",
     "CALL_IDS",
     "CALL_TOOL",
     "COUNT",
@@ -19,6 +20,7 @@ __all__ = [
     "REPORT",
     "TIME",
     "WEATHER",
+    "WORDED",
     "history",
     "long_text",
     "picture",
@@ -34,6 +36,10 @@ Body = dict[str, Any]
 HELLO: Final = "Say hello in one short sentence."
 COUNT: Final = "Count from 1 to 50, one number after the other."
 CALL_TOOL: Final = "What is the weather in Oslo? Call the tool get_weather."
+CALL_AND_REPORT: Final = (
+    'What is the weather in Oslo? First call the tool get_weather. Answer with JSON, such as {"city": "Oslo", '
+    '"degrees": 4}, once you know.'
+)
 BOTH: Final = "What are the weather and the time in Oslo? Call both tools, get_weather and get_time, in parallel."
 JSON_WORDS: Final = (
     'Write a weather report of Oslo as one JSON object, such as {"city": "Oslo", "degrees": 4}, and nothing else.'
@@ -62,6 +68,23 @@ REPORT: Final[Body] = {
     "required": ["city", "degrees"],
     "additionalProperties": False,
 }
+
+
+WORDED: Final[Body] = {
+    "$schema": "https://json-schema.org/draft/2020-12/schema",
+    "title": "Place",
+    "type": "object",
+    "properties": {
+        "city": {**_CITY, "minLength": 1, "maxLength": 80, "pattern": "^[A-Z][a-z]*$", "examples": ["Oslo"]},
+        "day": {"type": "string", "format": "date", "default": "2026-01-01"},
+        "hours": {"type": "array", "items": {"type": "integer", "minimum": 0, "maximum": 23}, "maxItems": 24},
+        "unit": {"oneOf": [{"const": "celsius"}, {"const": "fahrenheit"}]},
+        "least": {"type": "number", "exclusiveMinimum": -300, "multipleOf": 0.5},
+    },
+    "required": ["city"],
+    "additionalProperties": False,
+}
+"""A tool's schema with many keywords that some servers refuse."""
 
 
 def strict(tool: Body) -> Body:

@@ -17,20 +17,16 @@ from typing import Any, NoReturn, Self, TypeVar
 from agentkit.errors import (
     APIError,
     APIStatusError,
-    BadRequestError,
     ConfigurationError,
-    InternalServerError,
-    InvalidRequestError,
 )
 from agentkit.http.address import Address
 from agentkit.http.clock import Timeout
 from agentkit.http.coding import ACCEPTED
+from agentkit.http.correction import Correction
 from agentkit.http.dialect import spell
 from agentkit.http.exchange import Exchange
-from agentkit.http.fault import Fault
 from agentkit.http.header import check_header
 from agentkit.http.key import Key
-from agentkit.http.learn import learn
 from agentkit.http.memory import Memory
 from agentkit.http.profile import Profile
 from agentkit.http.retry import Retry, send
@@ -46,9 +42,6 @@ from agentkit.wire.setting import Settings
 __all__ = ["ChatModel"]
 
 _T = TypeVar("_T")
-
-_Learned = dict[str, tuple[Any, Any]]  # the fields that one request changed of a profile: before, after
-_MOST_LESSONS = 6  # of one request
 
 
 class ChatModel:
@@ -220,46 +213,21 @@ class ChatModel:
     async def _send(self, request: ChatRequest, way: Callable[[Exchange, int], Awaitable[_T]], *, stream: bool) -> _T:
         """Send, and send again where the endpoint's refusal clearly says how it wants the same to be asked."""
         request = _with_settings(request, self._settings)
-        exchange = self._exchange(request, self.profile, stream=stream)
-        learned: _Learned = {}
-        refusal: type[APIStatusError] | None = None
+        spell = partial(self._exchange, request, stream=stream)
+        exchange = spell(self.profile)
+        correction: Correction | None = None
         while True:
             try:
-                return await send(partial(way, exchange), self._retry)
-            except (BadRequestError, InternalServerError) as error:
-                corrected = self._corrected(error, request, exchange, learned, stream=stream)
+                reply = await send(partial(way, exchange), self._retry)
+            except APIStatusError as error:
+                correction = correction or Correction(self._memory, request, spell)
+                corrected = correction.after(error, exchange)
                 if corrected is None:
-                    if type(error) is refusal:  # what it taught was of no help
-                        self._memory.withdraw(learned, Fault.of(error.body).message, exchange.asked.endpoint)
                     raise
-                refusal = type(error)
-            exchange = corrected
-
-    def _corrected(
-        self, error: APIStatusError, request: ChatRequest, refused: Exchange, learned: _Learned, *, stream: bool
-    ) -> Exchange | None:
-        """Learn from a refusal; None where there is nothing to learn, or where the request cannot be said otherwise.
-
-        Each field is learned once for a request (of `unsupported` each name), so that this comes to an end.
-        """
-        while True:
-            known = self.profile
-            lesson = learn(error, request, known)
-            again = learned.keys() - {"unsupported"}
-            if lesson is None or len(learned) >= _MOST_LESSONS or lesson.changes.keys() & again:
-                return None
-            try:
-                corrected = self._exchange(request, known.replace(**lesson.changes), stream=stream)
-            except InvalidRequestError:
-                return None
-            if corrected.body == refused.body:
-                return None  # what it names was not sent, or only in the caller's own words
-            before = self._memory.take(known, lesson, refused.asked.endpoint)
-            if before is not None:
-                for name, value in lesson.changes.items():
-                    old = (learned.get(name) or (before.get(name, value),))[0]
-                    learned[name] = (old, value)
-                return corrected
+                exchange = corrected
+            else:
+                self._memory.confirm(request)
+                return reply
 
     def _exchange(self, request: ChatRequest, profile: Profile, *, stream: bool) -> Exchange:
         request = spell(request, profile, stream=stream, model=self.name)

@@ -6,7 +6,7 @@ means the same, left out where that changes nothing, and refused by name where n
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any, cast
 
 from agentkit.errors import InvalidRequestError, SchemaError
@@ -14,6 +14,7 @@ from agentkit.http.message import messages_for, spoken_by
 from agentkit.http.profile import Profile
 from agentkit.kind import is_object
 from agentkit.schema.inline import inline_refs
+from agentkit.schema.keyword import without_keywords
 from agentkit.wire.request import ChatRequest, ResponseFormat, ToolDefinition
 
 __all__ = ["choice_form", "spell"]
@@ -68,15 +69,28 @@ def _limit(request: ChatRequest, profile: Profile) -> dict[str, Any]:
 def _tools(request: ChatRequest, profile: Profile) -> dict[str, Any]:
     changes: dict[str, Any] = {}
     tools = request.tools
+    if not profile.tools:
+        _check_needless(request.tool_choice, tools)
+        return {"tools": ()}
     if request.tool_choice is not None:
         changes["tool_choice"], tools = _chosen(request.tool_choice, tools, profile)
-    if profile.inline_refs or not profile.strict:
+    if profile.inline_refs or profile.unsupported_keywords or not profile.strict:
         tools = spoken_by(tools, profile, _tool_for)
     if tools is not request.tools:
         changes["tools"] = tools
     if request.parallel_tool_calls is not None and not profile.parallel_tool_calls:
         changes["parallel_tool_calls"] = None  # several calls in one reply are then run one after another all the same
     return changes
+
+
+def _check_needless(choice: Any, tools: tuple[ToolDefinition, ...]) -> None:
+    """Refuse tools that may be called, where the endpoint takes none."""
+    if choice != "none":
+        names = ", ".join(repr(tool.name) for tool in tools)
+        raise InvalidRequestError(
+            f"Request field 'tools' offers {names[:200]}; the endpoint takes none (Profile.tools). Use a model that "
+            "takes tools, leave them out, or give the model a profile with tools=True if the endpoint does take them."
+        )
 
 
 _Chosen = tuple[Any, tuple[ToolDefinition, ...]]
@@ -136,8 +150,11 @@ def _tool_for(tool: ToolDefinition, profile: Profile) -> ToolDefinition:
     changes: dict[str, Any] = {}
     if function.strict is not None and not profile.strict:
         changes["strict"] = None
-    if function.parameters is not None and profile.inline_refs and b'"$ref"' in tool.encoded:
-        changes["parameters"] = _inlined(function.parameters, f"Tool '{function.name}'")
+    if function.parameters is not None:
+        schema = _schema(function.parameters, tool.encoded, profile, f"Tool '{function.name}'")
+        if schema is not function.parameters:
+            changes["parameters"] = schema
+            changes |= _unstrict(function.strict, profile)
     return tool.replace(function=function.replace(**changes)) if changes else tool
 
 
@@ -162,16 +179,36 @@ def _format_for(asked: ResponseFormat, profile: Profile) -> ResponseFormat:
     changes: dict[str, Any] = {}
     if held.strict is not None and not profile.strict:
         changes["strict"] = None
-    if profile.inline_refs and b'"$ref"' in held.encoded:
-        changes["schema"] = _inlined(held.definition, f"Response format '{held.name}'")
+    given = held.definition
+    schema = _schema(given, held.encoded, profile, f"Response format '{held.name}'")
+    if schema is not given:
+        changes["schema"] = schema
+        changes |= _unstrict(held.strict, profile)
     return asked.replace(json_schema=held.replace(**changes)) if changes else asked
 
 
-def _inlined(schema: Mapping[str, Any], owner: str) -> dict[str, Any]:
+def _schema(schema: Mapping[str, Any], encoded: bytes, profile: Profile, owner: str) -> Mapping[str, Any]:
+    """Write a schema as the endpoint takes it; itself where it does so."""
+    if profile.inline_refs and b'"$ref"' in encoded:
+        schema = _without("`$ref`", "inline_refs", owner, lambda: inline_refs(schema))
+    keywords = [word for word in profile.unsupported_keywords if f'"{word}"'.encode() in encoded]
+    if keywords:
+        named = ", ".join(f"`{word}`" for word in keywords)
+        schema = _without(named, "unsupported_keywords", owner, lambda: without_keywords(schema, keywords))
+    return schema
+
+
+def _unstrict(strict: bool | None, profile: Profile) -> dict[str, Any]:
+    """Leave `strict` out where the schema cannot say what strict mode demands of each object."""
+    return {"strict": None} if strict and "additionalProperties" in profile.unsupported_keywords else {}
+
+
+def _without(named: str, field: str, owner: str, make: Callable[[], dict[str, Any]]) -> dict[str, Any]:
     try:
-        return inline_refs(schema)
+        return make()
     except SchemaError as error:
+        other = " Use types that do not contain themselves." if field == "inline_refs" else ""
         raise InvalidRequestError(
-            f"{owner}: the endpoint takes no `$ref` (Profile.inline_refs), and its schema cannot be written without. "
-            f"{error} Use types that do not contain themselves."
+            f"{owner}: the endpoint takes no {named} (Profile.{field}), and its schema cannot be written without. "
+            f"{error}{other}"
         ) from error

@@ -71,8 +71,11 @@ _FILTER_CODES = {"contentfilter", "contentpolicyviolation", "responsibleaipolicy
 _FILTER = re.compile(
     r"content management policy|content filter|content policy|requires moderation.{0,60}flagged", re.IGNORECASE
 )
-# A server's template refused the messages, which it will do again however often it is asked (llama.cpp, LM Studio).
-_TEMPLATE = re.compile(r"jinja exception|raise_exception\(|TemplateError", re.IGNORECASE)
+# A server's template refused messages or tools, and will do so however often it is asked (llama.cpp, LM Studio).
+_TEMPLATE = re.compile(
+    r"jinja exception|raise_exception\(|TemplateError|tools param requires --jinja|unsupported param: tools",
+    re.IGNORECASE,
+)
 
 # How a field is called unknown or unsupported; its name, or the path to it, is what the group finds.
 _PATH = r"[\[\s:=(]*[`'\"]*(?P<field>[A-Za-z_$][\w$.\[\]-]*)"
@@ -196,7 +199,7 @@ class Fault:
 
     @property
     def template_refused(self) -> bool:
-        """Tell whether the server's chat template refused the messages, which trying again does not mend."""
+        """Tell whether the server's chat template refused messages or tools, which trying again does not mend."""
         return bool(_TEMPLATE.search(self.message))
 
     @property

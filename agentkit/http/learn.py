@@ -1,8 +1,8 @@
 """What an endpoint's refusal teaches of its profile, pure: `learn` reads it, `ChatModel` sends the request again by it.
 
-Only a text that clearly names a field teaches anything, and none that repeats a message of ours; and only what loses
-nothing when it is sent otherwise: never a wish for the reply itself (temperature, stop, n, tools, a schema), which
-stays an error that names it.
+Only a text that clearly names a field teaches anything, and none that repeats a message of ours. What loses nothing is
+then sent otherwise. That tools or a format are not taken is learned, too, but such a request is not sent again, for it
+would mean something else; and a wish for the reply itself (temperature, stop, n) stays an error that names it.
 """
 
 from __future__ import annotations
@@ -12,10 +12,12 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any, get_args
 
-from agentkit.errors import APIStatusError, BadRequestError, InternalServerError
+from agentkit.errors import APIStatusError, BadRequestError, InternalServerError, NotFoundError
 from agentkit.http.dialect import choice_form
 from agentkit.http.fault import Fault, clean
+from agentkit.http.lack import lacks, without_format, without_keywords
 from agentkit.http.profile import Profile, ReasoningField
+from agentkit.schema.keyword import SPARABLE
 from agentkit.wire.content import text_of
 from agentkit.wire.request import ChatRequest
 
@@ -53,6 +55,8 @@ def _with_echo(profile: Profile, _request: ChatRequest) -> _Changes:
 
 def _without_form(profile: Profile, request: ChatRequest) -> _Changes:
     form = choice_form(request.tool_choice)
+    if form == "required" and form not in profile.tool_choices:
+        form = "function"  # as which it was said of a single tool
     return {"tool_choices": tuple(one for one in profile.tool_choices if one != form)}
 
 
@@ -63,6 +67,9 @@ def _always(**changes: Any) -> _Teaching:
 def _text(pattern: str) -> re.Pattern[str]:
     return re.compile(pattern, re.IGNORECASE | re.DOTALL)
 
+
+# OpenRouter and DeepInfra say with a 404 and a 405 what others say with a 400, llama.cpp with a 500.
+_TELLING: tuple[type[APIStatusError], ...] = (BadRequestError, NotFoundError, InternalServerError, APIStatusError)
 
 # Texts that say what is wrong without calling a field unknown, each with who sends it.
 _TEXTS: tuple[tuple[re.Pattern[str], _Teaching], ...] = (
@@ -95,9 +102,12 @@ _TEXTS: tuple[tuple[re.Pattern[str], _Teaching], ...] = (
         _text(r"(?:value|variant|role|tag|support)\W{1,4}developer\b|\bdeveloper\W{1,2}(?:role )?is not"),
         _always(developer_role=False),
     ),
-    # DeepSeek; Moonshot, which calls it incompatible with thinking; Qwen, which names what it is set to
+    # DeepSeek; OpenRouter; Moonshot, which calls it incompatible with thinking; Qwen, which names what it is set to
     (
-        _text(r"does not support this tool_choice|tool_choice\b.{0,40}(?:is incompatible with|not support being set)"),
+        _text(
+            r"does not support this tool_choice|found that support the provided 'tool_choice'"
+            r"|tool_choice\b.{0,40}(?:is incompatible with|not support being set)"
+        ),
         _without_form,
     ),
     # Servers that know a part of JSON Schema only
@@ -113,19 +123,31 @@ def learn(error: APIStatusError, request: ChatRequest, profile: Profile) -> Less
         request: What was asked.
         profile: What is known of the endpoint so far.
     """
+    if type(error) not in _TELLING:  # a kind of a 400 is about the messages' content
+        return None
     fault = Fault.of(error.body)
+    if isinstance(error, InternalServerError) and not fault.template_refused:
+        return None
+    own = _own(request)
     changes: _Changes = {}
-    own = " ".join(clean(text_of(getattr(message, "content", None)), None) for message in request.messages)
-    if type(error) is BadRequestError:  # those of its kinds are about the messages' content
+    if type(error) is BadRequestError:
         for name in fault.refused_beside(own):
             if name not in (request.extra_body or {}):
                 changes |= _taught_by(name, profile.replace(**changes), request)
-    elif not (isinstance(error, InternalServerError) and fault.template_refused):
-        return None
     for pattern, teaching in _TEXTS:
         if (found := pattern.search(fault.message)) and found[0] not in own:
             changes |= teaching(profile, request)
+    changes |= lacks(fault.message, own, request, profile.replace(**changes))
     return Lesson(changes, fault.message) if changes else None
+
+
+def _own(request: ChatRequest) -> str:
+    """Give the texts of a request that a server may repeat: its messages, tools and format."""
+    texts = [text_of(getattr(message, "content", None)) for message in request.messages]
+    texts += [tool.encoded.decode() for tool in request.tools or ()]
+    if request.response_format is not None:
+        texts.append(request.response_format.encoded.decode())
+    return " ".join(clean(text, None) for text in texts)
 
 
 def _taught_by(name: str, profile: Profile, request: ChatRequest) -> _Changes:
@@ -143,6 +165,12 @@ def _taught_by(name: str, profile: Profile, request: ChatRequest) -> _Changes:
             return _without_form(profile, request)
         case "$ref" | "$defs":
             return {"inline_refs": True}
+        case "tools":
+            return {"tools": False} if request.tools else {}
+        case "response_format":
+            return without_format(request, profile)
+        case _ if name in SPARABLE:
+            return without_keywords([name], request, profile)
         case _ if name in _REASONING:
             return {"echo": tuple(one for one in profile.echo if one != name)}
         case _ if name in _DROPPABLE:

@@ -1,6 +1,7 @@
 """The profile that a model obeys and what it learned of its endpoint; `ChatModel` asks it for each request.
 
-What is learned is never silent: the run that is on is told, and a line is logged.
+What is learned is never silent: the run that is on is told, and a line is logged. What a request cannot be sent again
+by is on trial until the same conversation gets a reply: where that is refused in every way, nothing was learned.
 """
 
 from __future__ import annotations
@@ -8,12 +9,14 @@ from __future__ import annotations
 import logging
 import threading
 from collections.abc import Mapping
-from dataclasses import fields
+from dataclasses import dataclass, fields
 from typing import Any
 
+from agentkit.errors import APIStatusError
 from agentkit.http.learn import Lesson
 from agentkit.http.profile import Profile
 from agentkit.model import ProfileLearned, report
+from agentkit.wire.request import ChatRequest
 
 __all__ = ["Memory"]
 
@@ -22,10 +25,24 @@ _TAKEN = (
     "%s refused a request: %s. It is sent again by Profile(%s=%r), and so are all later ones; "
     "give the model that profile to have it right at first."
 )
+_ON_TRIAL = (
+    "%s refused a request: %s. Profile(%s=%r) holds from now on. That request is not sent again, for it would mean "
+    "something else; an agent that chooses its output mode itself asks in another. Give the model that profile to have "
+    "it right at first."
+)
 _WITHDRAWN = (
     "%s refused that request all the same: %s. Profile(%s=%r) holds again; "
     "what the endpoint named was not the reason, or not the only one."
 )
+
+
+@dataclass(frozen=True, slots=True)
+class _Trial:
+    """Lessons that wait for a reply: of which conversation, by what its user began with, and how they were refused."""
+
+    begun: bytes
+    refusal: type[APIStatusError]
+    learned: Mapping[str, tuple[Any, Any]]
 
 
 class Memory:
@@ -35,12 +52,13 @@ class Memory:
         given: The profile to begin with.
     """
 
-    __slots__ = ("_given", "_lock", "_logged", "profile")
+    __slots__ = ("_given", "_lock", "_logged", "_trial", "profile")
 
     def __init__(self, given: Profile) -> None:
         self._given = given
         self._lock = threading.Lock()
         self._logged: set[tuple[str, str, str]] = set()
+        self._trial: _Trial | None = None
         self.profile = given
 
     @property
@@ -63,6 +81,42 @@ class Memory:
                 self.profile = known.replace(**news)
         self._tell(_TAKEN, news, lesson.reason, endpoint)
         return {name: getattr(known, name) for name in news}
+
+    def try_out(self, known: Profile, lesson: Lesson, request: ChatRequest, error: APIStatusError) -> bool:
+        """Obey a lesson by which the refused request cannot be sent again.
+
+        It stays once the same conversation gets a reply (`confirm`), and goes where that is refused, too (`fail`).
+        False, and nothing is taken, where another request taught something else since `known` was read.
+        """
+        begun = _begun(request)
+        with self._lock:
+            if self.profile is not known:
+                return False
+            news = {name: value for name, value in lesson.changes.items() if value != getattr(known, name)}
+            if news:
+                trial = self._trial
+                learned = dict(trial.learned) if trial is not None and trial.begun == begun else {}
+                for name, value in news.items():
+                    before = learned[name][0] if name in learned else getattr(known, name)
+                    learned[name] = (before, value)
+                self._trial = _Trial(begun, type(error), learned)
+                self.profile = known.replace(**news)
+        self._tell(_ON_TRIAL, news, lesson.reason, error.endpoint or "")
+        return True
+
+    def confirm(self, request: ChatRequest) -> None:
+        """Keep what is on trial, if this request, which got a reply, is of that conversation."""
+        if self._trial is not None and self._trial.begun == _begun(request):
+            self._trial = None
+
+    def fail(self, request: ChatRequest, error: APIStatusError, reason: str) -> None:
+        """Undo what is on trial, if this request, which was refused and taught nothing, is of that conversation."""
+        with self._lock:
+            trial = self._trial
+            if trial is None or trial.refusal is not type(error) or trial.begun != _begun(request):
+                return
+            self._trial = None
+        self.withdraw(trial.learned, reason, error.endpoint or "")
 
     def withdraw(self, learned: Mapping[str, tuple[Any, Any]], reason: str, endpoint: str) -> None:
         """Undo what one request taught that was then refused all the same.
@@ -89,3 +143,8 @@ class Memory:
             if mark not in self._logged:
                 self._logged.add(mark)
                 _LOG.warning(text, endpoint, reason.rstrip("."), name, value)
+
+
+def _begun(request: ChatRequest) -> bytes:
+    """Give what stays of a conversation however it is asked on: its first message that gives no instructions."""
+    return next((one.encoded for one in request.messages if one.role not in ("system", "developer")), b"")

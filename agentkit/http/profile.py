@@ -14,6 +14,7 @@ from pathlib import Path
 from typing import Any, Literal, Self, cast, get_args
 
 from agentkit.errors import ConfigurationError
+from agentkit.schema.keyword import SPARABLE
 
 __all__ = ["Profile", "ReasoningField", "ToolChoiceForm"]
 
@@ -29,7 +30,9 @@ _ONE_OF: dict[str, tuple[object, ...]] = {
     "output_mode": ("native", "tool", "json", "prompted"),
     "strict": (True, False),
     "required_word": ("required", "any"),
+    "tools": (True, False),
     "parallel_tool_calls": (True, False),
+    "formats_with_tools": (True, False),
     "inline_refs": (True, False),
     "system_messages": ("anywhere", "first"),
     "developer_role": (True, False),
@@ -61,10 +64,15 @@ class Profile:
         output_mode: How a typed output is asked for: by the schema of `response_format` ("native"), by a tool, by
             JSON mode, or in words alone.
         strict: Whether `strict` of tools and schemas is sent; where not, arguments are checked here all the same.
+        tools: Whether tools are taken at all.
         tool_choices: The forms of `tool_choice` that are taken.
         required_word: What `tool_choice` "required" is called (Mistral: "any").
         parallel_tool_calls: Whether that field is taken.
         response_formats: The types of `response_format` that are taken.
+        formats_with_tools: Whether JSON mode or a schema may be asked for beside `tools`, and the model still calls
+            these. Many endpoints refuse both at once, and others then never call a tool, so that it has to be known.
+        unsupported_keywords: Keywords of JSON Schema that the schemas of tools and of `response_format` must not have;
+            what they say is said in the description, and checked here. Only such can be named.
         inline_refs: Whether `$ref` in schemas must be replaced by what it names.
         system_messages: Where instructions may stand: "anywhere", or joined into one message at the "first" place.
         developer_role: Whether the role `developer` is known; where not, such a message is sent as `system`.
@@ -88,10 +96,13 @@ class Profile:
     query: tuple[tuple[str, str], ...] = ()
     output_mode: Literal["native", "tool", "json", "prompted"] = "tool"
     strict: bool = True
+    tools: bool = True
     tool_choices: tuple[ToolChoiceForm, ...] = ("none", "auto", "required", "function", "allowed_tools")
     required_word: Literal["required", "any"] = "required"
     parallel_tool_calls: bool = True
     response_formats: tuple[_ResponseFormat, ...] = ("text", "json_object", "json_schema")
+    formats_with_tools: bool = False
+    unsupported_keywords: tuple[str, ...] = ()
     inline_refs: bool = False
     system_messages: Literal["anywhere", "first"] = "anywhere"
     developer_role: bool = True
@@ -114,6 +125,7 @@ class Profile:
         for name, known in _SOME_OF.items():
             self._read_list(name, known.__contains__, f"a list of {', '.join(map(json.dumps, known))}")
         self._read_list("unsupported", _is_droppable, f"a list of request fields other than {', '.join(_NEEDED)}")
+        self._read_list("unsupported_keywords", _is_sparable, f"a list of {', '.join(sorted(SPARABLE))}")
         self._read_list("query", _is_pair, "a list of pairs of texts")
         object.__setattr__(self, "query", tuple(cast("tuple[str, str]", tuple(pair)) for pair in self.query))
         path: Any = self.path
@@ -198,6 +210,10 @@ class Profile:
 
 def _is_droppable(name: Any) -> bool:
     return isinstance(name, str) and name not in _NEEDED
+
+
+def _is_sparable(keyword: Any) -> bool:
+    return isinstance(keyword, str) and keyword in SPARABLE
 
 
 def _is_pair(pair: Any) -> bool:

@@ -121,7 +121,13 @@ def _record(request: ChatRequest) -> Offer | None:
             f"The embedded model writes JSON only by a schema, and response_format is {wanted.type!r}. "
             "Use json_schema with the schema of what you want."
         )
-    return make_offer(wanted.json_schema.name, wanted.json_schema.description, wanted.json_schema.definition)
+    name, schema = wanted.json_schema.name, wanted.json_schema.definition or {}
+    if schema.get("type") == "object" and "properties" not in schema and "$ref" not in schema:
+        raise InvalidRequestError(
+            f"The embedded model fills in named properties, and the schema of {name!r} names none: it is an open map. "
+            "Give a type with fields, or a list of entries with a key and a value, or use another model."
+        )
+    return make_offer(name, wanted.json_schema.description, schema)
 
 
 def _extract(asker: _Asker, record: Offer) -> Conversation:

@@ -13,7 +13,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Any, cast
 
-from agentkit.errors import InvalidRequestError
+from agentkit.errors import InvalidRequestError, SchemaError
 from agentkit.local.reading import Call
 from agentkit.schema.inline import inline_refs
 from agentkit.wire.request import ToolDefinition
@@ -23,6 +23,10 @@ __all__ = ["Offer", "make_offer", "offer_tools", "pick", "to_engine"]
 _NOISE = frozenset(("title", "additionalProperties", "default", "examples", "$schema"))
 # The engine widens arguments of these names to the whole place phrase: "Beijing and in Oslo" for the first of two.
 _WIDENED = frozenset(("address", "destination", "location", "place", "query", "venue", "where"))
+# A value that is no object comes in a property "response", a name that tells the engine nothing: of twelve short texts
+# with a list, a number or a word to read it was sure of one under it, and of four under these; each was right.
+_WRAPPING = "response"
+_TELLING = {"array": "items", "integer": "value", "number": "value"}
 _SHOWN = 5  # beyond five the engine embeds every tool first, 0.3 s each
 
 
@@ -76,8 +80,11 @@ class Offer:
         )
 
     def _aliases(self) -> dict[str, str]:
-        properties = self.parameters["properties"] if self.aliased else ()
-        return {name: f"{name}_name" for name in properties if name in _WIDENED and f"{name}_name" not in properties}
+        properties = self.parameters["properties"]
+        if properties.keys() == {_WRAPPING} and (telling := _TELLING.get(properties[_WRAPPING].get("type"))):
+            return {_WRAPPING: telling}
+        widened = [name for name in properties if name in _WIDENED] if self.aliased else []
+        return {name: f"{name}_name" for name in widened if f"{name}_name" not in properties}
 
 
 def make_offer(name: str, description: str | None, schema: Mapping[str, Any] | None) -> Offer:
@@ -87,7 +94,13 @@ def make_offer(name: str, description: str | None, schema: Mapping[str, Any] | N
         SchemaError: The schema recurs, or refers outside of itself.
         InvalidRequestError: The schema is of something other than an object.
     """
-    inlined = inline_refs(schema or {})
+    try:
+        inlined = inline_refs(schema or {})
+    except SchemaError as error:
+        raise SchemaError(
+            f"The embedded model reads no references, and the schema of {name!r} has one that must stay. {error} "
+            "Give a type of fixed depth, or use another model."
+        ) from error
     if inlined.get("type", "object") != "object":
         raise InvalidRequestError(
             f"The embedded model writes objects only, and the schema of {name!r} is of type {inlined['type']!r}. "

@@ -6,16 +6,20 @@ It knows nothing of types: `shape` says whether what was found fits.
 from __future__ import annotations
 
 import json
+import math
+import re
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from typing import Any, Final, NoReturn
 
-from agentkit.kind import is_array, is_object
+from agentkit.schema.argument import nests_deeper
 
-__all__ = ["Mistake", "Rejected", "at", "decode", "find_json", "shorten"]
+__all__ = ["Mistake", "Rejected", "decode", "find_json", "python_in", "shorten"]
 
 _AGAIN: Final = "Answer again with one complete JSON object that fits the schema."
-_SEEN: Final = 100
+_SEEN: Final = 60
+_DEPTH: Final = 100
+_WORDS: Final = 400
 _MISTAKES: Final = 10
 _TRIES: Final = 100
 _CLOSING: Final[Mapping[str, str]] = {"{": "}", "[": "]"}
@@ -27,7 +31,7 @@ class Mistake:
 
     Attributes:
         path: Where, as `items.0.price`; empty for the whole value.
-        expected: What should stand there, in words.
+        expected: What should be there, as `should be integer` or `is missing`.
         seen: What stands there, as short JSON; None where nothing does.
     """
 
@@ -37,7 +41,7 @@ class Mistake:
 
     def __str__(self) -> str:
         came = "" if self.seen is None else f"; you gave {self.seen}"
-        return f"{self.path or 'the whole'}: {self.expected}{came}"
+        return f"{_shortly(self.path) or 'the whole'}: {_shortly(self.expected, _WORDS)}{came}"
 
 
 class Rejected(Exception):  # noqa: N818 # an outcome that is caught and told, not a failure
@@ -87,12 +91,18 @@ def decode(text: str) -> Any:
     """Decode JSON, keeping what is unambiguous only.
 
     Raises:
-        ValueError: It is no JSON, or names a key twice, or holds NaN or Infinity, or nests too deep.
+        ValueError: It is no JSON, or names a key twice, holds NaN, Infinity or a number too large, or nests deeper
+            than 100 levels.
     """
     try:
-        return _DECODER.decode(text)
-    except RecursionError as error:
-        raise ValueError("it nests too deep") from error
+        value = _DECODER.decode(text)
+    except json.JSONDecodeError:
+        raise
+    except (ValueError, RecursionError) as error:
+        raise ValueError(_what(error)) from None
+    if text.count("{") + text.count("[") > _DEPTH and nests_deeper(value, _DEPTH):
+        raise ValueError(_TOO_DEEP)
+    return value
 
 
 def find_json(text: str) -> list[str]:
@@ -115,15 +125,33 @@ def find_json(text: str) -> list[str]:
             begun = _begun(text, start, error)
             end = None if begun else _end(text, start)
             if tries > _TRIES or begun or (end is None and text[start] == "{"):
-                raise Rejected.broken(_what(error)) from error
+                raise Rejected.broken(_what(error)) from None
             position = start + 1 if end is None else end
     return found
 
 
+def python_in(text: str) -> str | None:
+    """Say what is wrong where an object stands in a text as Python writes it; None where none does.
+
+    It is not read: Python's texts and JSON's differ in their escapes.
+    """
+    for found in _PYTHON.finditer(text):
+        try:
+            _DECODER.raw_decode(text, found.start())
+        except json.JSONDecodeError as error:
+            return _what(error)
+        except (ValueError, RecursionError):
+            continue
+    return None
+
+
 def shorten(value: Any) -> str:
-    """Show a value as JSON of at most 100 characters."""
-    text = json.dumps(value, ensure_ascii=False, default=repr)
-    return text if len(text) <= _SEEN else f"{text[:_SEEN]}… ({len(text):,} characters)"
+    """Show a value as JSON of at most 60 characters."""
+    return _shortly(json.dumps(value, ensure_ascii=False, default=repr))
+
+
+def _shortly(text: str, limit: int = _SEEN) -> str:
+    return text if len(text) <= limit else f"{text[:limit]}… ({len(text):,} characters)"
 
 
 def _next(text: str, position: int) -> int | None:
@@ -150,16 +178,32 @@ def _end(text: str, start: int) -> int | None:
 
 
 def _what(error: Exception) -> str:
-    if isinstance(error, json.JSONDecodeError):
-        return f"{error.msg} at character {error.pos}, after {error.doc[max(0, error.pos - 30) : error.pos]!r}"
-    return str(error)
+    """Say what is wrong with JSON, in words that do not depend on Python's version."""
+    if isinstance(error, RecursionError):
+        return _TOO_DEEP
+    if not isinstance(error, json.JSONDecodeError):
+        return "it holds a number with too many digits" if "int_max_str_digits" in str(error) else str(error)
+    text, position = error.doc, error.pos
+    rest = text[position:].lstrip()
+    if error.msg.startswith("Unterminated string"):
+        return f"the string that begins at character {position} does not end"
+    if not rest or (error.msg.startswith("Invalid") and _CUT_ESCAPE.fullmatch(rest)):
+        return f"it breaks off after {text[-30:].strip()!r}"
+    trailing = rest.removeprefix(",").lstrip()[:1]  # the comma itself is told of since Python 3.13
+    if trailing in ("]", "}") and (rest[0] == "," or text[:position].rstrip().endswith(",")):
+        return f"a comma stands before the {trailing!r} at character {text.index(trailing, position)}"
+    for sign, wrong in _SIGNS.items():
+        if rest.startswith(sign):
+            return f"{wrong} at character {position}"
+    return f"{rest[:20]!r} does not belong at character {position}, after {text[max(0, position - 30) : position]!r}"
 
 
 def _unique(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
     made = dict(pairs)
     if len(made) < len(pairs):
-        names = [name for name, _ in pairs]
-        raise ValueError(f"it names {next(name for name in names if names.count(name) > 1)!r} twice")
+        seen: set[str] = set()
+        twice = next(name for name, _ in pairs if name in seen or seen.add(name))  # type: ignore[func-returns-value] # set.add gives None, hence false
+        raise ValueError(f"it names {_shortly(twice)!r} twice")
     return made
 
 
@@ -167,18 +211,26 @@ def _constant(name: str) -> NoReturn:
     raise ValueError(f"it holds {name}, which is no JSON")
 
 
-_DECODER: Final = json.JSONDecoder(object_pairs_hook=_unique, parse_constant=_constant, strict=False)
+def _float(digits: str) -> float:
+    value = float(digits)
+    if math.isinf(value):
+        raise ValueError(f"it holds {_shortly(digits)}, a number too large")
+    return value
 
 
-def at(data: Any, path: Iterable[str | int]) -> tuple[Any, Any, list[str]]:
-    """Follow an error's path as far as it names what is there; give the last holder, its key and the steps taken."""
-    holder: Any = None
-    key: Any = None
-    steps: list[str] = []
-    for step in path:
-        inside = isinstance(step, int) and is_array(data) and 0 <= step < len(data)
-        if inside or (is_object(data) and step in data):
-            holder, key = data, step
-            data = holder[key]
-            steps.append(str(step))
-    return holder, key, steps
+_TOO_DEEP: Final = f"it nests deeper than {_DEPTH} levels"
+_CUT_ESCAPE: Final = re.compile(r"\\|\\?u[0-9a-fA-F]{0,3}")
+_PYTHON: Final = re.compile(r"[{\[]\s*(?='|True\b|False\b|None\b)")
+_SIGNS: Final[Mapping[str, str]] = {
+    "'": "a single quote, where JSON has double ones,",
+    "True": "`True`, which JSON writes `true`,",
+    "False": "`False`, which JSON writes `false`,",
+    "None": "`None`, which JSON writes `null`,",
+    "//": "a comment, which JSON does not have,",
+    "/*": "a comment, which JSON does not have,",
+    "#": "a comment, which JSON does not have,",
+    "\\": "an escape that JSON does not have",
+}
+_DECODER: Final = json.JSONDecoder(
+    object_pairs_hook=_unique, parse_float=_float, parse_constant=_constant, strict=False
+)

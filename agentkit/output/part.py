@@ -4,26 +4,42 @@ from __future__ import annotations
 
 import dataclasses
 import types
+import typing
 from collections.abc import Collection, Iterable, Mapping, MutableSequence, Sequence
 from collections.abc import Set as AbstractSet
 from enum import Enum
 from typing import Annotated, Any, Final, Literal, NewType, NotRequired, Required, Union, cast, get_args, get_origin
 
-from pydantic import AliasChoices, BaseModel, JsonValue, RootModel
+from pydantic import AliasChoices, BaseModel, Json, JsonValue, RootModel
 from pydantic.fields import FieldInfo
 from typing_extensions import ReadOnly, TypeAliasType, get_type_hints, is_typeddict
 
-__all__ = ["LISTS", "SETS", "UNIONS", "element_of", "is_changed", "literals_of", "members_of", "parts_of", "plain_type"]
+__all__ = [
+    "LISTS",
+    "SETS",
+    "UNIONS",
+    "alias_of",
+    "element_of",
+    "is_changed",
+    "is_json_text",
+    "literals_of",
+    "members_of",
+    "parts_of",
+    "plain_type",
+]
 
 LISTS: Final[tuple[Any, ...]] = (list, Sequence, MutableSequence, Collection, Iterable)
 SETS: Final[tuple[Any, ...]] = (set, frozenset, AbstractSet)
 UNIONS: Final[tuple[Any, ...]] = (Union, types.UnionType)
+_ALIASES: Final = (TypeAliasType, getattr(typing, "TypeAliasType", TypeAliasType))  # two classes before Python 3.14
+_WRAPPERS: Final = (Annotated, Required, NotRequired, ReadOnly)
 _TRIMS: Final = ("strip_whitespace", "to_lower", "to_upper")
 
 
 def element_of(type_: Any) -> Any:
-    """Give the type of a list's elements, a set's or a tuple's of any length; None for another type."""
-    plain = plain_type(type_)
+    """Give the type of the elements of a list, a set, a tuple of any length, optional or not; None for another type."""
+    members = [member for member in members_of(type_) if member is not type(None)]
+    plain = plain_type(members[0] if len(members) == 1 else type_)
     origin, arguments = get_origin(plain) or plain, get_args(plain)
     if origin in (*LISTS, *SETS):
         return arguments[0] if arguments else Any
@@ -37,6 +53,13 @@ def plain_type(type_: Any) -> Any:
     return _unwrapped(type_)[0]
 
 
+def alias_of(type_: Any) -> Any:
+    """Give the alias that a type is named by, annotations taken off; None where it is none."""
+    while get_origin(type_) in _WRAPPERS:
+        type_ = get_args(type_)[0]
+    return type_ if isinstance(type_, _ALIASES) or isinstance(get_origin(type_), _ALIASES) else None
+
+
 def is_changed(type_: Any) -> bool:
     """Tell whether annotations of a type change its values: validators that are functions, or what trims a text."""
     return any(
@@ -45,18 +68,23 @@ def is_changed(type_: Any) -> bool:
     )
 
 
+def is_json_text(type_: Any) -> bool:
+    """Tell whether a type is written as a text of JSON inside the JSON."""
+    return any(isinstance(note, cast("Any", Json)) for note in _unwrapped(type_)[1])
+
+
 def _unwrapped(type_: Any) -> tuple[Any, list[Any]]:
     notes: list[Any] = []
     while True:
         origin: Any = get_origin(type_)
-        if origin in (Annotated, Required, NotRequired, ReadOnly):
+        if origin in _WRAPPERS:
             type_, *more = get_args(type_)
             notes += more
         elif isinstance(type_, NewType):
             type_ = type_.__supertype__
-        elif isinstance(type_, TypeAliasType) and type_ is not cast("Any", JsonValue):
+        elif isinstance(type_, _ALIASES) and type_ is not cast("Any", JsonValue):
             type_ = type_.__value__
-        elif isinstance(origin, TypeAliasType):
+        elif isinstance(origin, _ALIASES):
             type_ = origin.__value__[get_args(type_)]
         else:
             return type_, notes
@@ -85,6 +113,7 @@ def parts_of(type_: Any) -> dict[str, tuple[Any, tuple[str, ...]]] | None:
     if not _is_class(origin) or issubclass(origin, RootModel):
         return None
     if issubclass(origin, BaseModel):
+        origin.model_rebuild(raise_errors=False)  # a type that was named before it was there may be by now
         return {name: (_annotated(one), _keys(one)) for name, one in origin.model_fields.items()}
     if not (_is_dataclass(origin) or is_typeddict(origin) or _is_named_tuple(origin)):
         return None

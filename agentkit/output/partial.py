@@ -27,6 +27,7 @@ _FREELY: Final = 64 * 1024
 _GROWTH: Final = 1.02
 _NAME: Final = re.compile(r'\{\s*("(?:[^"\\]|\\.)*")\s*:\s*(?=\S)', re.DOTALL)
 _FENCED_LIST: Final = re.compile(r"```\w*\s*(?=\[)")
+_OBJECT: Final = re.compile(r'\{(?=\s*["}])')  # other braces are words
 
 
 class _Growing:
@@ -34,16 +35,26 @@ class _Growing:
 
     def __init__(self, *, wrapped: bool) -> None:
         self._wrapped = wrapped
+        self._pieces: list[str] = []  # joined when they are looked at, which of a long text is seldom
         self.text = ""
+        self.size = 0
         self.scan: Scan | None = None
 
     def feed(self, text: str) -> None:
+        self._pieces.append(text)
+        self.size += len(text)
+
+    def join(self) -> str:
+        """Give all that came."""
         whole, self.text = self.text, ""  # held once only, a text grows in its place
-        whole += text
+        whole += "".join(self._pieces)
+        self._pieces.clear()
         self.text = whole
+        return whole
 
     def go_on(self) -> Scan | None:
         """Look at what came; None while no JSON has begun."""
+        self.join()
         if self.scan is None:
             root = self._root()
             if root is None:
@@ -55,9 +66,10 @@ class _Growing:
     def _root(self) -> int | None:
         text = self.text
         start = len(text) - len(text.lstrip())
-        if not text.startswith(("{", "["), start):
-            listed = _FENCED_LIST.search(text)
-            start = listed.end() if listed else text.find("{", start)
+        if not text.startswith("[", start):
+            listed = None if text.startswith("{", start) else _FENCED_LIST.search(text)
+            found = _OBJECT.search(text, start)
+            start = listed.end() if listed else found.start() if found else -1
         if start < 0 or not self._wrapped or text[start : start + 1] != "{":
             return start if 0 <= start < len(text) else None
         named = _NAME.match(text, start)
@@ -79,14 +91,19 @@ class PartialReader:
 
     def __init__(self, output: Any) -> None:
         self._plan = OutputPlan.of(output)
-        self.restart()
+        self.restart(cleared=True)
 
-    def restart(self) -> None:
-        """Forget what came, for another attempt begins."""
+    def restart(self, *, cleared: bool = False) -> None:
+        """Forget what came, for another attempt begins.
+
+        Args:
+            cleared: Whether what was shown was taken away, so that a value that equals the last one is given too.
+        """
         self._growing = _Growing(wrapped=self._plan.is_wrapped)
         self._read_size = 0
         self._last: str | None = None
-        self._shown: bytes | None = None
+        if cleared:
+            self._shown: bytes | None = None
 
     def feed(self, text: str) -> None:
         """Take a piece of the reply's text, or of the arguments of the output's tool."""
@@ -98,12 +115,12 @@ class PartialReader:
         Above 64 KB of text one is given for each 2 % of growth, so that the cost stays near linear, and where the text
         has `ended`.
         """
-        size = len(self._growing.text)
+        size = self._growing.size
         if not ended and (size == self._read_size or (size > _FREELY and size < self._read_size * _GROWTH)):
             return []
         self._read_size = size
         if self._plan.is_text:
-            return self._changed(self._growing.text) if size else []
+            return self._changed(self._growing.join()) if size else []
         scan = self._growing.go_on()
         document = "" if scan is None else _closed(scan, self._twin, self._growing.text)
         if not document or document == self._last:
@@ -159,7 +176,8 @@ class ElementReader:
         type_ = OutputPlan.of(output).spec.type
         if is_map(type_):
             items: Any = type_.get("items", {}) if type_.get("type") == "array" else None
-            shape: Shape | None = SchemaShape(items) if is_map(items) else None
+            kept = {name: type_[name] for name in ("$defs", "definitions") if name in type_}
+            shape: Shape | None = SchemaShape({**kept, **items}) if is_map(items) else None
         else:
             element = element_of(type_)
             shape = None if element is None else TypeShape(element)
@@ -169,13 +187,18 @@ class ElementReader:
                 "Give the agent `output=list[...]`, or read `stream.partials()`."
             )
         self._shape = shape
-        self._given: dict[int, str] = {}
-        self.restart()
+        self.restart(cleared=True)
 
-    def restart(self) -> None:
-        """Begin another attempt; an element that it repeats at its place is not given again."""
+    def restart(self, *, cleared: bool = False) -> None:
+        """Forget what came, for another attempt begins; an element that it repeats at its place is not given again.
+
+        Args:
+            cleared: Whether what was given was taken away, so that all are given.
+        """
         self._growing = _Growing(wrapped=True)
         self._taken = 0
+        if cleared:
+            self._given: dict[int, str] = {}
 
     def feed(self, text: str) -> None:
         """Take a piece of the reply's text, or of the arguments of the output's tool."""

@@ -9,6 +9,7 @@ import inspect
 import json
 import re
 import types
+import typing
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from functools import cached_property
@@ -18,9 +19,12 @@ from pydantic import ValidationError
 from typing_extensions import TypeAliasType
 
 from agentkit.errors import SchemaError
-from agentkit.kind import is_map, is_object
-from agentkit.output.parse import Rejected, decode, find_json
-from agentkit.output.shape import FIELD, FunctionShape, SchemaShape, Shape, TypeShape
+from agentkit.kind import is_map
+from agentkit.output.codec import Codec
+from agentkit.output.detail import summary_of
+from agentkit.output.parse import Rejected
+from agentkit.output.reading import Reading
+from agentkit.output.shape import FunctionShape, SchemaShape, Shape, TypeShape
 from agentkit.output.spec import Mode, OutputSpec
 from agentkit.schema import to_strict
 from agentkit.tools.context import Context, ToolRetry
@@ -34,6 +38,7 @@ O = TypeVar("O")  # noqa: E741 # as DESIGN names it
 
 _TOOL: Final = "final_result"
 _UNIONS: Final = (Union, types.UnionType)
+_ALIASES: Final = (TypeAliasType, getattr(typing, "TypeAliasType", TypeAliasType))  # two classes before Python 3.14
 _BY_POSITION: Final = (inspect.Parameter.POSITIONAL_ONLY, inspect.Parameter.POSITIONAL_OR_KEYWORD)
 _NO_NAME: Final = re.compile(r"[^a-zA-Z0-9_-]+")
 
@@ -58,6 +63,9 @@ class Asked:
 class OutputPlan(Generic[O]):
     """How one output is asked for, read and finished.
 
+    Raises:
+        SchemaError: A JSON Schema has a pattern that cannot be read, or a `$ref` that points at nothing.
+
     Attributes:
         spec: What is wanted.
         is_text: Whether the reply's text is the output as it is.
@@ -73,6 +81,7 @@ class OutputPlan(Generic[O]):
         self.is_text = self.allows_text and not typed
         self._tool = as_tool(spec.type) if _is_function(spec.type) else None
         self.is_function = self._tool is not None
+        self._asked: dict[Mode, Asked] = {}
 
     @classmethod
     def of(cls, output: Any) -> OutputPlan[Any]:
@@ -105,6 +114,11 @@ class OutputPlan(Generic[O]):
         Raises:
             SchemaError: The type has no JSON Schema, or no strict one and `strict=True` demands it.
         """
+        if mode not in self._asked:
+            self._asked[mode] = self._ask(mode)
+        return self._asked[mode]
+
+    def _ask(self, mode: Mode) -> Asked:
         if self.is_text:
             return Asked()
         if mode == "native":
@@ -119,8 +133,8 @@ class OutputPlan(Generic[O]):
     def read(self, text: str) -> Any:
         """Turn the text of a reply, or the arguments of the output's tool, into the value; `finish` it then.
 
-        Whole JSON counts, wrapped or bare, or written as a JSON string; else the one object or array in the text that
-        fits, whatever words or fences stand around it. Nothing that was cut is completed.
+        Whole JSON counts first, then the one object or array in the text that fits; see `Reading`. Nothing that was cut
+        is completed.
 
         Raises:
             Rejected: It is no valid output.
@@ -133,9 +147,9 @@ class OutputPlan(Generic[O]):
         if self.is_text:
             return text
         if not self.allows_text:
-            return self._read(text.strip())
+            return self._reading.read(text)
         try:
-            return self._read(text.strip())
+            return self._reading.read(text)
         except Rejected:
             if text.lstrip().startswith("{"):
                 raise  # the model meant the object
@@ -145,7 +159,7 @@ class OutputPlan(Generic[O]):
         """Call the output's function, if it is one, and its validators.
 
         Raises:
-            Rejected: One of them raised ValueError or `ToolRetry`.
+            Rejected: One of them raised ValueError, AssertionError (as pydantic has it) or `ToolRetry`.
         """
         try:
             if self._tool is not None:
@@ -154,9 +168,43 @@ class OutputPlan(Generic[O]):
                 value = await _settled(validator(context, value) if takes_context else validator(value))
         except ToolRetry as advice:
             raise Rejected(str(advice)) from advice
-        except ValueError as error:
+        except (ValueError, AssertionError) as error:
             raise Rejected(f"Your answer is not accepted: {_said(error)} Answer again, corrected.") from error
         return cast("O", value)
+
+    def dump(self, value: O) -> str:
+        """Write a finished value as compact JSON, from which `load` gives an equal value of the same type.
+
+        The type is the output's, for a function what its hint of the result names; texts, raw JSON Schemas and
+        functions without such a hint have plain JSON. Neither the function nor validators of the spec are called,
+        but what a type itself does when pydantic reads it, is done. Fields that a type leaves out of its JSON make
+        its values unequal, and so do validators that give another type.
+
+        Raises:
+            SchemaError: Nothing can be made of the type.
+            ConfigurationError: The value has no JSON that gives it back equal.
+        """
+        return self._codec.dump(value)
+
+    def load(self, text: str) -> O:
+        """Read what `dump` wrote, typed, without asking, calling or validating anything of the spec.
+
+        Raises:
+            SchemaError: Nothing can be made of the type.
+            ValueError: The text holds no value of the type, as after the type was changed.
+        """
+        return cast("O", self._codec.load(text))
+
+    @cached_property
+    def _codec(self) -> Codec:
+        if self._tool is not None:
+            return Codec(self.name, function=self._tool.function)
+        return Codec(self.name, Any if self.is_text or is_map(self.spec.type) else self.spec.type)
+
+    @cached_property
+    def _reading(self) -> Reading:
+        tool = self._tool.name if self._tool else _TOOL
+        return Reading(self._shape, self._typed, (self.name, tool))
 
     @cached_property
     def _validators(self) -> tuple[tuple[Callable[..., Any], bool], ...]:
@@ -212,78 +260,19 @@ class OutputPlan(Generic[O]):
         schema = json.dumps(shape.schema, ensure_ascii=False, separators=(",", ":"))
         return f"{may} with one JSON object that fits this JSON Schema, and with nothing else.{what}\n{schema}"
 
-    def _read(self, text: str) -> Any:
-        try:
-            whole = decode(text)
-        except json.JSONDecodeError:
-            return self._found(text)
-        except ValueError as error:
-            raise Rejected.broken(str(error)) from error
-        return self._fitting(text, whole)
 
-    def _found(self, text: str) -> Any:
-        """Read the one JSON value of a text that fits, or a bare word where the type is one."""
-        found = find_json(text)
-        if not found:
-            return self._word(text)
-        values: dict[str, Any] = {}
-        refused: list[Rejected] = []
-        for piece in found:
-            try:
-                whole = decode(piece)
-                values[json.dumps(whole, sort_keys=True)] = self._fitting(piece, whole)
-            except Rejected as rejected:
-                refused.append(rejected)
-        if len(values) > 1:
-            raise Rejected.several(len(values))
-        if not values:
-            raise refused[-1]
-        return next(iter(values.values()))
-
-    def _fitting(self, text: str, whole: Any) -> Any:
-        """Read whole JSON: wrapped as it was asked for, bare, or written as a JSON string."""
-        shape = self._shape
-        if isinstance(whole, str) and self._holds_json(whole):
-            text, whole = whole, decode(whole)
-        if not shape.wrapped:
-            return shape.read(text)
-        if not (is_object(whole) and whole.keys() == {FIELD}):
-            return self._typed.read(text, bare=True)
-        try:
-            return shape.read(text)
-        except Rejected:
-            inner = whole[FIELD]
-            if isinstance(inner, str) and self._holds_json(inner):
-                return self._typed.read(inner, bare=True)
-            raise
-
-    def _holds_json(self, text: str) -> bool:
-        try:
-            return isinstance(decode(text), dict | list)
-        except ValueError:
-            return False
-
-    def _word(self, text: str) -> Any:
-        """Read a text without JSON where the type itself is a word: a Literal, an Enum, a date."""
-        if self.allows_text or not self._shape.wrapped:
-            raise Rejected.no_json()
-        try:
-            return self._shape.read(json.dumps(text), bare=True)
-        except Rejected as rejected:
-            raise Rejected.no_json() from rejected
-
-
-def _members(type_: Any) -> tuple[Any, ...]:
-    """Give the members of a union, the unions in it too; of anything else itself."""
-    if get_origin(type_) in _UNIONS:
-        return tuple(inner for member in get_args(type_) for inner in _members(member))
+def _members(type_: Any, within: tuple[Any, ...] = ()) -> tuple[Any, ...]:
+    """Give the members of a union, the unions in it and behind names of unions too; of anything else itself."""
+    meant = getattr(type_, "__value__", None) if isinstance(type_, _ALIASES) and type_ not in within else type_
+    if get_origin(meant) in _UNIONS:
+        return tuple(inner for member in get_args(meant) for inner in _members(member, (*within, type_)))
     return (type_,)
 
 
 def _is_function(type_: Any) -> bool:
     if isinstance(type_, Tool):
         return True
-    if not callable(type_) or isinstance(type_, type | NewType | TypeAliasType) or get_origin(type_) is not None:
+    if not callable(type_) or isinstance(type_, (type, NewType, *_ALIASES)) or get_origin(type_) is not None:
         return False
     return type(type_).__module__ not in ("typing", "typing_extensions")
 
@@ -306,8 +295,6 @@ def _takes_context(validator: Callable[..., Any]) -> bool:
     return len([one for one in parameters if one.default is one.empty and one.kind in _BY_POSITION]) > 1
 
 
-def _said(error: ValueError) -> str:
-    if isinstance(error, ValidationError):
-        return "; ".join(detail["msg"] for detail in error.errors(include_url=False)[:3]) + "."
-    said = str(error).strip()
+def _said(error: Exception) -> str:
+    said = summary_of(error) if isinstance(error, ValidationError) else str(error).strip() or "it failed a check"
     return said if said.endswith((".", "!", "?")) else f"{said}."

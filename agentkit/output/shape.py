@@ -6,34 +6,33 @@ Three kinds with one face: of a type, of a JSON Schema, of a function's argument
 from __future__ import annotations
 
 import json
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Collection, Mapping, Sequence
 from copy import deepcopy
 from functools import cached_property
 from typing import Any, Final, Literal, Protocol, cast
 
-from pydantic import PydanticUserError, TypeAdapter, ValidationError
-from pydantic_core import ErrorDetails, to_json
+from pydantic import AliasChoices, AliasPath, PydanticUserError, TypeAdapter, ValidationError
+from pydantic.fields import FieldInfo
 
 from agentkit.errors import SchemaError
-from agentkit.kind import is_array, is_object
-from agentkit.output.parse import Mistake, Rejected, at, shorten
-from agentkit.schema import ArgumentError, inline_refs
+from agentkit.kind import is_array, is_map
+from agentkit.output.detail import differences_of
+from agentkit.output.parse import Rejected, decode
+from agentkit.output.part import plain_type
+from agentkit.output.remedy import mistakes_of, remedied
+from agentkit.schema import ArgumentError
 from agentkit.schema.annotation import accepts_none, to_schemas
+from agentkit.schema.check import compile_check
+from agentkit.schema.difference import Difference
+from agentkit.schema.inline import children, resolve
 from agentkit.schema.strict import admits_null
 from agentkit.tools.tool import Tool
 
 __all__ = ["FIELD", "FunctionShape", "SchemaShape", "Shape", "TypeShape"]
 
 FIELD: Final = "response"
-_KINDS: Final[dict[str, tuple[type, ...]]] = {
-    "object": (dict,),
-    "array": (list,),
-    "string": (str,),
-    "number": (int, float),
-    "integer": (int,),
-    "boolean": (bool,),
-    "null": (type(None),),
-}
+_DEFINITIONS: Final = ("$defs", "definitions")
+_KEPT: Final = (["$defs"], ["definitions"])  # what stays at the root
 
 
 class Shape(Protocol):
@@ -47,6 +46,16 @@ class Shape(Protocol):
     @property
     def wrapped(self) -> bool:
         """Whether the value stands in a field `response`, for it is no object itself."""
+        ...
+
+    @property
+    def drops_unknown(self) -> bool:
+        """Whether a property that it does not name is read over, so that a value of it says nothing of such."""
+        ...
+
+    @property
+    def names(self) -> Collection[str]:
+        """The names that a property may bear, all spellings of it."""
         ...
 
     @property
@@ -84,6 +93,20 @@ class TypeShape:
         return self._made[1]
 
     @property
+    def drops_unknown(self) -> bool:
+        """Whether pydantic ignores unknown fields, as models do by default."""
+        return not self.wrapped and "additionalProperties" not in self.schema
+
+    @property
+    def names(self) -> Collection[str]:
+        """The properties of the schema, and what else pydantic reads in their place."""
+        if self.wrapped:
+            return (FIELD,)
+        fields: dict[str, FieldInfo] = getattr(plain_type(self._type), "__pydantic_fields__", {})
+        others = [spelling for field in fields.values() for spelling in _spellings(field)]
+        return {*self.schema.get("properties", ()), *fields, *others}
+
+    @property
     def accepts_none(self) -> bool:
         """Whether None is plainly among the type's values."""
         return accepts_none(self._type)
@@ -91,11 +114,11 @@ class TypeShape:
     def read(self, text: str, *, bare: bool = False) -> Any:
         """Turn whole JSON into the value; null where only a default can stand, and JSON in text, are put right."""
         wrapped = self.wrapped and not bare
+        adapter = self._wrapping if wrapped else self._adapter
         try:
-            value = _validated(self._wrapping if wrapped else self._adapter, text)
+            value = adapter.validate_json(text)  # the model's own text keeps every digit
         except ValidationError as error:
-            data = json.loads(text, strict=False)
-            raise Rejected.unfit(_mistakes(error.errors(include_url=False), data, wrapped=wrapped)) from error
+            value = _mended(adapter, text, error, below=FIELD if wrapped else None)
         return value[FIELD] if wrapped else value
 
     @cached_property
@@ -116,24 +139,32 @@ class TypeShape:
 
 
 class SchemaShape:
-    """Of a JSON Schema; values are checked for types, and for required and excluded properties, nothing else."""
+    """Of a JSON Schema, which is checked as a whole.
+
+    Raises:
+        SchemaError: With its path, for a pattern that cannot be read, or a `$ref` that points at nothing.
+    """
+
+    drops_unknown = False
 
     def __init__(self, schema: Mapping[str, Any]) -> None:
-        try:
-            self._plain = inline_refs(schema)
-        except SchemaError:  # recursive, say: what is behind a reference then is not looked into
-            self._plain = deepcopy(dict(schema))
-        self.wrapped = self._plain.get("type") != "object"
-        self.schema = _rooted(self._plain, {})[0] if self.wrapped else deepcopy(dict(schema))
-        self.accepts_none = "null" in _types(self._plain)
+        own = deepcopy(dict(schema))
+        self._check = compile_check(own)
+        target: Any = own
+        while is_map(target) and isinstance(ref := target.get("$ref"), str):
+            target = resolve(own, ref, "$")  # it ends, for a circle was refused above
+        self.wrapped = not is_map(target) or target.get("type") != "object"
+        self.schema = _in_place(own, wrapped=self.wrapped)
+        self.names: Collection[str] = self.schema.get("properties", {})
+        self.accepts_none = admits_null(own, own)
 
     def read(self, text: str, *, bare: bool = False) -> Any:
-        """Turn whole JSON into Python's values."""
+        """Turn whole JSON into Python's values; null for what is optional, and JSON in text, are put right."""
         value = json.loads(text, strict=False)
         if self.wrapped and not bare:
             value = value[FIELD]
-        if mistakes := [*_differences(value, self._plain, ())]:
-            raise Rejected.unfit(mistakes)
+        if (found := self._check(value)) and (left := remedied(value, found, self._check)):
+            raise Rejected.unfit(mistakes_of(left))
         return value
 
 
@@ -141,6 +172,7 @@ class FunctionShape:
     """Of a function's arguments; the value is what `Tool.call` takes."""
 
     wrapped = False
+    drops_unknown = False
     accepts_none = False
 
     def __init__(self, tool: Tool[Any]) -> None:
@@ -151,12 +183,23 @@ class FunctionShape:
         """The JSON Schema of the arguments."""
         return self._tool.parameters
 
+    @property
+    def names(self) -> Collection[str]:
+        """The arguments."""
+        return cast("dict[str, Any]", self.schema.get("properties", {}))
+
     def read(self, text: str, *, bare: bool = False) -> Any:  # noqa: ARG002 # never wrapped
         """Turn whole JSON into the arguments."""
         try:
             return self._tool.signature.validate(text, null_means_default=True)
         except ArgumentError as error:
             raise Rejected(str(error)) from error
+
+
+def _spellings(field: FieldInfo) -> list[str]:
+    alias = field.validation_alias
+    aliases = alias.choices if isinstance(alias, AliasChoices) else [alias]
+    return [str(one.path[0] if isinstance(one, AliasPath) else one) for one in aliases if one is not None]
 
 
 def _no_schema(type_: Any, error: Exception) -> SchemaError:
@@ -185,86 +228,92 @@ def _rooted(schema: dict[str, Any], definitions: dict[str, Any]) -> tuple[dict[s
     if wrapped:
         definitions = {**schema.get("$defs", {}), **definitions}
         inner = {key: value for key, value in schema.items() if key != "$defs"}
-        schema = {"type": "object", "properties": {FIELD: inner}, "required": [FIELD], "additionalProperties": False}
+        schema = _wrapping(inner)
     return {**schema, "$defs": definitions} if definitions else schema, wrapped
 
 
-def _validated(adapter: TypeAdapter[Any], text: str) -> Any:
+def _wrapping(inner: dict[str, Any]) -> dict[str, Any]:
+    return {"type": "object", "properties": {FIELD: inner}, "required": [FIELD], "additionalProperties": False}
+
+
+def _in_place(schema: dict[str, Any], *, wrapped: bool) -> dict[str, Any]:
+    """Give a JSON Schema with an object at its root, in today's spelling, definitions and references along."""
+    place = f"#/properties/{FIELD}" if wrapped else "#"
+    recurring: list[dict[str, Any]] = []
+
+    def copy(node: Any, path: str = "$") -> Any:
+        if not is_map(node):
+            return node
+        made: dict[str, Any] = {}
+        for key, value in node.items():
+            if key in _DEFINITIONS and is_map(value):
+                made[key] = {name: copy(inner) for name, inner in value.items()}
+            else:
+                made[key] = children(key, value, path, copy)
+        if is_array(made.get("items")):  # of a tuple, until 2019
+            made["prefixItems"] = made.pop("items")
+            if "additionalItems" in made:
+                made["items"] = copy(made.pop("additionalItems"))
+        if isinstance(ref := made.get("$ref"), str) and (ref == "#" or ref.startswith("#/")):
+            made["$ref"] = ref if ref.split("/")[1:2] in _KEPT else f"{place}{ref[1:]}"
+            if made["$ref"] == "#":
+                recurring.append(made)
+        return made
+
+    made = copy(schema)
+    if not wrapped:
+        rooted = _with_root(made)
+        return _with_name(rooted, recurring) if recurring else rooted
+    definitions = {name: made.pop(name) for name in _DEFINITIONS if name in made}
+    return {**_wrapping(made), **definitions}
+
+
+def _with_root(schema: dict[str, Any]) -> dict[str, Any]:
+    """Write what a reference at the root names in its place, as many endpoints want it."""
+    while isinstance(ref := schema.get("$ref"), str):
+        target = resolve(schema, ref, "$")
+        named = {**target} if is_map(target) else {}
+        schema = {**named, **{key: value for key, value in schema.items() if key != "$ref"}}
+        own, _, name = ref.rpartition("/")
+        if own == "#/$defs" and f'"{ref}"' not in json.dumps(schema, default=repr) and name in schema["$defs"]:
+            schema["$defs"] = {key: value for key, value in schema["$defs"].items() if key != name}
+    return {key: value for key, value in schema.items() if key != "$defs" or value}
+
+
+def _with_name(schema: dict[str, Any], recurring: Sequence[dict[str, Any]]) -> dict[str, Any]:
+    """Let references to the whole go by a definition, for llama.cpp takes no `#` alone."""
+    definitions: dict[str, Any] = schema.get("$defs", {})
+    name = "root"
+    while name in definitions:
+        name += "_"
+    for node in recurring:
+        node["$ref"] = f"#/$defs/{name}"
+    body = {key: value for key, value in schema.items() if key not in (*_DEFINITIONS, "$id", "$schema")}
+    return {**schema, "$defs": {**definitions, name: body}}
+
+
+def _mended(adapter: TypeAdapter[Any], text: str, error: ValidationError, *, below: str | None) -> Any:
+    """Read JSON again after what has one meaning only was put right.
+
+    Raises:
+        Rejected: It does not fit then either.
+    """
     try:
-        return adapter.validate_json(text)  # the model's own text keeps every digit
-    except ValidationError as error:
-        data = json.loads(text, strict=False)
-        details = error.errors(include_url=False)
-        stretched = details[0]["type"] == "json_invalid"  # bare line breaks in strings, which have one meaning only
-        if not stretched and not [True for detail in details if _mend(data, detail)]:
-            raise
+        data = decode(text)
+    except ValueError as broken:
+        raise Rejected.broken(str(broken)) from error
+    value: list[Any] = []
+
+    def check(data: Any) -> Sequence[Difference]:
         try:
-            return adapter.validate_json(to_json(data))
-        except ValueError:  # ValidationError, or half of a surrogate pair
-            raise error from None  # what the model wrote is what it is told of
+            value.append(adapter.validate_json(json.dumps(data)))
+        except ValidationError as again:
+            return differences_of(again.errors(include_url=False, include_input=False), data)
+        return ()
 
-
-def _mend(data: Any, detail: ErrorDetails) -> bool:
-    """Put one thing right that loses nothing: null where it means the default, an object or list written as text."""
-    holder, key, _ = at(data, detail["loc"])
-    if holder is None or key not in (holder if is_object(holder) else range(len(holder))):
-        return False
-    value = holder[key]
-    if value is None and is_object(holder):
-        del holder[key]  # strict mode has no other way to leave a property out
-        return True
-    if isinstance(value, str) and detail["type"].endswith("_type"):
-        try:
-            written = json.loads(value)
-        except (ValueError, RecursionError):
-            return False
-        if isinstance(written, dict | list):
-            holder[key] = written
-            return True
-    return False
-
-
-def _mistakes(details: Iterable[ErrorDetails], data: Any, *, wrapped: bool) -> Iterator[Mistake]:
-    for detail in details:
-        holder, key, steps = at(data, detail["loc"])
-        missing = detail["type"] == "missing"
-        if missing:
-            steps.append(str(detail["loc"][-1]))
-        if wrapped and steps[:1] == [FIELD]:
-            steps = steps[1:]
-        seen = None if missing else shorten(data if holder is None else holder[key])
-        yield Mistake(".".join(steps), detail["msg"], seen)
-
-
-def _types(schema: Mapping[str, Any]) -> list[str]:
-    kinds: Any = schema.get("type", [])
-    return [kinds] if isinstance(kinds, str) else kinds if is_array(kinds) else []
-
-
-def _differences(value: Any, schema: Any, path: tuple[str, ...]) -> Iterator[Mistake]:
-    """Find what differs from a schema in types, required and excluded properties; take out what null leaves out."""
-    if not is_object(schema):
-        return
-    kinds = _types(schema)
-    known = [kind for name in kinds for kind in _KINDS.get(name, ())]
-    whole = isinstance(value, float) and value.is_integer() and "integer" in kinds  # JSON Schema: 5.0 is an integer
-    if kinds and not whole and type(value) not in known:
-        yield Mistake(".".join(path), f"Input should be {' or '.join(kinds)}", shorten(value))
-        return
-    if is_array(value):
-        for position, inner in enumerate(value):
-            yield from _differences(inner, schema.get("items"), (*path, str(position)))
-    if not is_object(value):
-        return
-    for name in schema.get("required", ()):
-        if name not in value:
-            yield Mistake(".".join((*path, str(name))), "Field required")
-    properties: Any = schema.get("properties", {})
-    for name, inner in [*value.items()]:
-        if name in properties:
-            if inner is None and name not in schema.get("required", ()) and not admits_null(properties[name], {}):
-                del value[name]  # strict mode has no other way to leave a property out
-                continue
-            yield from _differences(inner, properties[name], (*path, name))
-        elif schema.get("additionalProperties") is False:
-            yield Mistake(".".join((*path, name)), "There is no such field", shorten(inner))
+    details = error.errors(include_url=False, include_input=False)
+    stretched = details[0]["type"] == "json_invalid"  # bare line breaks in strings, which have one meaning only
+    found = check(data) if stretched else differences_of(details, data)
+    if left := remedied(data, found, check):
+        raise Rejected.unfit(mistakes_of(left, below=below)) from error
+    return value[-1]

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import builtins
 import re
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Awaitable, Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Final, Generic, Literal, TypeAlias, TypeVar, overload
 
@@ -27,9 +27,9 @@ class OutputSpec(Generic[O]):
     """A wanted output and how to ask for it.
 
     Attributes:
-        type: Any type that pydantic reads, `str`, a JSON Schema as a dict (the output is the decoded JSON, checked only
-            for types, required and excluded properties), or a function (its arguments are asked for, its result is the
-            output; it may take a `Context`, and may be async).
+        type: Any type that pydantic reads, `str`, a JSON Schema as a dict (the output is the decoded JSON, checked by
+            the whole schema), or a function (its arguments are asked for, its result is the output; it may take a
+            `Context`, and may be async).
         mode: "native" sends the schema as `response_format`, "tool" as a tool that must be called, "json" asks for any
             JSON and gives the schema in words, "prompted" gives words only; "auto" takes what the endpoint does best.
         name: What the model sees, 1 to 64 letters, digits, `_` and `-`; by default the type's name, or `final_result`
@@ -39,7 +39,7 @@ class OutputSpec(Generic[O]):
             nothing.
         retries: How often an invalid output is asked for again; None is 2.
         validators: Functions of the value, or of context and value, sync (on the event loop) or async, each giving the
-            value that goes on. ValueError and `ToolRetry` ask the model again with their text.
+            value that goes on. ValueError, AssertionError and `ToolRetry` ask the model again with their text.
     """
 
     type: Any
@@ -77,7 +77,31 @@ class OutputSpec(Generic[O]):
     @overload
     def __init__(
         self,
-        type: Callable[..., O] | Mapping[str, Any],
+        type: Callable[..., Awaitable[O]],
+        mode: Literal["auto"] | Mode = "auto",
+        *,
+        name: str | None = None,
+        description: str | None = None,
+        strict: bool | None = None,
+        retries: int | None = None,
+        validators: Sequence[Callable[..., Any]] = (),
+    ) -> None: ...
+    @overload
+    def __init__(
+        self,
+        type: Callable[..., O],
+        mode: Literal["auto"] | Mode = "auto",
+        *,
+        name: str | None = None,
+        description: str | None = None,
+        strict: bool | None = None,
+        retries: int | None = None,
+        validators: Sequence[Callable[..., Any]] = (),
+    ) -> None: ...
+    @overload
+    def __init__(
+        self: OutputSpec[Any],
+        type: Mapping[str, Any],
         mode: Literal["auto"] | Mode = "auto",
         *,
         name: str | None = None,

@@ -28,7 +28,18 @@ from pydantic_core import core_schema
 from typing_extensions import TypedDict, is_typeddict
 
 from agentkit.kind import is_map
-from agentkit.output.part import LISTS, SETS, UNIONS, is_changed, literals_of, members_of, parts_of, plain_type
+from agentkit.output.part import (
+    LISTS,
+    SETS,
+    UNIONS,
+    alias_of,
+    is_changed,
+    is_json_text,
+    literals_of,
+    members_of,
+    parts_of,
+    plain_type,
+)
 from agentkit.output.scan import Frame, decoded
 
 __all__ = ["Twin", "twin_of"]
@@ -118,10 +129,26 @@ class _Maker:
         self._adapters: dict[Any, TypeAdapter[Any]] = {}
 
     def make(self, type_: Any) -> Twin:
+        alias = alias_of(type_)
+        if alias is None:
+            return self._make(type_)
+        if alias in self._open:
+            return Twin(type_)  # inside itself it is shown when it is whole
+        self._open.add(alias)
+        made = self._make(type_)
+        self._open.discard(alias)
+        return made
+
+    def _make(self, type_: Any) -> Twin:
         plain = plain_type(type_)
         origin, arguments = get_origin(plain) or plain, get_args(plain)
+        if is_json_text(type_):
+            return Twin(type_)
         if plain in (Any, object, JsonValue):
             return _any()
+        if (reference := getattr(plain, "type_ref", None)) is not None:  # what pydantic has for a generic inside itself
+            plain = next((one for one in self._open if _is_named(one, reference)), None)
+            return self._again(plain, self._made[plain]) if plain else _any()
         if plain is str and not is_changed(type_):
             return Twin(str, is_text=True)
         if origin in UNIONS:
@@ -208,15 +235,28 @@ class _Maker:
                 self._adapters[type_] = TypeAdapter(self._made[type_].type)
             return self._adapters[type_].validate_python(data)
 
-        twin = Twin(Annotated[Any, PlainValidator(validated)], "{")
+        twin = Twin(Annotated[Any, PlainValidator(validated)], made.opener)
         twin.named, twin.kinds, twin.rest = made.named, made.kinds, made.rest
         return twin
 
     def _root(self, type_: Any) -> Twin:
+        if type_ in self._made:
+            made = self._made[type_]
+            return made if type_ not in self._open else self._again(type_, made)
+        made = self._made[type_] = Twin(type_)  # inside itself it is shown when it is whole
+        self._open.add(type_)
+        type_.model_rebuild(raise_errors=False)
         twin = self.make(type_.model_fields["root"].annotation)
-        made = Twin(create_model(f"Partial{type_.__name__}", __base__=cast("Any", RootModel)[twin.type]), twin.opener)
-        made.__dict__.update({**vars(twin), "type": made.type})
+        root = create_model(f"Partial{type_.__name__}", __base__=cast("Any", RootModel)[twin.type])
+        made.__dict__.update({**vars(twin), "type": root})
+        self._open.discard(type_)
         return made
+
+
+def _is_named(type_: Any, reference: str) -> bool:
+    """Tell whether pydantic's reference to a generic, as in `module.Name:id[int:id]`, is to this model."""
+    origin = getattr(type_, "__pydantic_generic_metadata__", {}).get("origin")
+    return origin is not None and reference.startswith(f"{origin.__module__}.{origin.__qualname__}:{id(origin)}[")
 
 
 def _optional(type_: Any) -> Any:
@@ -264,9 +304,9 @@ def _type_of(type_: Any, inner: Mapping[str, Any]) -> Any:
         made.__new__.__defaults__ = (None,) * len(optional)
         return made
     known: dict[str, FieldInfo] = getattr(origin, "__pydantic_fields__", {})
-    fields = {key: Field(default=None, validation_alias=_alias(known.get(key))) for key in optional}
+    fields = {key: _field(known.get(key)) for key in optional}
     if not issubclass(origin, BaseModel):
-        return dataclasses.make_dataclass(name, [(key, one, cast("Any", fields[key])) for key, one in optional.items()])
+        return dataclasses.make_dataclass(name, [(key, one, fields[key]) for key, one in optional.items()])
     given = cast("dict[str, Any]", origin.model_config)
     config = {key: given[key] for key in _KEPT if key in given}
     extra = "allow" if given.get("extra") == "allow" else "ignore"
@@ -275,5 +315,9 @@ def _type_of(type_: Any, inner: Mapping[str, Any]) -> Any:
     return create_model(name, __config__=made_config, **cast("Any", pairs))
 
 
-def _alias(field: FieldInfo | None) -> Any:
-    return (field.validation_alias or field.alias) if field else None
+def _field(given: FieldInfo | None) -> Any:
+    """Make a field that may be missing, with the names in JSON of the one given."""
+    if given is None:
+        return Field(default=None)
+    alias = given.validation_alias or given.alias
+    return Field(default=None, validation_alias=alias, serialization_alias=given.serialization_alias or given.alias)

@@ -25,11 +25,12 @@ CLOUD = (
         base_url="https://api.openai.com/v1",
         source="https://platform.openai.com/docs/api-reference/chat/create",
         checked=_READ,
-        profile=Profile(max_tokens_field="max_completion_tokens", output_mode="native"),
+        profile=Profile(max_tokens_field="max_completion_tokens", output_mode="native", formats_with_tools=True),
         sources={
             "base_url": "https://github.com/openai/openai-python/blob/main/src/openai/_data_residency.py",
             "max_tokens_field": _OPENAI,
             "output_mode": _OPENAI,
+            "formats_with_tools": "https://github.com/vllm-project/vllm/issues/39929",
         },
     ),
     Provider(

@@ -35,12 +35,18 @@ SERVER = (
         address_variables=("AZURE_OPENAI_ENDPOINT",),
         source="https://learn.microsoft.com/en-us/azure/foundry/openai/api-version-lifecycle",
         checked=_READ,
-        profile=Profile(key_header="api-key", max_tokens_field="max_completion_tokens", output_mode="native"),
+        profile=Profile(
+            key_header="api-key",
+            max_tokens_field="max_completion_tokens",
+            output_mode="native",
+            formats_with_tools=True,  # the models and their API are OpenAI's
+        ),
         sources={
             "dated": _AZURE,
             "key_header": _AZURE,
             "max_tokens_field": _OPENAI,
             "output_mode": _OPENAI,
+            "formats_with_tools": "https://github.com/vllm-project/vllm/issues/39929",
         },
     ),
     Provider(
@@ -63,8 +69,8 @@ SERVER = (
         key_variables=("LLAMA_API_KEY",),
         source=_LLAMACPP,
         checked=_READ,
-        profile=Profile(echo=("reasoning_content",)),
-        sources={"echo": _LLAMACPP},
+        profile=Profile(echo=("reasoning_content",), output_mode="native"),
+        sources={"echo": _LLAMACPP, "output_mode": _LLAMACPP},
     ),
     Provider(
         name="lmstudio",

@@ -12,7 +12,7 @@ from typing import Any, Final, NoReturn
 
 from agentkit.kind import is_array, is_object
 
-__all__ = ["ArgumentError", "read_object", "shorten"]
+__all__ = ["ArgumentError", "nests_deeper", "read_object", "shorten"]
 
 _DEPTH: Final = 64
 _SEEN: Final = 200
@@ -54,6 +54,18 @@ def shorten(text: str, limit: int = _SEEN) -> str:
     return text if len(text) <= limit else f"{text[:limit]}… ({len(text):,} characters)"
 
 
+def nests_deeper(value: Any, levels: int) -> bool:
+    """Tell whether decoded JSON nests deeper than some levels."""
+    level: list[Any] = [value]
+    for _ in range(levels):
+        level = [
+            inner
+            for outer in level
+            for inner in (outer.values() if is_object(outer) else outer if is_array(outer) else ())
+        ]
+    return any(isinstance(inner, dict | list) for inner in level)
+
+
 def _decode(text: str) -> Any:
     text = text.strip().removeprefix("\ufeff")
     if fenced := _FENCE.fullmatch(text):
@@ -70,8 +82,8 @@ def _decode(text: str) -> Any:
         raise
     except ValueError as error:  # more digits than Python turns into an int
         raise ArgumentError("Your arguments hold a number with too many digits. Send a shorter one.") from error
-    if text.count("{") + text.count("[") > _DEPTH:
-        _check_depth(value)
+    if text.count("{") + text.count("[") > _DEPTH and nests_deeper(value, _DEPTH):
+        _refuse_depth()
     if "\\u" in text:
         _check_surrogates(value)
     return value
@@ -92,18 +104,6 @@ def _refuse(text: str, error: json.JSONDecodeError) -> NoReturn:
         f"Your arguments are no valid JSON: {error.msg} at character {error.pos}, before {rest[:40]!r}. "
         "Send one JSON object."
     ) from error
-
-
-def _check_depth(value: Any) -> None:
-    level: list[Any] = [value]
-    for _ in range(_DEPTH):
-        level = [
-            inner
-            for outer in level
-            for inner in (outer.values() if is_object(outer) else outer if is_array(outer) else ())
-        ]
-    if any(isinstance(inner, dict | list) for inner in level):
-        _refuse_depth()
 
 
 def _refuse_depth() -> NoReturn:

@@ -10,7 +10,7 @@ from urllib.parse import unquote
 from agentkit.errors import SchemaError
 from agentkit.kind import is_array, is_map, is_object
 
-__all__ = ["inline_refs", "resolve"]
+__all__ = ["children", "inline_refs", "resolve"]
 
 _MAPS: Final = frozenset({"properties", "patternProperties", "dependentSchemas"})
 _LISTS: Final = frozenset({"anyOf", "oneOf", "allOf", "prefixItems"})
@@ -44,7 +44,7 @@ def inline_refs(schema: Mapping[str, Any]) -> dict[str, Any]:
             made = target
         for key, value in node.items():
             if key != "$ref" and key not in _DEFINITIONS:
-                made[key] = _children(key, value, f"{path}.{key}", lambda child, at: copy(child, at, within))
+                made[key] = children(key, value, f"{path}.{key}", lambda child, at: copy(child, at, within))
         return made
 
     try:
@@ -60,7 +60,7 @@ def resolve(root: Mapping[str, Any], ref: str, path: str) -> Any:
     Raises:
         SchemaError: When it points outside of the document or at nothing.
     """
-    if not ref.startswith("#"):
+    if ref != "#" and not ref.startswith("#/"):
         raise SchemaError(f"{path}: {ref!r} points outside of the schema. Copy what it names into `$defs`.")
     node: Any = root
     for step in ref.removeprefix("#").split("/")[1:]:
@@ -76,7 +76,8 @@ def resolve(root: Mapping[str, Any], ref: str, path: str) -> Any:
     return node
 
 
-def _children(key: str, value: Any, path: str, copy: Callable[[Any, str], Any]) -> Any:
+def children(key: str, value: Any, path: str, copy: Callable[[Any, str], Any]) -> Any:
+    """Copy what stands at one keyword: the schemas in it by `copy`, which is given their paths, all else as it is."""
     if key in _MAPS and is_map(value):
         return {name: copy(child, f"{path}.{name}") for name, child in value.items()}
     if key in _LISTS and is_array(value):

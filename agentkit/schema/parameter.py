@@ -10,7 +10,7 @@ import inspect
 import re
 import types
 import typing
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Awaitable, Callable, Coroutine, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from types import SimpleNamespace
 from typing import Annotated, Any, Final, Literal, NotRequired, Required, cast, get_args, get_origin
@@ -29,10 +29,12 @@ __all__ = [
     "is_receiver",
     "raw_parameters",
     "read_parameters",
+    "result_of",
     "target_of",
 ]
 
 Role = Literal["argument", "context", "receiver", "rest"]
+_AWAITED: Final = (Awaitable, Coroutine)
 _EMPTY: Final = inspect.Parameter.empty
 _UNPACKS: Final[tuple[Any, ...]] = (Unpack, typing.Unpack)
 _WRAPPERS: Final[tuple[Any, ...]] = (Required, NotRequired)
@@ -161,6 +163,18 @@ def context_of(function: Any, where: str, is_context: Callable[[Any], bool]) -> 
         if is_context(hint):
             return Parameter(p.name, p.kind, "context", default=p.default)
     return None
+
+
+def result_of(function: Any) -> Any:
+    """Give the type of what a call of a function gives, awaited where it is to be; Any where that is not said.
+
+    Raises:
+        ToolDefinitionError: The hint cannot be resolved.
+    """
+    target = target_of(function)
+    said = {key: hint for key, hint in getattr(target, "__annotations__", {}).items() if key == "return"}
+    made = _resolve(said, function, f"Function {target.__name__!r}", lambda _: False, {}).get("return", Any)
+    return get_args(made)[-1] if get_origin(made) in _AWAITED and get_args(made) else made
 
 
 def _read(

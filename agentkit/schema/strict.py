@@ -15,6 +15,7 @@ from typing import Any, Final
 from agentkit.errors import SchemaError
 from agentkit.kind import is_map
 from agentkit.schema.inline import resolve
+from agentkit.schema.keyword import NOTES
 
 __all__ = ["admits_null", "to_strict", "why_not_strict"]
 
@@ -31,14 +32,11 @@ _CONDITIONS: Final = frozenset({"if", "then", "else", "dependentRequired", "depe
 _REFUSED: Final = _CONDITIONS | {"not", "contains", "patternProperties", "$dynamicRef", "$recursiveRef"}
 _FORMATS: Final = frozenset({"date-time", "time", "date", "duration", "email", "hostname", "ipv4", "ipv6", "uuid"})
 _NOTES: Final = {
-    "minLength": "At least {} characters.",
-    "maxLength": "At most {} characters.",
-    "uniqueItems": "No item twice.",
-    "minProperties": "At least {} properties.",
-    "maxProperties": "At most {} properties.",
-    "format": "Format: {}.",
-    "pattern": "Pattern: {}.",
-    "default": "Default: {}.",
+    key: NOTES[key]
+    for key in (
+        *("minLength", "maxLength", "uniqueItems", "minProperties", "maxProperties"),
+        *("format", "pattern", "default"),
+    )
 }
 _NOT_PLAIN: Final = re.compile(r"[^\w.-]+")
 _LOOKAROUND: Final = ("(?=", "(?!", "(?<")

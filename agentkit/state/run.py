@@ -78,13 +78,14 @@ class RunState:
         cut_usage: Our estimate of what requests cost that were cut, marked `estimated`; it is in none of the sums.
         tool_calls: Calls performed.
         refused: For each tool, how often in a row its calls were refused.
-        attempts: Replies that were no valid output; none of them is in the history.
+        attempts: Replies that were no valid output; none of them is in the history, unless calls beside it were run.
         correction: The last attempt and what is said to it, while the model is asked again; sent, never kept.
         forgiven: How many of the attempts an earlier part of the run, which was resumed, has paid for.
         finish_reason: Of the last reply.
         accepted: The id of the output tool's call whose arguments are the output.
         held: Calls that wait for a decision.
         carried: Images and files of the batch that is being answered.
+        finishing: Whether the tools are done and the last turn is asked in the output's own form.
         seconds: Time spent in earlier parts of the run, before a pause or an error.
     """
 
@@ -104,6 +105,7 @@ class RunState:
     accepted: str | None = None
     held: tuple[PendingCall, ...] = ()
     carried: tuple[Part, ...] = ()
+    finishing: bool = False
     seconds: float = 0.0
     version: Literal[1] = 1
 
@@ -197,7 +199,7 @@ class RunState:
                 refused[name] = refused.get(name, 0) + 1
         return self.replace(refused=refused)
 
-    def with_output_refused(self, answer: Answer) -> RunState:
+    def with_output_refused(self, answer: Answer, text: str) -> RunState:
         """Answer the accepted call anew, for its arguments are no output after all; what ran beside it stays."""
         index = next(i for i in range(len(self.messages) - 1, -1, -1) if _calls(self.messages[i]))
         told = answer.message
@@ -206,7 +208,12 @@ class RunState:
             for m in self.messages[index + 1 :]
         )
         messages = (*self.messages[: index + 1], *batch)
-        return self.replace(messages=messages, accepted=None).with_refusals((answer,))
+        return self.replace(messages=messages, accepted=None).with_kept_attempt(text, text_of(told.content))
+
+    def with_kept_attempt(self, text: str, reason: str) -> RunState:
+        """Count the reply in hand as no valid output, though it stays for what was run beside it."""
+        attempt = Attempt(text, reason, self.usages[-1] if self.usages else None)
+        return self.replace(attempts=(*self.attempts, attempt))
 
     def with_attempt(self, text: str, reason: str, correction: tuple[Message, ...]) -> RunState:
         """Put the reply in hand aside as no valid output: it and its results leave the history.
@@ -214,12 +221,14 @@ class RunState:
         `correction` shows it to the model once more with what is wrong; it is sent with the next request only.
         """
         index = next(i for i in range(len(self.messages) - 1, -1, -1) if isinstance(self.messages[i], AssistantMessage))
-        attempt = Attempt(text, reason, self.usages[-1] if self.usages else None)
-        return self.replace(
-            messages=self.messages[:index],
-            attempts=(*self.attempts, attempt),
-            correction=correction,
-        )
+        return self.with_kept_attempt(text, reason).replace(messages=self.messages[:index], correction=correction)
+
+    def with_words_aside(self, correction: tuple[Message, ...]) -> RunState:
+        """Put the reply in hand aside, which came in free words, and ask for the output in its form; no attempt failed.
+
+        `correction` is sent with the next request only: the reply, and what is asked for now.
+        """
+        return self.replace(messages=self.messages[:-1], correction=correction, finishing=True)
 
     def with_failed_request(self, text: str, reason: str) -> RunState:
         """Count a request that the endpoint itself refused for what the model wrote, and tell the model."""

@@ -21,7 +21,7 @@ __all__ = ["QUIRKS", "Quirk", "named"]
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Quirk:
-    """One deviation: a change at one of three points on the way of a reply, another way of telling it, or a refusal.
+    """One deviation: a change on the way of a reply, another way of telling it or of hearing a request, or a refusal.
 
     Attributes:
         name: What it is called.
@@ -32,6 +32,7 @@ class Quirk:
         swaps: Which requests get the other way of telling: streams get JSON, plain ones a stream.
         streams_only: Whether a plain JSON answer is left alone by `pieces`.
         kinds: The content types of a document and of a stream, in place of the right ones; "" sends none.
+        hears: Gives a request as it is understood, where a reply by rule or by a function is made to it.
         refuses: Says what is wrong with a request that the contract allows; None where nothing is.
     """
 
@@ -43,14 +44,24 @@ class Quirk:
     swaps: frozenset[bool] = frozenset()
     streams_only: bool = True
     kinds: tuple[str, str] | None = None
+    hears: Callable[[Json], Json] | None = None
     refuses: Callable[[Json], str | None] | None = None
 
 
+_GUIDED: Final = ("json_object", "json_schema")
+_OF_TOOLS: Final = ("tools", "tool_choice", "parallel_tool_calls")
 _ANYWHERE: Final = {"bom", "leading_whitespace", "split_utf8"}
 
 
 def _said(change: Callable[..., object]) -> str:
     return change.__doc__ or ""
+
+
+def _format_stops_tools(request: Json) -> Json:
+    """Where a JSON `response_format` is asked for, no tool is ever called (guided decoding: vLLM, Ollama)."""
+    shape: Json = request.get("response_format") or {}
+    kind = shape.get("type")
+    return {key: value for key, value in request.items() if kind not in _GUIDED or key not in _OF_TOOLS}
 
 
 QUIRKS: Final[dict[str, Quirk]] = {
@@ -76,6 +87,7 @@ QUIRKS: Final[dict[str, Quirk]] = {
             kinds=("text/plain; charset=utf-8", "application/json"),
         ),
         Quirk(name="no_content_type", summary="Nothing says what the body is.", kinds=("", "")),
+        Quirk(name="format_stops_tools", summary=_said(_format_stops_tools), hears=_format_stops_tools),
         *(Quirk(name=name, summary=_said(look), refuses=look) for name, look in REFUSALS.items()),
     )
 }

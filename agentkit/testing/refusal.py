@@ -12,10 +12,42 @@ from typing import Any, Final
 from agentkit.kind import is_array, is_object
 from agentkit.testing.answer import Json
 
-__all__ = ["REFUSALS"]
+__all__ = ["KEYWORDS", "REFUSALS"]
 
 REFUSALS: Final[dict[str, Callable[[Json], str | None]]] = {}
 """Every such refusal by its name: from a request to what is wrong with it, None where nothing is."""
+
+KEYWORDS: Final = frozenset(
+    (
+        *(
+            "$schema",
+            "title",
+            "default",
+            "examples",
+            "format",
+            "pattern",
+            "minLength",
+            "maxLength",
+            "minimum",
+            "maximum",
+        ),
+        *(
+            "exclusiveMinimum",
+            "exclusiveMaximum",
+            "multipleOf",
+            "minItems",
+            "maxItems",
+            "uniqueItems",
+            "const",
+            "oneOf",
+        ),
+        *("additionalProperties", "prefixItems", "propertyNames"),
+    )
+)
+"""The keywords of JSON Schema that `refuses_keywords` refuses."""
+
+_MAPS: Final = ("properties", "$defs")  # their keys are names, no keywords
+_VALUES: Final = ("default", "enum", "examples", "const", "required")
 
 
 def _refusal(look: Callable[[Json], str | None]) -> Callable[[Json], str | None]:
@@ -42,6 +74,18 @@ def _keys(value: Any) -> Iterator[str]:
     if is_array(value):
         for item in value:
             yield from _keys(item)
+
+
+def _keywords(schema: Any) -> Iterator[str]:
+    """Give the keywords of a schema and of those in it, but no names of properties and nothing of values."""
+    if is_array(schema):
+        for one in schema:
+            yield from _keywords(one)
+    if is_object(schema):
+        for key, value in schema.items():
+            yield key
+            if key not in _VALUES:
+                yield from _keywords(list(value.values()) if key in _MAPS else value)
 
 
 def _format(request: Json) -> Json:
@@ -130,6 +174,37 @@ def _refuses_json_object(request: Json) -> str | None:
     """`response_format` of the kind json_object is refused (LM Studio)."""
     found = _format(request).get("type") == "json_object"
     return "'response_format.type' must be 'json_schema' or 'text'" if found else None
+
+
+@_refusal
+def _refuses_response_format(request: Json) -> str | None:
+    """`response_format` is refused, whatever its kind (xAI in 2024, older servers)."""
+    if _format(request).get("type") in (None, "text"):
+        return None
+    return "The response_format parameter is unsupported at the moment. Leave it unset."
+
+
+@_refusal
+def _refuses_tools(request: Json) -> str | None:
+    """Tools are refused (Ollama and DeepSeek, for models that cannot call them)."""
+    return "registry.ollama.ai/library/fake:latest does not support tools" if request.get("tools") else None
+
+
+@_refusal
+def _refuses_format_with_tools(request: Json) -> str | None:
+    """A JSON `response_format` is refused beside tools (Groq, Gemini, llama.cpp)."""
+    found = request.get("tools") and _format(request).get("type") in ("json_object", "json_schema")
+    return "json mode cannot be combined with tool/function calling" if found else None
+
+
+@_refusal
+def _refuses_keywords(request: Json) -> str | None:
+    """A schema with one of many keywords is refused, by the name of the first (Gemini, OpenAI's strict mode)."""
+    schemas = [function.get("parameters") for function in _functions(request)]
+    shape: Json = _format(request).get("json_schema") or {}
+    schemas.append(shape.get("schema"))
+    found = next((word for schema in schemas for word in _keywords(schema) if word in KEYWORDS), None)
+    return f"Invalid schema: In context=(), '{found}' is not permitted." if found else None
 
 
 @_refusal

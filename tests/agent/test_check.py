@@ -144,6 +144,15 @@ def test_an_output_that_is_whole_at_the_token_limit_is_taken():
     assert Agent(ScriptedModel([reply]), output=City).run_sync("x").output == City(**OSLO)
 
 
+@pytest.mark.parametrize(("type_", "cut"), [(City | None, ""), (City | None, " \n"), (int, "12"), (float | None, "1.")])
+@pytest.mark.parametrize("mode", ["native", "tool", "prompted"])
+def test_at_the_token_limit_nothing_is_no_none_and_a_number_may_go_on(type_, cut, mode):
+    reply = call("final_result", cut) if mode == "tool" else {"content": cut}
+    with pytest.raises(LengthError) as caught:
+        Agent(ScriptedModel([{**reply, "finish_reason": "length"}]), output=OutputSpec(type_, mode)).run_sync("x")
+    assert caught.value.text.strip() in (cut.strip(), "{}")  # a call without arguments has no text for them
+
+
 @pytest.mark.parametrize("mode", ["native", "tool"])
 def test_a_run_whose_output_was_cut_asks_again_when_resumed(mode):
     replies = {

@@ -11,6 +11,7 @@ from agentkit.agent.event import (
     AttemptFailed,
     Event,
     ModelFellBack,
+    OutputAsked,
     OutputReady,
     ProfileLearned,
     Progress,
@@ -92,6 +93,10 @@ EXAMPLES = [
     ),
     (UsageReported(FIVE, FIVE), {"type": "usage", "usage": USAGE, "total": USAGE, "estimated": False}),
     (AttemptFailed("{", "not whole"), {"type": "attempt_failed", "text": "{", "reason": "not whole"}),
+    (
+        OutputAsked("tool", "final_result"),
+        {"type": "output_asked", "mode": "tool", "tool": "final_result", "tools_first": False},
+    ),
     (OutputReady({"a": 1}), {"type": "output", "output": {"a": 1}}),
     (
         RunEnded("r", "stop", 1, FIVE),

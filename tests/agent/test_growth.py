@@ -2,6 +2,8 @@
 
 from agentkit.agent.event import (
     AttemptFailed,
+    OutputAsked,
+    OutputReady,
     ReasoningDelta,
     ReplyReceived,
     TextDelta,
@@ -77,3 +79,41 @@ def test_a_reply_that_was_cut_is_not_joined_with_the_next_one():
     begun = [ToolCallStarted(1, "final_result"), ToolCallDelta(1, '{"a": 1, ')]
     assert refused.take([*begun, AttemptFailed("", "unreadable")]) == []
     assert refused.take([ToolCallStarted(0, "final_result"), ToolCallDelta(0, '{"b": 2}')]) == [{"b": 2}]
+
+
+def test_a_run_that_goes_on_in_another_mode_is_read_in_that():
+    growth = Growth(PartialReader(dict[str, int]))
+    assert growth.take([TextDelta("no"), OutputAsked("tool", "final_result")]) == []
+    assert growth.take([TextDelta('{"a": 1}'), ToolCallStarted(0, "final_result"), ToolCallDelta(0, '{"b": 2}')]) == [
+        {"b": 2}
+    ]
+
+
+def test_free_words_are_read_only_where_they_were_the_output():
+    growth = Growth(PartialReader(list[int]), tools_first=True)
+    assert growth.take([TextDelta("[9]"), received("[9]"), OutputAsked("native")]) == []
+    assert growth.take([TextDelta("[1, 2"), received("[1, 2]"), OutputReady([1, 2])]) == [[1]]
+    growth = Growth(PartialReader(list[int]), tools_first=True)
+    assert growth.take([TextDelta("[1]"), received("[1]")]) == []
+    assert growth.take([OutputReady([1])]) == [[1]]
+
+
+def test_free_words_that_another_loop_took_are_read_where_they_were_the_output():
+    growth = Growth(ElementReader(list[int]), tools_first=True)
+    for event in (TextDelta("[1]"), received("[1]")):
+        growth.miss(event)
+    assert growth.take([OutputReady([1])]) == [1]
+
+
+def test_an_output_that_came_as_text_in_the_place_of_the_tools_arguments_is_read():
+    growth = Growth(ElementReader(list[int]), "final_result")
+    assert growth.take([TextDelta("[1]"), received("[1]"), OutputReady([1])]) == [1]
+    assert Growth(ElementReader(list[int]), "final_result").take([received("[1]"), AttemptFailed("", "")]) == []
+
+
+def test_a_new_way_to_ask_begins_anew_and_tells_what_is_read():
+    growth = Growth(PartialReader(dict[str, int]))
+    assert growth.take([TextDelta('{"a": 1, ')]) == [{"a": 1}]
+    calls = (ToolCall(id="c", function=FunctionCall(name="give", arguments='{"b": 2}')),)
+    events = [OutputAsked("tool", "give"), TextDelta('{"no": 3}'), ToolCallStarted(0, "give")]
+    assert growth.take([*events, ToolCallDelta(0, '{"b": 2}'), received(calls=calls)]) == [{"b": 2}]

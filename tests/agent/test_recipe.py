@@ -74,13 +74,67 @@ def test_the_outputs_tool_is_forced_only_where_the_endpoint_takes_that(forms, to
         ("native", ("json_schema",), "native"),
         ("native", ("json_object",), "tool"),
         ("json", ("json_object",), "json"),
-        ("json", (), "prompted"),
+        ("json", (), "tool"),
+        ("json", ("json_schema",), "native"),
         ("tool", (), "tool"),
+        ("prompted", (), "prompted"),
     ],
 )
 def test_an_output_mode_whose_format_the_endpoint_does_not_take_gives_way(mode, formats, taken):
     model = ChatModel("m", profile=Profile(output_mode=mode, response_formats=formats))
     assert Agent(model, output=int)._recipe_for(None, None, None).mode == taken
+
+
+@pytest.mark.parametrize(
+    ("formats", "taken"),
+    [(("json_schema", "json_object"), "native"), (("json_object",), "json"), ((), "prompted")],
+)
+def test_an_endpoint_without_tools_is_asked_by_the_best_format_it_takes(formats, taken):
+    model = ChatModel("m", profile=Profile(output_mode="tool", tools=False, response_formats=formats))
+    assert Agent(model, output=int)._recipe_for(None, None, None).mode == taken
+
+
+@pytest.mark.parametrize(
+    ("mode", "fields", "tools", "taken", "last"),
+    [
+        ("native", {}, [], "native", False),
+        ("native", {}, [look], "tool", False),
+        ("json", {}, [look], "tool", False),
+        ("native", {"formats_with_tools": True}, [look], "native", False),
+        ("native", {"tool_choices": ("auto",)}, [look], "native", True),
+        ("json", {"tool_choices": ("auto", "function")}, [look], "json", True),
+        ("tool", {"tool_choices": ("auto",)}, [look], "tool", False),
+        ("prompted", {"tool_choices": ("auto",)}, [look], "prompted", False),
+    ],
+)
+def test_beside_tools_the_mode_is_one_that_leaves_them_callable(mode, fields, tools, taken, last):
+    model = ChatModel("m", profile=Profile(output_mode=mode, **fields))
+    recipe = Agent(model, tools=tools, output=int)._recipe_for(None, None, None)
+    assert (recipe.mode, recipe.final is not None) == (taken, last)
+    assert (recipe.blank.response_format is None) == (last or taken in ("tool", "prompted"))
+
+
+def test_a_mode_that_was_said_is_taken_whatever_the_profile_says():
+    model = ChatModel("m", profile=Profile(output_mode="tool", response_formats=()))
+    recipe = Agent(model, tools=[look], output=OutputSpec(int, mode="native"))._recipe_for(None, None, None)
+    assert (recipe.mode, recipe.final.response_format.type, recipe.final.tools) == ("native", "json_schema", ())
+
+
+def test_a_model_without_a_profile_is_asked_for_both_at_once():
+    recipe = Agent(ScriptedModel([]), tools=[look], output=int)._recipe_for(None, None, None)
+    assert (recipe.mode, recipe.final, recipe.blank.response_format.type) == ("native", None, "json_schema")
+
+
+def test_the_recipe_is_made_again_where_the_model_has_learned_what_concerns_the_output():
+    model = ScriptedModel([])
+    model.profile = Profile(output_mode="native")
+    agent, text = Agent(model, output=int), Agent(model)
+    before = agent._recipe_for(None, None, None), text._recipe_for(None, None, None)
+    model.profile = model.profile.replace(response_formats=())
+    after = agent._recipe_for(None, None, None), text._recipe_for(None, None, None)
+    assert (before[0].mode, after[0].mode) == ("native", "tool")
+    assert after[0] is agent._recipe_for(None, None, None)
+    assert after[1] is before[1]
 
 
 def test_a_tool_that_is_not_sent_takes_no_room():

@@ -304,6 +304,21 @@ def test_a_choice_is_forced_only_where_all_models_take_that():
     assert Fallback([ChatModel("m"), scripted()]).profile == ChatModel("m").profile
 
 
+def test_tools_and_formats_beside_them_are_common_only_where_all_models_take_them():
+    both, none = Profile(formats_with_tools=True), Profile(tools=False)
+    for profiles, tools, together in [
+        ([both, both], True, True),
+        ([both, Profile()], True, False),
+        ([both, both.replace(tools=False)], False, True),
+        ([Profile(), none], False, False),
+    ]:
+        profile = Fallback([ChatModel("m", profile=one) for one in profiles]).profile
+        assert (profile.tools, profile.formats_with_tools) == (tools, together)
+    assert Fallback([scripted(), ChatModel("m", profile=both)]).profile.formats_with_tools
+    words = [Profile(unsupported_keywords=("title",)), Profile(unsupported_keywords=("format",))]
+    assert Fallback([ChatModel("m", profile=one) for one in words]).profile.unsupported_keywords == ("title",)
+
+
 def test_an_agent_asks_for_a_typed_output_in_a_way_that_both_models_take():
     with FakeEndpoint(faults=[Fault.status(500)]) as first, FakeEndpoint(replies=['{"response": 3}']) as second:
 

@@ -16,7 +16,7 @@ def test_a_pipe_gets_a_table_in_markdown_and_the_bounds_are_told_beforehand(run)
     with FakeEndpoint() as endpoint:
         code, out, err = run("doctor", endpoint.base_url, "--model", "any")
     assert code == 0
-    assert err.startswith(f"any at {endpoint.base_url}: at most 36 requests and about ")
+    assert err.startswith(f"any at {endpoint.base_url}: at most 41 requests and about ")
     lines = out.splitlines()
     assert lines[:2] == ["| probe | verdict | what was seen | what agentkit does |", "| --- | --- | --- | --- |"]
     assert "All that agents need works." in out

@@ -16,6 +16,10 @@ OPTIONS = {
         "PROMPT",
     ],
     "chat": ["--tools", "--model", "--instructions", "--max-turns"],
+    "extract": [
+        *("TYPE", "TEXT", "--in", "--out", "--model", "--instructions", "--field", "--mode", "--retries"),
+        *("--concurrency", "--max-tokens-total", "--limit", "--fresh"),
+    ],
     "schema": ["--compact", "--strict", "MODULE[:NAME]"],
     "version": [],
 }

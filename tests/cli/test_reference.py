@@ -4,7 +4,7 @@ import sys
 
 import pytest
 
-from agentkit.cli.reference import load_object, load_tools
+from agentkit.cli.reference import load_tools, load_type
 from agentkit.errors import ConfigurationError, ToolDefinitionError
 
 
@@ -15,6 +15,12 @@ def names(*references):
 def refusal(*references):
     with pytest.raises(ConfigurationError) as caught:
         load_tools(references)
+    return str(caught.value)
+
+
+def type_refusal(reference):
+    with pytest.raises(ConfigurationError) as caught:
+        load_type(reference)
     return str(caught.value)
 
 
@@ -67,13 +73,50 @@ def test_a_file_that_bears_the_name_of_a_module_in_use_is_another_module(here):
 
 
 def test_a_type_is_loaded_by_its_name(here):
-    assert load_object("weather:Report").__name__ == "Report"
+    assert load_type("weather:Report").__name__ == "Report"
+
+
+def test_builtin_types_need_no_module(here):
+    assert [load_type(name) for name in ("int", "str", "bool", "float", "list", "dict")] == [
+        *(int, str, bool, float, list, dict)
+    ]
+
+
+def test_a_json_file_is_a_schema(here):
+    (here / "person.json").write_text('{"type": "object", "properties": {"name": {"type": "string"}}}')
+    assert load_type("person.json") == {"type": "object", "properties": {"name": {"type": "string"}}}
 
 
 def test_a_type_without_a_name_is_refused(here):
-    with pytest.raises(ConfigurationError) as caught:
-        load_object("weather")
-    assert str(caught.value) == "'weather' names a module and nothing in it. Write module:Name."
+    assert type_refusal("weather") == (
+        "'weather' names no type. Write module:Type, path/to/file.py:Type, a .json file of a JSON Schema, or one of "
+        "bool, dict, float, int, list, str."
+    )
+
+
+@pytest.mark.parametrize(
+    ("text", "refusal"),
+    [
+        (
+            "{",
+            "'person.json' holds no JSON: Expecting property name enclosed in double quotes: line 1 column 2 (char 1).",
+        ),
+        ("[]", "NO_SCHEMA"),
+        ('{"name": "Ann"}', "NO_SCHEMA"),
+    ],
+)
+def test_a_json_file_without_a_schema_is_refused(here, text, refusal):
+    (here / "person.json").write_text(text)
+    no_schema = (
+        "'person.json' holds JSON and no JSON Schema. Write an object such as "
+        '{"type": "object", "properties": {...}}.'
+    )
+    assert type_refusal("person.json") == refusal.replace("NO_SCHEMA", no_schema)
+
+
+def test_a_json_file_that_is_not_there_is_refused_with_the_close_ones(here):
+    (here / "person.json").write_text("{}")
+    assert type_refusal("persons.json") == "There is no file 'persons.json'. Close to it: person.json."
 
 
 def test_an_unknown_module_is_refused_with_the_close_files(here):

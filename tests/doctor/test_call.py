@@ -1,9 +1,13 @@
 """Probes of tool calls."""
 
+import json
+
 import pytest
 
 from agentkit.doctor.call import (
+    ROUNDS,
     ask_allowed,
+    ask_keywords,
     ask_named,
     ask_no_tools,
     ask_parallel,
@@ -26,12 +30,54 @@ def test_calls_are_shown_and_prove_the_mode_tool(asked):
 def test_a_weak_model_is_no_fault_of_the_endpoint(asked):
     (finding,), patient = asked(ask_tools, replies=["It rains."])
     assert (finding.verdict, finding.seen) == ("works", "taken, but the model made no call")
-    assert (patient.proven, finding.profile) == (set(), {})
+    assert (patient.proven, finding.profile) == (set(), {"tools": True})
 
 
 def test_an_endpoint_that_refuses_tools_is_noted(asked, refuses):
     (finding,), patient = asked(ask_tools, replies=refuses(lambda request: "tools" in request, "No tools here."))
     assert (finding.verdict, finding.seen, patient.toolless) == ("refused", "400: No tools here.", True)
+    assert (finding.done, patient.profile.tools) == (
+        "cannot call tools here; typed outputs are asked for in another way",
+        False,
+    )
+
+
+def test_keywords_that_are_taken_are_left_in(asked):
+    (finding,), patient = asked(ask_keywords, profile={"unsupported_keywords": ["title"]})
+    assert (finding.verdict, finding.seen, finding.done) == ("works", "taken", "")
+    assert (patient.profile.unsupported_keywords, patient.tap.sent) == ((), 1)
+
+
+def test_keywords_that_a_refusal_names_are_left_out_until_the_rest_is_taken(asked, refuses):
+    def found(request):
+        return '"$schema"' in (text := json.dumps(request)) or '"oneOf"' in text
+
+    names = ("$schema", "oneOf")
+    text = "\n".join(
+        f"Unknown name \"{name}\" at 'tools[0].function_declarations[0]': Cannot find field." for name in names
+    )
+    (finding,), patient = asked(ask_keywords, replies=refuses(found, text))
+    assert (finding.verdict, finding.done) == (
+        "deviates",
+        "leaves them out of schemas, says what they say in the descriptions, and checks it itself",
+    )
+    assert finding.seen.startswith("taken without $schema, oneOf; refused before: 400: Unknown name")
+    assert (patient.profile.unsupported_keywords, patient.tap.sent) == (names, 2)
+
+
+def test_keywords_that_are_named_one_by_one_are_asked_for_a_few_times_only(asked):
+    (finding,), patient = asked(ask_keywords, quirks=["refuses_keywords"])
+    assert (finding.verdict, finding.seen) == (
+        "refused",
+        "400: Invalid schema: In context=(), 'maxLength' is not permitted.",
+    )
+    assert (patient.profile.unsupported_keywords, patient.tap.sent) == (("$schema", "title", "minLength"), ROUNDS)
+
+
+def test_a_refusal_that_names_no_keyword_says_nothing_of_keywords(asked, refuses):
+    (finding,), patient = asked(ask_keywords, replies=refuses(lambda _: True, "The schema is too complex."))
+    assert (finding.verdict, finding.seen, finding.done) == ("refused", "400: The schema is too complex.", "")
+    assert (patient.profile.unsupported_keywords, patient.tap.sent) == ((), 1)
 
 
 def test_the_word_any_is_tried_where_required_is_refused(asked, refuses):

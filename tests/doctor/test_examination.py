@@ -12,13 +12,15 @@ from agentkit.testing.fault import Fault
 from agentkit.testing.quirk import QUIRKS
 from agentkit.wire import Settings
 
+WELL = Profile(output_mode="native", formats_with_tools=True, source="agentkit doctor")
+
 
 def test_an_honest_endpoint_is_well_and_takes_everything(examined):
     found, server = examined()
     assert found.is_well
     assert {finding.verdict for finding in found.findings} == {"works", "skipped", "deviates"}
     assert [finding.probe for finding in found.findings if finding.verdict == "deviates"] == ["unknown model"]
-    assert found.profile == Profile(output_mode="native", source="agentkit doctor", checked=found.checked)
+    assert found.profile == WELL.replace(checked=found.checked)
     assert found.requests == len(server.requests) <= Plan.of(Bounds()).requests
 
 
@@ -54,6 +56,8 @@ REFUSALS = {
     "refuses_references": {"inline_refs": True},
     "refuses_json_schema": {"response_formats": ("text", "json_object"), "output_mode": "tool"},
     "refuses_json_object": {"response_formats": ("text", "json_schema")},
+    "refuses_format_with_tools": {"formats_with_tools": False},
+    "format_stops_tools": {"formats_with_tools": False},
     "refuses_developer_role": {"developer_role": False},
     "refuses_late_system": {"system_messages": "first"},
     "refuses_empty_content": {"empty_content": False},
@@ -65,8 +69,7 @@ REFUSALS = {
 @pytest.mark.parametrize("quirk", REFUSALS)
 def test_each_refusal_becomes_a_field_of_the_profile_by_which_agents_work(examined, quirk):
     found, _ = examined(quirks=[quirk])
-    wanted = Profile(output_mode="native", source="agentkit doctor", checked=found.checked)
-    assert found.profile == wanted.replace(**REFUSALS[quirk])
+    assert found.profile == WELL.replace(checked=found.checked, **REFUSALS[quirk])
     assert found.is_well
 
 

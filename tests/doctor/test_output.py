@@ -1,7 +1,7 @@
 """Probes of typed outputs."""
 
 from agentkit.doctor.call import ask_tools
-from agentkit.doctor.output import ask_json, ask_output, ask_schema, ask_strict
+from agentkit.doctor.output import ask_beside_tools, ask_json, ask_output, ask_schema, ask_strict
 
 REPORT = '{"city": "Oslo", "degrees": 4}'
 
@@ -54,6 +54,48 @@ def test_strictness_is_one_thing_of_tools_and_schemas(asked, refuses):
 def test_strictness_of_schemas_is_not_asked_for_where_they_are_not_taken(asked):
     findings, patient = asked(ask_strict, profile={"response_formats": ["text"]})
     assert (len(findings), patient.tap.sent) == (1, 1)
+
+
+FIRST_TOOLS = "asks for the format only once no more tools are called, or for the output by a tool"
+
+
+def test_a_tool_that_is_called_though_json_is_asked_for_proves_both_at_once(asked):
+    (finding,), patient = asked(ask_tools, ask_beside_tools)
+    assert (finding.verdict, finding.seen) == ("works", 'called get_weather({"city":"example"})')
+    assert (patient.profile.formats_with_tools, patient.tap.sent) == (True, 2)
+
+
+def test_a_format_that_is_refused_beside_tools_is_not_sent_with_them(asked):
+    (finding,), patient = asked(
+        ask_beside_tools, quirks=["refuses_format_with_tools"], profile={"formats_with_tools": True}
+    )
+    assert (finding.verdict, finding.seen, finding.done) == (
+        "refused",
+        "400: json mode cannot be combined with tool/function calling",
+        FIRST_TOOLS,
+    )
+    assert not patient.profile.formats_with_tools
+
+
+def test_a_format_that_keeps_a_model_from_calling_is_told(asked):
+    (finding,), patient = asked(
+        ask_tools, ask_beside_tools, quirks=["format_stops_tools"], profile={"formats_with_tools": True}
+    )
+    assert (finding.verdict, finding.done) == ("deviates", FIRST_TOOLS)
+    assert finding.seen == 'taken, but then the model calls no tool: answered "{"city":"example","degrees":1}"'
+    assert not patient.profile.formats_with_tools
+
+
+def test_a_model_that_calls_nothing_anyway_says_nothing_of_formats_beside_tools(asked):
+    (finding,), _ = asked(ask_tools, ask_beside_tools, replies=["Rain.", REPORT])
+    assert (finding.verdict, finding.seen, finding.profile) == ("works", "taken, but the model made no call", {})
+
+
+def test_formats_beside_tools_are_not_asked_for_where_none_is_taken(asked):
+    (finding,), patient = asked(ask_beside_tools, profile={"response_formats": ["text"]})
+    assert (finding.verdict, finding.seen, patient.tap.sent) == ("skipped", "no format is taken", 0)
+    (finding,), patient = asked(ask_beside_tools, profile={"response_formats": ["json_object"]})
+    assert (finding.verdict, patient.tap.sent) == ("works", 1)
 
 
 def test_the_best_mode_that_worked_is_chosen(asked):

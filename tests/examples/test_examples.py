@@ -5,6 +5,7 @@ import json
 import os
 import subprocess
 import sys
+from itertools import pairwise
 from pathlib import Path
 
 import pytest
@@ -13,6 +14,7 @@ from agentkit.testing import FakeEndpoint, call, calls
 
 ROOT = Path(__file__).resolve().parents[2]
 NAMES = sorted(path.stem for path in (ROOT / "examples").glob("*.py"))
+NEEDS_MORE = ["classification", "document", "entities", "table"]  # than the embedded model can do, and they say so
 
 
 def run(name, *arguments, **environment):
@@ -31,10 +33,11 @@ def run(name, *arguments, **environment):
     return done.stdout
 
 
-def answered(name, replies):
+def answered(name, replies, *arguments):
     """Run an example with a script for answers, and see that all of it was asked for."""
     with FakeEndpoint(replies=replies) as endpoint:
-        said = run(name, "--model", "openai:fake", OPENAI_BASE_URL=endpoint.base_url, OPENAI_API_KEY="sk-of-the-tests")
+        key = {"OPENAI_BASE_URL": endpoint.base_url, "OPENAI_API_KEY": "sk-of-the-tests"}
+        said = run(name, *arguments, "--model", "openai:fake", **key)
     endpoint.assert_complete()
     return said
 
@@ -102,6 +105,114 @@ def test_resilience_answers_though_both_endpoints_fail():
     assert len(said) == 13
 
 
+def verdict(request):
+    mail = request["messages"][-1]["content"]
+    topic, labels, confidence = next(
+        given
+        for word, given in {
+            "parcel": ("delivery", ["complaint", "question"], 0.9),
+            "card": ("payment", ["refund", "cancellation"], 1),
+            "blue": ("product", [], 0.4),
+        }.items()
+        if word in mail
+    )
+    return json.dumps({"topic": topic, "labels": labels, "confidence": confidence})
+
+
+def test_classification_sorts_mails_and_gives_what_is_not_sure_to_a_person():
+    said = answered("classification", [verdict] * 3).splitlines()
+    assert said[1::2] == [
+        "  -> delivery (complaint, question, 90% sure)",
+        "  -> payment (cancellation, refund, 100% sure)",
+        "  -> a person, perhaps product (no label, 40% sure)",
+    ]
+    assert said[0] == "| My parcel was due on Monday and it is still not here. Where is it?!"
+
+
+def test_classification_goes_on_after_a_mail_that_is_refused():
+    refusal = {"content": None, "refusal": "No."}
+    said = answered("classification", [refusal] * 3).splitlines()
+    assert said[1::2] == ["  -> a person, for it could not be sorted: The model declined: No."] * 3
+
+
+def entity(kind, name, quote):
+    return {"kind": kind, "name": name, "quote": quote}
+
+
+def test_entities_asks_again_for_a_quote_that_is_not_in_the_text():
+    ada, london = entity("person", "Ada Lovelace", "Ada Lovelace"), entity("place", "London", "London")
+    guessed = entity("person", "Lord Byron", "Byron, her father")
+    told = []
+
+    def again(request):
+        told.append(request["messages"][-1]["content"])
+        return json.dumps({"response": [ada, london]})
+
+    said = answered("entities", [json.dumps({"response": [ada, guessed]}), again]).splitlines()
+    assert said == [
+        "... Ada Lovelace",
+        "... Lord Byron",
+        "... London",
+        "person       Ada Lovelace           0: 'Ada Lovelace'",
+        "place        London                36: 'London'",
+        "1 answers were refused",
+    ]
+    assert told == [
+        "These quotes do not stand in the text: ['Byron, her father']. Quote letter by letter, or leave out."
+    ]
+
+
+def test_table_reads_an_image_and_asks_again_for_a_row_that_does_not_fit(tmp_path):
+    image = tmp_path / "receipt.png"
+    image.write_bytes(b"\x89PNG\r\n\x1a\n" + b"\0" * 20)
+    seen = []
+
+    def read(request):
+        seen.append([part["type"] for part in request["messages"][1]["content"]])
+        rows = [["Lamp", "20.00"], ["Table, oak", "140.00"]]
+        return json.dumps({"columns": ["item", "euros"], "rows": rows if len(seen) > 1 else [["Lamp"], rows[1]]})
+
+    said = answered("table", [read, read], str(image))
+    assert said.splitlines() == ["item,euros", "Lamp,20.00", '"Table, oak",140.00']
+    assert seen == [["text", "image_url"]] * 2
+
+
+def payments(request):
+    known = {
+        "crane from Acme": ("2026-01-12", "Acme Tools", 12400),
+        "store the crane": ("2026-02-03", "Northwind Traders", 390),
+        "roof leaked": ("2026-03-02", "Bergen Roofing", 2150),
+    }
+    text = request["messages"][-1]["content"]
+    found = [given for words, given in known.items() if words in text]
+    lists = [{"day": day, "payee": payee, "euros": euros} for day, payee, euros in found]
+    return json.dumps({"response": lists})
+
+
+def test_document_reads_overlapping_pieces_and_counts_nothing_twice(tmp_path):
+    whole = [
+        "12 January 2026: 12,400.00 euros to Acme Tools",
+        "03 February 2026:    390.00 euros to Northwind Traders",
+        "02 March 2026:  2,150.00 euros to Bergen Roofing",
+        "14,940.00 euros in 3 pieces",
+    ]
+    store = str(tmp_path / "read.sqlite")
+    assert answered("document", [payments] * 3, "--store", store).splitlines() == whole
+    assert answered("document", [], "--store", store).splitlines() == whole  # all of it was kept
+
+
+def test_document_loses_no_word_and_repeats_what_stands_at_a_cut():
+    spec = importlib.util.spec_from_file_location("document", ROOT / "examples" / "document.py")
+    document = importlib.util.module_from_spec(spec)
+    spec.loader.exec_module(document)
+    paragraphs = [f"{n}: {'word ' * (n % 7)}end" for n in range(50)]
+    cut = [*document.pieces("\n\n".join(paragraphs), 200, 60)]
+    assert len(cut) > 5
+    assert all(len(piece) <= 260 for piece in cut)
+    assert [*dict.fromkeys(one for piece in cut for one in piece.split("\n\n"))] == paragraphs
+    assert all(before.split("\n\n")[-1] in after.split("\n\n") for before, after in pairwise(cut))
+
+
 PROOFS = {
     "tools": ["get_weather is called with {'city': 'Oslo'}", "get_time is called with {'city': 'Tokyo'}"],
     "assistant": ["in Oslo, arrives on Friday", "delivered on Monday", "reached its limit", "still being packed"],
@@ -110,9 +221,15 @@ PROOFS = {
 }
 
 
+def test_each_example_runs_on_the_embedded_model_or_says_that_it_needs_a_larger_one():
+    assert sorted([*PROOFS, *NEEDS_MORE]) == NAMES
+    for name in NEEDS_MORE:
+        assert "the embedded one" in (ROOT / "examples" / f"{name}.py").read_text(encoding="utf-8").split('"""')[1]
+
+
 @pytest.mark.real
 @pytest.mark.skipif(importlib.util.find_spec("needle") is None, reason="the extra `local` is not installed")
-@pytest.mark.parametrize("name", NAMES)
+@pytest.mark.parametrize("name", sorted(PROOFS))
 def test_an_example_runs_on_the_embedded_model(name):
     said = run(name)
     assert [proof for proof in PROOFS[name] if proof not in said] == []

@@ -23,7 +23,7 @@ SOLE = {
     "docstring_parser": "agentkit/schema/docstring.py",
     "typer": "agentkit/cli/",
     "click": "agentkit/cli/",
-    "rich": "agentkit/cli/",
+    "rich": ("agentkit/cli/", "agentkit/many/bar.py"),
     "needle": "agentkit/local/",
     "opentelemetry": "agentkit/observe/",
     "genai_prices": "agentkit/state/",

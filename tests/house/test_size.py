@@ -14,6 +14,7 @@ FACES = {
         "Agent.run_sync",
         "Agent.stream_sync",
         "Agent.map",
+        "Agent.map_sync",
         "Agent.resume",
     ),
     *("ChatModel.__init__", "OutputSpec.__init__", "tool", "map"),

@@ -1,6 +1,7 @@
 """A request that is refused by the name of a field is sent again as the endpoint wants it, told, and remembered."""
 
 import asyncio
+import contextlib
 import logging
 import threading
 from typing import Literal
@@ -9,7 +10,7 @@ import pytest
 from pydantic import BaseModel
 
 from agentkit import Agent, tool
-from agentkit.errors import APIError, BadRequestError, InternalServerError
+from agentkit.errors import APIError, BadRequestError, InternalServerError, InvalidRequestError
 from agentkit.http import ChatModel, Profile, Retry
 from agentkit.model import ProfileLearned, RequestRetried, RequestSent, listener
 from agentkit.testing.endpoint import FakeEndpoint
@@ -176,7 +177,7 @@ def function(name):
 
 
 @pytest.mark.parametrize(("names", "sent"), [(["f"], ["required", function("f")]), (["f", "g"], ["required"])])
-def test_a_tool_choice_is_learned_only_where_another_means_the_same(names, sent, log):
+def test_a_tool_choice_is_said_again_only_where_another_means_the_same(names, sent, log):
     fields = {"tools": [function(name) for name in names], "tool_choice": "required"}
     request = ChatRequest.parse({"messages": [{"role": "user", "content": "hi"}], **fields})
     fault = refusal("Thinking mode does not support this tool_choice")
@@ -184,7 +185,7 @@ def test_a_tool_choice_is_learned_only_where_another_means_the_same(names, sent,
         model = ChatModel("m", base_url=endpoint.base_url)
         asked(model, request)
     assert [body["tool_choice"] for body in bodies(endpoint)] == sent
-    assert ("required" in model.profile.tool_choices) == (len(sent) == 1)
+    assert "required" not in model.profile.tool_choices
 
 
 def test_a_refused_tool_choice_is_an_error_that_names_the_profile(log):
@@ -334,3 +335,131 @@ def test_a_typed_output_is_asked_for_without_force_where_no_force_is_taken():
         model = ChatModel("m", base_url=endpoint.base_url, profile=Profile(tool_choices=("none", "auto")))
         assert Agent(model, output=Kind).run_sync("Which?").output == Kind(kind="a")
     assert [body["tool_choice"] for body in bodies(endpoint)] == ["auto", "auto"]
+
+
+SCHEMA = {
+    "type": "object",
+    "properties": {"at": {"type": "string", "format": "date"}, "title": {"type": "string", "minLength": 2}},
+    "required": ["at", "title"],
+    "additionalProperties": False,
+}
+OFFER = {"type": "function", "function": {"name": "f", "parameters": SCHEMA}}
+BY_SCHEMA = {"type": "json_schema", "json_schema": {"name": "o", "schema": SCHEMA}}
+
+
+def asking(text="as JSON, please", **fields):
+    return ChatRequest.parse({"messages": [{"role": "user", "content": text}], **fields})
+
+
+@pytest.mark.parametrize("stream", [False, True])
+@pytest.mark.parametrize(
+    ("quirk", "fields", "profile"),
+    [
+        ("refuses_json_schema", {"response_format": BY_SCHEMA}, {"response_formats": ("text", "json_object")}),
+        (
+            "refuses_json_object",
+            {"response_format": {"type": "json_object"}},
+            {"response_formats": ("text", "json_schema")},
+        ),
+        ("refuses_response_format", {"response_format": BY_SCHEMA}, {"response_formats": ("text", "json_object")}),
+        ("refuses_tools", {"tools": [OFFER]}, {"tools": False}),
+        (
+            "refuses_format_with_tools",
+            {"tools": [OFFER], "response_format": BY_SCHEMA},
+            {"formats_with_tools": False},
+        ),
+    ],
+)
+def test_what_is_not_taken_at_all_is_learned_and_the_error_raised(quirk, fields, profile, stream, log):
+    with FakeEndpoint(quirks=[quirk]) as endpoint:
+        given = Profile(stream_usage=False, formats_with_tools=True)
+        model = ChatModel("m", base_url=endpoint.base_url, profile=given)
+        events, outcome = asked(model, asking(**fields), stream=stream)
+        assert isinstance(outcome, BadRequestError)
+        assert [type(event) for event in events] == [RequestSent, ProfileLearned]
+        assert model.profile == given.replace(**profile)
+        assert len(log.records) == 1
+        _, outcome = asked(model, asking(), stream=stream)
+    assert outcome
+    assert model.profile == given.replace(**profile)
+
+
+def test_keywords_that_are_refused_one_by_one_are_said_otherwise_at_once(log):
+    with FakeEndpoint(quirks=["refuses_keywords"]) as endpoint:
+        model = ChatModel("m", base_url=endpoint.base_url)
+        request = asking(tools=[OFFER], response_format=BY_SCHEMA)
+        events, outcome = asked(model, request, request)
+    assert outcome.message.tool_calls
+    assert model.profile == Profile(unsupported_keywords=("format", "minLength", "additionalProperties"))
+    assert [type(event) for event in events] == [RequestSent, ProfileLearned] * 3 + [RequestSent] * 2
+    *_, last, again = endpoint.requests
+    assert last.raw == again.raw
+    assert last.body["tools"][0]["function"]["parameters"] == {
+        "type": "object",
+        "properties": {
+            "at": {"type": "string", "description": "Format: date."},
+            "title": {"type": "string", "description": "At least 2 characters."},
+        },
+        "required": ["at", "title"],
+    }
+
+
+def test_a_format_refused_for_its_schema_teaches_nothing(log):
+    texts = [
+        "Invalid schema for response_format 'o': In context=(), 'required' is required to be supplied.",
+        "'messages' must contain the word 'json' in some form, to use 'response_format' of type 'json_object'.",
+    ]
+    with FakeEndpoint(faults=map(refusal, texts)) as endpoint:
+        model = ChatModel("m", base_url=endpoint.base_url)
+        asked(model, asking(response_format=BY_SCHEMA), asking(response_format={"type": "json_object"}))
+    assert model.profile == Profile()
+    assert not log.records
+
+
+def test_a_conversation_that_is_refused_in_every_way_unlearns_each_of_them(log):
+    ways = [{"response_format": BY_SCHEMA}, {"response_format": {"type": "json_object"}}, {"tools": [OFFER]}, {}]
+    faults = [
+        refusal("This response_format type is unavailable now"),
+        refusal("This response_format type is unavailable now"),
+        refusal("m does not support tools"),
+        refusal("Your account is not allowed to ask."),
+    ]
+    with FakeEndpoint(faults=faults) as endpoint:
+        model = ChatModel("m", base_url=endpoint.base_url)
+        events, outcome = asked(model, *[asking(**fields) for fields in ways])
+    assert isinstance(outcome, BadRequestError)
+    assert [(event.field, event.value) for event in events if isinstance(event, ProfileLearned)] == [
+        ("response_formats", "('text', 'json_object')"),
+        ("response_formats", "('text',)"),
+        ("tools", "False"),
+        ("response_formats", "('text', 'json_object', 'json_schema')"),
+        ("tools", "True"),
+    ]
+    assert model.profile == Profile()
+
+
+def test_a_reply_in_another_way_proves_what_was_learned(log):
+    faults = [refusal("This response_format type is unavailable now"), None, refusal("Bad image.")]
+    with FakeEndpoint(faults=faults) as endpoint:
+        model = ChatModel("m", base_url=endpoint.base_url)
+        asked(model, asking(response_format=BY_SCHEMA), asking(), asking())
+    assert model.profile.response_formats == ("text", "json_object")
+
+
+def test_many_threads_meet_one_refusal_of_a_format_and_it_is_told_once(log):
+    with FakeEndpoint(quirks=["refuses_json_schema"]) as endpoint:
+        model = ChatModel("m", base_url=endpoint.base_url)
+        events = []
+
+        def ask(number):
+            with contextlib.suppress(InvalidRequestError):  # of those that ask when it is known
+                events.extend(asked(model, asking(f"json {number}", response_format=BY_SCHEMA))[0])
+
+        threads = [threading.Thread(target=ask, args=(number,)) for number in range(8)]
+        for thread in threads:
+            thread.start()
+        for thread in threads:
+            thread.join()
+    assert [event.field for event in events if isinstance(event, ProfileLearned)] == ["response_formats"]
+    assert model.profile == Profile(response_formats=("text", "json_object"))
+    assert len(log.records) == 1

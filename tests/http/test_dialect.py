@@ -192,3 +192,90 @@ def test_unsupported_fields_are_left_out_unknown_ones_too():
     assert asked(fields, unsupported=("store", "custom_field", "user")) == {"seed": 1}
     refused = ("max_tokens", "stream_options")
     assert asked({"max_completion_tokens": 5}, unsupported=refused, stream=True) == {"stream": True}
+
+
+WORDED = {
+    "type": "object",
+    "title": "Args",
+    "properties": {"format": {"type": "string", "format": "uri", "default": "x"}, "n": {"const": 3}},
+    "required": ["format"],
+    "additionalProperties": False,
+}
+BARE = {
+    "type": "object",
+    "properties": {"format": {"type": "string", "description": 'Format: uri. Default: "x".'}, "n": {"enum": [3]}},
+    "required": ["format"],
+}
+WORDS = ("title", "format", "default", "const", "additionalProperties")
+
+
+def test_keywords_that_are_refused_leave_the_schemas_of_tools_and_formats():
+    def fields(schema, **more):
+        return {
+            "tools": [tool(parameters=schema, **more)],
+            "response_format": {"type": "json_schema", "json_schema": {"name": "o", "schema": schema, **more}},
+        }
+
+    assert asked(fields(WORDED), unsupported_keywords=("minimum",)) == fields(WORDED)
+    assert asked(fields(WORDED), unsupported_keywords=WORDS) == fields(BARE)
+    assert asked(fields(WORDED, strict=True), unsupported_keywords=WORDS) == fields(BARE)  # strict mode would want them
+    assert asked(fields(WORDED, strict=True), unsupported_keywords=("title",)) == fields(
+        {key: value for key, value in WORDED.items() if key != "title"}, strict=True
+    )
+
+
+def test_references_are_inlined_before_keywords_leave():
+    assert asked(
+        {"tools": [tool(parameters={"$ref": "#/$defs/A", "title": "B", "$defs": {"A": {"title": "A", "const": 1}}})]},
+        inline_refs=True,
+        unsupported_keywords=("title", "const"),
+    ) == {"tools": [tool(parameters={"enum": [1]})]}
+
+
+def test_what_is_spoken_without_keywords_is_made_once_and_has_the_same_bytes_again():
+    profile = Profile(unsupported_keywords=WORDS)
+    request = ChatRequest.parse({"messages": [{"role": "user", "content": "hi"}], "tools": [tool(parameters=WORDED)]})
+    first, second = (spell(request, profile, stream=False, model="m") for _ in range(2))
+    assert first.tools[0] is second.tools[0]
+    assert first.encode() == second.encode()
+
+
+def test_a_schema_that_cannot_do_without_a_keyword_is_refused_with_its_path():
+    counts = {"type": "object", "properties": {"c": {"type": "object", "additionalProperties": {"type": "integer"}}}}
+    shape = {"type": "json_schema", "json_schema": {"name": "o", "schema": counts}}
+    with pytest.raises(InvalidRequestError) as caught:
+        asked({"response_format": shape}, unsupported_keywords=("title", "additionalProperties"))
+    assert str(caught.value) == (
+        "Response format 'o': the endpoint takes no `additionalProperties` (Profile.unsupported_keywords), and its "
+        "schema cannot be written without. $.properties.c: the values of an open map get their type from "
+        "`additionalProperties`. Use a model with named fields, or a list of models with a key and a value."
+    )
+
+
+def test_a_recursive_format_is_refused_where_references_are():
+    with pytest.raises(InvalidRequestError) as caught:
+        asked(
+            {"response_format": {"type": "json_schema", "json_schema": {"name": "o", "schema": RECURSIVE}}},
+            inline_refs=True,
+        )
+    assert str(caught.value) == (
+        "Response format 'o': the endpoint takes no `$ref` (Profile.inline_refs), and its schema cannot be written "
+        "without. $.properties.p.items: #/$defs/P contains itself, so it cannot be written without references. "
+        "Use types that do not contain themselves."
+    )
+
+
+def test_tools_are_refused_where_the_endpoint_takes_none_unless_they_may_not_be_called_anyway():
+    assert asked({"tools": [tool()], "tool_choice": "none"}, tools=False) == {}
+    assert asked({}, tools=False) == {}
+    with pytest.raises(InvalidRequestError) as caught:
+        asked({"tools": [tool(), tool("g")], "parallel_tool_calls": True}, tools=False)
+    assert str(caught.value) == (
+        "Request field 'tools' offers 'f', 'g'; the endpoint takes none (Profile.tools). Use a model that takes tools, "
+        "leave them out, or give the model a profile with tools=True if the endpoint does take them."
+    )
+
+
+def test_a_format_beside_tools_is_sent_as_it_was_asked_for():
+    fields = {"tools": [tool()], "response_format": {"type": "json_object"}}
+    assert asked(fields, formats_with_tools=False) == asked(fields, formats_with_tools=True) == fields

@@ -218,6 +218,51 @@ def test_other_statuses_teach_nothing(status):
     assert taught(said("Unknown parameter: 'stream_options'."), status) is None
 
 
+OFFERING = ChatRequest.parse(
+    {
+        "messages": [{"role": "user", "content": "does not support tools"}],
+        "tools": [
+            {"type": "function", "function": {"name": "f", "parameters": {"title": "F"}, "description": "no tools"}}
+        ],
+        "tool_choice": "required",
+        "response_format": {"type": "json_object"},
+    }
+)
+NO_TOOL_USE = "No endpoints found that support tool use. To learn more about provider routing, visit: https://x"
+
+
+@pytest.mark.parametrize(
+    ("message", "status", "changes"),
+    [
+        (NO_TOOL_USE, 404, {"tools": False}),
+        ("deepinfra error: Tool calling is not supported for model: x", 405, {"tools": False}),
+        ("tools param requires --jinja flag", 500, {"tools": False}),
+        ("Unsupported parameter: 'tools' is not supported with this model.", 400, {"tools": False}),
+        ("Unknown parameter: 'response_format'.", 400, {"response_formats": ("text", "json_schema")}),
+        (
+            "Unknown name \"title\" at 'tools[0].parameters': Cannot find field.",
+            400,
+            {"unsupported_keywords": ("title",)},
+        ),
+        ("No endpoints found that support the provided 'tool_choice' value.", 404, {"tool_choices": NO_REQUIRED}),
+        ("json mode cannot be combined with tool/function calling", 400, {"formats_with_tools": False}),
+        ("gemma: does not support tools", 400, None),  # in our own words
+        ("The tools are overloaded. Tool calling is unavailable.", 503, None),
+        ("The model does not support tools: no key", 401, None),
+        ("The model gpt-9 was not found.", 404, None),
+    ],
+)
+def test_what_is_not_taken_at_all_is_learned_from_whatever_status_says_it(message, status, changes):
+    assert taught(said(message), status, request=OFFERING) == changes
+
+
+def test_a_tools_own_words_teach_nothing():
+    parameters = {"type": "object", "description": "This response_format type is unavailable now"}
+    tool = {"type": "function", "function": {"name": "f", "parameters": parameters}}
+    asked = OFFERING.replace(tools=ChatRequest.parse({"messages": [], "tools": [tool]}).tools)
+    assert taught(said("Bad schema: This response_format type is unavailable now"), request=asked) is None
+
+
 def test_a_template_that_refuses_with_a_500_teaches_all_the_same():
     body = said("Jinja Exception: System message must be at the beginning.", type="server_error", code=500)
     assert taught(body, 500) == {"system_messages": "first"}

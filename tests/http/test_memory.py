@@ -4,10 +4,12 @@ import logging
 
 import pytest
 
+from agentkit.errors import BadRequestError, NotFoundError
 from agentkit.http.learn import Lesson
 from agentkit.http.memory import Memory
 from agentkit.http.profile import Profile
 from agentkit.model import ProfileLearned, listener
+from agentkit.wire import ChatRequest
 
 URL = "https://api.test/v1/chat/completions"
 LESSON = Lesson({"strict": False, "stream_usage": True}, "Unknown field strict.")
@@ -77,6 +79,77 @@ def test_what_another_request_taught_since_is_not_undone():
     learned = {"unsupported": ((), ("user",))}
     assert told(memory.withdraw, learned, "Bad messages.") == (None, [])
     assert memory.profile == Profile(strict=False, unsupported=("user", "store"))
+
+
+HELLO = ChatRequest.parse({"messages": [{"role": "system", "content": "s"}, {"role": "user", "content": "hello"}]})
+AGAIN = ChatRequest.parse({"messages": [{"role": "user", "content": "hello"}, {"role": "user", "content": "As JSON."}]})
+OTHER = ChatRequest.parse({"messages": [{"role": "user", "content": "bye"}]})
+NO_TOOLS = Lesson({"tools": False, "strict": True}, "It does not support tools.")
+
+
+def refusal(kind=BadRequestError):
+    return kind("no", endpoint=URL)
+
+
+def told_without_url(change, *given):
+    return told(lambda *all_given: change(*all_given[:-1]), *given)
+
+
+def test_what_a_request_cannot_be_sent_again_by_is_told_and_logged_so(log):
+    memory = Memory(Profile())
+    assert told_without_url(memory.try_out, memory.profile, NO_TOOLS, HELLO, refusal()) == (
+        True,
+        [ProfileLearned(URL, "tools", "False", "It does not support tools.")],
+    )
+    assert memory.profile == Profile(tools=False)
+    assert [record.getMessage() for record in log.records] == [
+        (
+            f"{URL} refused a request: It does not support tools. Profile(tools=False) holds from now on. That request "
+            "is not sent again, for it would mean something else; an agent that chooses its output mode itself asks in "
+            "another. Give the model that profile to have it right at first."
+        )
+    ]
+    assert told_without_url(memory.try_out, memory.profile, NO_TOOLS, HELLO, refusal()) == (True, [])
+    assert told_without_url(memory.try_out, Profile(), NO_TOOLS, HELLO, refusal()) == (False, [])
+
+
+def test_what_is_on_trial_stays_once_its_conversation_gets_a_reply():
+    memory = Memory(Profile())
+    memory.try_out(memory.profile, NO_TOOLS, HELLO, refusal())
+    memory.confirm(AGAIN)
+    memory.fail(AGAIN, refusal(), "Bad messages.")
+    assert memory.profile == Profile(tools=False)
+
+
+def test_all_that_is_on_trial_goes_where_its_conversation_is_refused_to_the_end():
+    memory = Memory(Profile())
+    one, two = Lesson({"response_formats": ("text", "json_object")}, "a"), Lesson({"response_formats": ("text",)}, "b")
+    for lesson in (one, two, NO_TOOLS):
+        memory.try_out(memory.profile, lesson, HELLO, refusal())
+    assert memory.learned == {"response_formats": ("text",), "tools": False}
+    undone = told_without_url(memory.fail, AGAIN, refusal(), "Bad messages.")
+    assert (memory.profile, {event.field for event in undone[1]}) == (Profile(), {"response_formats", "tools"})
+    assert told_without_url(memory.fail, AGAIN, refusal(), "Bad messages.") == (None, [])
+
+
+@pytest.mark.parametrize(("request_", "kind"), [(OTHER, BadRequestError), (AGAIN, NotFoundError)])
+def test_another_conversation_and_another_failure_undo_nothing(request_, kind):
+    memory = Memory(Profile())
+    memory.try_out(memory.profile, NO_TOOLS, HELLO, refusal())
+    memory.confirm(OTHER)
+    memory.fail(request_, refusal(kind), "Bad messages.")
+    assert memory.profile == Profile(tools=False)
+    memory.fail(AGAIN, refusal(), "Bad messages.")
+    assert memory.profile == Profile()
+
+
+def test_a_later_conversation_takes_the_place_of_one_on_trial():
+    memory = Memory(Profile())
+    memory.try_out(memory.profile, NO_TOOLS, HELLO, refusal())
+    memory.try_out(memory.profile, Lesson({"formats_with_tools": True}, "x"), OTHER, refusal())
+    memory.fail(HELLO, refusal(), "no")
+    memory.fail(OTHER, refusal(), "no")
+    assert memory.profile == Profile(tools=False)
 
 
 def test_nothing_is_learned_at_first():

@@ -9,9 +9,10 @@ from agentkit.errors import ConfigurationError
 from agentkit.http import ChatModel, Profile
 
 FIELDS = (
-    "max_tokens_field, stream_usage, key_header, path, query, output_mode, strict, tool_choices, required_word, "
-    "parallel_tool_calls, response_formats, inline_refs, system_messages, developer_role, echo, echo_empty, "
-    "extra_content, call_ids, empty_content, null_content, audio, unsupported, source, checked"
+    "max_tokens_field, stream_usage, key_header, path, query, output_mode, strict, tools, tool_choices, required_word, "
+    "parallel_tool_calls, response_formats, formats_with_tools, unsupported_keywords, inline_refs, system_messages, "
+    "developer_role, echo, echo_empty, extra_content, call_ids, empty_content, null_content, audio, unsupported, "
+    "source, checked"
 )
 
 
@@ -23,6 +24,9 @@ def test_the_defaults_fit_an_unknown_server():
     assert profile.path == "/chat/completions"
     assert profile.query == ()
     assert profile.output_mode == "tool"
+    assert profile.tools
+    assert not profile.formats_with_tools
+    assert profile.unsupported_keywords == ()
 
 
 @pytest.mark.parametrize(
@@ -42,6 +46,9 @@ def test_the_defaults_fit_an_unknown_server():
             echo_empty=True,
             call_ids="nine_alphanumeric",
             unsupported=("store", "user"),
+            tools=False,
+            formats_with_tools=True,
+            unsupported_keywords=("format", "$schema"),
             source="https://example.org",
             checked="2026-11-22",
         ),
@@ -114,6 +121,18 @@ def test_a_model_takes_a_profile_its_fields_or_the_path_of_its_json(tmp_path):
             (
                 "Profile field 'unsupported' is ['messages']; allowed is a list of request fields other than messages, "
                 "model, stream, tools."
+            ),
+        ),
+        ({"tools": "no"}, "Profile field 'tools' is 'no'; allowed is true or false."),
+        ({"formats_with_tools": None}, "Profile field 'formats_with_tools' is None; allowed is true or false."),
+        (
+            {"unsupported_keywords": ["format", "type"]},
+            (
+                "Profile field 'unsupported_keywords' is ['format', 'type']; allowed is a list of $comment, $id, "
+                "$schema, additionalProperties, const, contentEncoding, contentMediaType, default, deprecated, "
+                "discriminator, examples, exclusiveMaximum, exclusiveMinimum, format, maxItems, maxLength, "
+                "maxProperties, maximum, minItems, minLength, minProperties, minimum, multipleOf, oneOf, pattern, "
+                "prefixItems, propertyNames, readOnly, title, uniqueItems, writeOnly."
             ),
         ),
         ({"query": {"a": "b"}}, "Profile field 'query' is {'a': 'b'}; allowed is a list of pairs of texts."),

@@ -271,6 +271,23 @@ def test_json_without_a_schema_is_refused(ask):
     )
 
 
+def test_an_open_map_is_refused(ask):
+    with pytest.raises(InvalidRequestError) as caught:
+        play(ask("a is 1", response_format=wants({"type": "object", "additionalProperties": {"type": "integer"}})))
+    assert str(caught.value) == (
+        "The embedded model fills in named properties, and the schema of 'City' names none: it is an open map. "
+        "Give a type with fields, or a list of entries with a key and a value, or use another model."
+    )
+
+
+def test_a_wrapped_list_is_asked_for_by_a_telling_name(ask):
+    schema = {"type": "object", "properties": {"response": {"type": "array", "items": {"type": "string"}}}}
+    request = ask("Oslo, Bergen", response_format=wants({**schema, "required": ["response"]}))
+    readings, reply = play(request, calls(("City", {"items": ["Oslo", "Bergen"]}), ungrounded=("City.items[0]",)))
+    assert [*json.loads(readings[0].tools)[0]["parameters"]["properties"]] == ["items"]
+    assert json.loads(reply.content) == {"response": ["Oslo", "Bergen"]}
+
+
 def test_several_choices_are_refused(ask):
     with pytest.raises(InvalidRequestError) as caught:
         play(ask("Hello", n=2))

@@ -4,11 +4,13 @@ import os
 import subprocess
 import sys
 import textwrap
+from datetime import date
 from pathlib import Path
 
 import pytest
 
-from agentkit.errors import LocalModelError, MissingExtraError
+from agentkit import Agent
+from agentkit.errors import LocalModelError, MissingExtraError, RefusalError
 from agentkit.local import LocalModel, Pool
 from agentkit.local.process import engine_folder
 from agentkit.model import Model, RequestSent, listener
@@ -240,6 +242,25 @@ def test_real_small_talk_is_answered_honestly(real, ask, tool):
     message = asyncio.run(real.complete(ask("Write a poem about the sea.", tools=tools))).message
     assert not message.tool_calls
     assert message.content.startswith("None of the tools fits this request")
+
+
+@pytest.mark.real
+@pytest.mark.parametrize(
+    ("type_", "text", "value"),
+    [
+        (list[int], "The lottery numbers were 4, 17 and 23.", [4, 17, 23]),
+        (int, "We need 12 chairs for the meeting.", 12),
+        (date, "The party is on 2024-05-06.", date(2024, 5, 6)),
+    ],
+)
+def test_real_a_value_that_is_no_object_is_read(real, type_, text, value):
+    assert Agent(real, output=type_).run_sync(text).output == value
+
+
+@pytest.mark.real
+def test_real_what_it_cannot_read_is_refused_not_guessed(real):
+    with pytest.raises(RefusalError, match="I am not sure enough of what I read"):
+        Agent(real, output=list[tuple[str, int]]).run_sync("It rains.")
 
 
 ALONE = """

@@ -37,8 +37,34 @@ def test_references_are_inlined():
 
 def test_recursion_is_refused():
     schema = parameters(next={"$ref": "#/$defs/Node"}) | {"$defs": {"Node": parameters(next={"$ref": "#/$defs/Node"})}}
-    with pytest.raises(SchemaError, match="contains itself"):
+    with pytest.raises(SchemaError) as caught:
         make_offer("f", "", schema)
+    assert str(caught.value) == (
+        "The embedded model reads no references, and the schema of 'f' has one that must stay. $.properties.next."
+        "properties.next: #/$defs/Node contains itself, so it cannot be written without references. "
+        "Give a type of fixed depth, or use another model."
+    )
+
+
+@pytest.mark.parametrize(
+    ("value", "name"),
+    [
+        ({"type": "array", "items": {"type": "string"}}, "items"),
+        ({"type": "integer"}, "value"),
+        ({"anyOf": [{"type": "number"}, {"type": "null"}]}, "value"),
+        ({"enum": ["a", "b"], "type": "string"}, "response"),
+        ({"anyOf": [{"type": "integer"}, {"type": "string"}]}, "response"),
+    ],
+)
+def test_a_wrapped_value_goes_by_a_telling_name(value, name):
+    offer = make_offer("f", "", {"type": "object", "properties": {"response": value}})
+    assert [*json.loads(to_engine([offer]))[0]["parameters"]["properties"]] == [name]
+    assert offer.read(Call("f", {name: 1})).arguments == {"response": 1}
+
+
+def test_beside_others_a_property_keeps_the_name_response():
+    offer = make_offer("f", "", parameters(response={"type": "integer"}, other={"type": "integer"}))
+    assert [*json.loads(to_engine([offer]))[0]["parameters"]["properties"]] == ["response", "other"]
 
 
 def test_what_costs_attention_is_left_out_and_a_property_named_like_it_stays():

@@ -2,9 +2,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from agentkit.output.parse import Mistake, Rejected, decode, find_json, shorten
+from agentkit.output.parse import Mistake, Rejected, decode, find_json, python_in, shorten
 
-NO_NAME = "Expecting property name enclosed in double quotes"
 AGAIN = "Answer again with one complete JSON object that fits the schema."
 
 
@@ -32,15 +31,28 @@ def test_json_is_found_whole_among_words(text, found):
 @pytest.mark.parametrize(
     ("text", "what"),
     [
-        ('{"a": 1, "b": {"c": 2}', "Expecting ',' delimiter at character 22, after '{\"a\": 1, \"b\": {\"c\": 2}'"),
-        ('{"a": "x', "Unterminated string starting at at character 6, after '{\"a\": '"),
-        ('[{"a": 1}, {"a"', "Expecting ':' delimiter at character 15, after '[{\"a\": 1}, {\"a\"'"),
-        ('{"a": 1} and {', f"{NO_NAME} at character 14, after '{{\"a\": 1}} and {{'"),
-        ('{"a": 1, oops, "b": {"c": 2}}', f"{NO_NAME} at character 9, after '{{\"a\": 1, '"),
+        ('{"a": 1, "b": {"c": 2}', 'it breaks off after \'{"a": 1, "b": {"c": 2}\''),
+        ('{"a": "x', "the string that begins at character 6 does not end"),
+        ('{"a": "x\\u00', 'it breaks off after \'{"a": "x\\\\u00\''),
+        ('[{"a": 1}, {"a"', 'it breaks off after \'[{"a": 1}, {"a"\''),
+        ('{"a": 1} and {', "it breaks off after '{\"a\": 1} and {'"),
+        ('{"a": 1, oops, "b": 2}', "'oops, \"b\": 2}' does not belong at character 9, after '{\"a\": 1, '"),
+        ('{"a": 1, "b": [1, ], "c": 2}', "a comma stands before the ']' at character 18"),
+        ('{"a": 1, }', "a comma stands before the '}' at character 9"),
+        ('{"a": True}', "`True`, which JSON writes `true`, at character 6"),
+        ('{"a": False}', "`False`, which JSON writes `false`, at character 6"),
+        ('{"a": None}', "`None`, which JSON writes `null`, at character 6"),
+        ("{\"a\": 'x'}", "a single quote, where JSON has double ones, at character 6"),
+        ('{"a": 1, // one\n"b": 2}', "a comment, which JSON does not have, at character 9"),
+        ('{"a": "C:\\dir"}', "an escape that JSON does not have at character 9"),
         ('Take {"a": 1, "a": 2}', "it names 'a' twice"),
         ('Take {"a": NaN}', "it holds NaN, which is no JSON"),
+        ('Take {"a": 1e999}', "it holds 1e999, a number too large"),
+        ('Take {"a": ' + "1" * 5000 + "}", "it holds a number with too many digits"),
+        ("Take " + '{"a":' * 100_000, "it nests deeper than 100 levels"),
     ],
-)  # fmt: skip
+    ids=lambda text: text[:30],
+)
 def test_json_that_is_cut_or_broken_spoils_the_text_and_is_never_completed(text, what):
     with pytest.raises(Rejected) as caught:
         find_json(text)
@@ -74,14 +86,15 @@ def test_many_open_brackets_are_given_up():
 @pytest.mark.parametrize(
     ("text", "said"),
     [
-        ("{", f"{NO_NAME}: line 1 column 2 (char 1)"),
         ('{"a":1,"a":2}', "it names 'a' twice"),
         ("[NaN]", "it holds NaN, which is no JSON"),
         ("[-Infinity]", "it holds -Infinity, which is no JSON"),
-        ("[" * 100_000, "it nests too deep"),
+        ("[" * 100_000, "it nests deeper than 100 levels"),
+        ("[" * 101 + "]" * 101, "it nests deeper than 100 levels"),
+        ("[" + "1" * 5000 + "]", "it holds a number with too many digits"),
         ('{"a":1} b', "Extra data: line 1 column 9 (char 8)"),
     ],
-    ids=["cut", "a name twice", "NaN", "Infinity", "too deep", "more behind it"],
+    ids=["a name twice", "NaN", "Infinity", "far too deep", "too deep", "too many digits", "more behind it"],
 )
 def test_only_unambiguous_json_is_decoded(text, said):
     with pytest.raises(ValueError) as caught:
@@ -95,7 +108,21 @@ def test_a_mistake_says_where_what_and_what_came():
         == 'items.0.price: Input should be a number; you gave "abc"'
     )
     assert str(Mistake("", "Field required")) == "the whole: Field required"
-    assert shorten({"a": "é" * 200}) == '{"a": "' + "é" * 93 + "… (209 characters)"
+    assert shorten({"a": "é" * 200}) == '{"a": "' + "é" * 53 + "… (209 characters)"
+    assert str(Mistake("a" * 99, "b" * 999)) == "a" * 60 + "… (99 characters): " + "b" * 400 + "… (999 characters)"
+
+
+@pytest.mark.parametrize(
+    ("text", "wrong"),
+    [
+        ("So: {'a': 1}", "a single quote, where JSON has double ones, at character 5"),
+        ("[True]", "`True`, which JSON writes `true`, at character 1"),
+        ('Here {"a": 1}', None),
+        ("It is {that}, isn't it?", None),
+    ],
+)
+def test_what_python_writes_is_told_and_not_read(text, wrong):
+    assert python_in(text) == wrong
 
 
 @pytest.mark.parametrize(

@@ -1,6 +1,7 @@
 """What types are made of: elements, named parts with their names in JSON, members, Literals."""
 
 import dataclasses
+import sys
 from collections.abc import Iterable
 from enum import Enum
 from typing import Annotated, Any, Generic, Literal, NamedTuple, NewType, TypeVar
@@ -9,7 +10,7 @@ import pytest
 from pydantic import AfterValidator, AliasChoices, BaseModel, BeforeValidator, Field, RootModel, StringConstraints
 from typing_extensions import NotRequired, TypeAliasType, TypedDict
 
-from agentkit.output.part import element_of, is_changed, literals_of, members_of, parts_of, plain_type
+from agentkit.output.part import alias_of, element_of, is_changed, literals_of, members_of, parts_of, plain_type
 
 T = TypeVar("T")
 
@@ -53,6 +54,8 @@ class Color(Enum):
         (dict[str, int], None),
         (City, None),
         (int | None, None),
+        (list[int] | None, int),
+        (list[int] | str, None),
     ],
 )
 def test_the_elements_of_a_list_have_a_type(type_, element):
@@ -101,3 +104,18 @@ def test_members_of_unions_in_unions_are_given_and_the_values_of_literals():
 )
 def test_annotations_that_change_a_value_are_told(type_, changed):
     assert is_changed(type_) is changed
+
+
+def test_an_alias_is_found_below_annotations():
+    days, many = TypeAliasType("Days", list[int]), TypeAliasType("Many", list[T], type_params=(T,))
+    assert alias_of(Annotated[days, Field(max_length=3)]) is days
+    assert alias_of(many[int]) == many[int]
+    assert alias_of(list[days]) is None
+
+
+@pytest.mark.skipif(sys.version_info < (3, 12), reason="the statement `type` is of Python 3.12")
+def test_an_alias_of_the_type_statement_is_one_too():
+    names = {}
+    exec("type Days = list[int]", names)
+    assert alias_of(names["Days"]) is names["Days"]
+    assert plain_type(names["Days"]) == list[int]

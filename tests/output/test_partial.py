@@ -3,6 +3,7 @@
 import json
 import string
 from datetime import date
+from enum import Enum
 from itertools import pairwise
 from typing import Annotated, Any, Literal
 
@@ -82,6 +83,102 @@ def test_a_value_that_was_wrapped_or_fenced_is_found(text):
     assert values(list[int], text) == [[], [1], [1, 23]]
 
 
+@pytest.mark.parametrize("type_", [Order, list[Item], int, int | None, dict[str, int], Cat | Dog, Any])
+def test_white_space_may_come_first(type_):
+    reader = PartialReader(type_)
+    seen = []
+    for piece in ("\n", "  \n\n", "\t", "{", " \n ", "\n"):
+        reader.feed(piece)
+        seen += reader.read()
+    assert len(seen) <= 1  # an object that has begun
+    wrapped = OutputPlan.of(type_).is_wrapped
+    whole = {
+        Order: {"customer": "A"},
+        list[Item]: [{"name": "x"}],
+        int: 12,
+        int | None: 7,
+        dict[str, int]: {"a": 1},
+        Cat | Dog: {"kind": "cat", "lives": 9},
+        Any: {"a": 1},
+    }[type_]
+    rest = json.dumps({"response": whole} if wrapped else whole)[1:]
+    reader.feed(rest)
+    (value,) = reader.read(ended=True)
+    assert TypeAdapter(Any).dump_python(value, mode="json", exclude_none=True) == whole
+
+
+class Address(BaseModel):
+    street: str | None = None
+    country: "Country | None" = None
+
+
+class Country(BaseModel):
+    code: str | None = None
+    size: int | None = None
+
+
+class Owner(BaseModel):
+    name: str
+    address: Address | None = None
+
+
+def test_parts_of_parts_that_may_be_left_out_are_none_until_they_are_there():
+    text = '{"name": "A", "address": {"street": "B", "country": {"code": "NO", "size": 38}}}'
+    seen = values(Owner, text)
+    assert [type(value).__name__ for value in seen if type(value).__name__ != "PartialOwner"] == []
+    begun = next(value for value in seen if value.address)
+    assert (begun.address.street, begun.address.country) == (None, None)
+    inner = [value.address.country for value in seen if value.address and value.address.country]
+    assert [(one.code, one.size) for one in inner] == [(None, None), ("", None), ("N", None), ("NO", None), ("NO", 38)]
+    assert values(Owner, '{"name": "A", "address": null}')[-1].address is None
+
+
+class Color(Enum):
+    RED = "red"
+    REDDISH = "reddish"
+
+
+WHOLE_ONLY = [
+    (Literal["a", "ab"], '"ab"', "ab"),
+    (Literal["a", "ab"] | None, '"ab"', "ab"),
+    (Color, '"reddish"', Color.REDDISH),
+    (date, '"2026-04-02"', date(2026, 4, 2)),
+    (bool, "true", True),
+    (int, "1234", 1234),
+    (int, "-1234", -1234),
+    (float, "1.5", 1.5),
+    (float, "15e-1", 1.5),
+    (Literal[1, 12], "12", 12),
+    (set[str], '["ab", "abc"]', {"ab", "abc"}),
+]
+
+
+@pytest.mark.parametrize(("type_", "written", "value"), WHOLE_ONLY, ids=str)
+def test_what_a_beginning_would_say_wrongly_is_shown_once_it_is_whole(type_, written, value):
+    assert values(type_, f'{{"response": {written}}}') == [value]
+    assert values(create_model("Holder", it=(type_, ...)), f'{{"it": {written} }}')[-1].it == value
+    assert {repr(one.it) for one in values(create_model("Holder", it=(type_, ...)), f'{{"it": {written}')} <= {
+        "None",
+        repr(value),
+    }
+
+
+def test_a_fenced_value_grows_as_a_bare_one_does():
+    bare = '{"customer": "Al", "items": [{"name": "x", "price": 1.5}], "state": "opened"}'
+    for text in (
+        f"```json\n{bare}\n```",
+        f"```\n{bare}\n```",
+        f"Here it is:\n\n```json\n{bare}\n```\nDone.",
+        f"Well, {bare}",
+    ):
+        assert shown(Order, text) == shown(Order, bare)
+
+
+def test_braces_among_words_are_no_beginning():
+    assert shown(Item, 'The set {a, b} and {"name": "x"}') == [{}, {"name": ""}, {"name": "x"}]
+    assert shown(Item, '{note} {"name": "x"}')[-1] == {"name": "x"}
+
+
 def test_a_number_in_the_place_of_the_whole_waits_for_its_delimiter():
     assert values(int, '{"response": 123}') == [123]
     assert values(int, '{"response": 12') == []  # what ends here may have been cut
@@ -142,6 +239,21 @@ def test_a_value_that_is_changed_does_not_leak_into_later_ones():
     assert (second.customer, [one.name for one in second.items]) == ("A", ["x", "y"])
 
 
+@pytest.mark.parametrize("type_", [dict[str, list[int]], Any, {"type": "object"}, list[dict[str, list[int]]]])
+def test_maps_and_lists_that_are_changed_do_not_leak_either(type_):
+    wrapped = OutputPlan.of(type_).is_wrapped
+    reader = PartialReader(type_)
+    reader.feed('{"response": ' if wrapped else "")
+    reader.feed('[{"a": [1, 2], ' if type_ == list[dict[str, list[int]]] else '{"a": [1, 2], ')
+    (first,) = reader.read()
+    holder = first[0] if isinstance(first, list) else first
+    holder["a"].clear()
+    holder.clear()
+    reader.feed('"b": [3], ')
+    (second,) = reader.read()
+    assert (second[0] if isinstance(second, list) else second) == {"a": [1, 2], "b": [3]}
+
+
 def test_another_attempt_begins_anew():
     reader = PartialReader(Item)
     reader.feed('{"name": "x"')
@@ -150,6 +262,16 @@ def test_another_attempt_begins_anew():
     assert reader.read() == []
     reader.feed('{"name": "y"')
     assert [value.name for value in reader.read()] == ["y"]
+
+
+def test_a_value_that_equals_the_last_one_of_another_attempt_comes_only_where_that_was_taken_away():
+    reader = PartialReader(Item)
+    seen = []
+    for cleared in (True, False, True):
+        reader.restart(cleared=cleared)
+        reader.feed('{"name": "x"')
+        seen.append(len(reader.read()))
+    assert seen == [1, 0, 1]
 
 
 def test_one_value_comes_for_each_read_and_above_64_kb_for_each_2_percent():
@@ -199,6 +321,9 @@ def test_an_element_that_another_attempt_repeats_is_not_given_again():
     reader.restart()
     reader.feed("[1, 5, 3, 4]")
     assert reader.read() == [5, 4]
+    reader.restart(cleared=True)
+    reader.feed("[1, 5]")
+    assert reader.read() == [1, 5]
 
 
 @pytest.mark.parametrize(("output", "name"), [(str, "str"), (Item, "Item"), ({"type": "object"}, "{'type': 'object'}")])

@@ -207,22 +207,19 @@ def test_the_one_value_that_is_meant_is_read(type_, text, value):
             Node,
             '{"value": 1, "next": {"value": 2}',
             (
-                "The JSON of your answer is not complete or not valid: Expecting ',' delimiter at character 33, after "
+                "The JSON of your answer is not complete or not valid: it breaks off after "
                 f'\'alue": 1, "next": {{"value": 2}}\'. {AGAIN}'
             ),
         ),
         (
             Item,
             'Here: {"price": 2}',
-            f"Your answer does not fit the schema:\n- name: Field required\n{AGAIN}",
+            f"Your answer does not fit the schema:\n- name: is missing\n{AGAIN}",
         ),
         (
             list[int],
             '{"response": [1, "x"]}',
-            (
-                "Your answer does not fit the schema:\n- 1: Input should be a valid integer, unable to parse string "
-                f'as an integer; you gave "x"\n{AGAIN}'
-            ),
+            f'Your answer does not fit the schema:\n- 1: should be integer; you gave "x"\n{AGAIN}',
         ),
     ],
     ids=["no JSON", "no word", "two", "a key twice", "cut", "unfit", "unfit in a field"],
@@ -252,6 +249,8 @@ def test_validators_change_the_value_in_order_sync_or_async_with_or_without_cont
     [
         (ValueError("Too high"), "Your answer is not accepted: Too high. Answer again, corrected."),
         (ValueError("Too high!"), "Your answer is not accepted: Too high! Answer again, corrected."),
+        (AssertionError("Too high"), "Your answer is not accepted: Too high. Answer again, corrected."),
+        (AssertionError(), "Your answer is not accepted: it failed a check. Answer again, corrected."),
         (ToolRetry("Give at most 3."), "Give at most 3."),
     ],
 )
@@ -266,11 +265,18 @@ def test_a_validator_that_refuses_asks_again(error, reason):
     assert caught.value.__cause__ is error
 
 
-def test_a_model_made_in_a_validator_that_does_not_fit_asks_again():
+def test_a_model_made_in_a_validator_that_does_not_fit_asks_again_by_path():
+    wrong = {"items": [{}, {"name": 5}, {"name": "a", "price": "x"}, {"name": None}]}
     with pytest.raises(Rejected) as caught:
+        finish(int, "5", validators=[lambda value: Page[Item | Other].model_validate(wrong)])
+    with pytest.raises(Rejected) as again:
         finish(int, "5", validators=[lambda value: Item.model_validate({})])
 
-    assert caught.value.reason == "Your answer is not accepted: Field required. Answer again, corrected."
+    assert caught.value.reason == (
+        "Your answer is not accepted: items.0.Item.name: is missing; items.0.Other.code: is missing; "
+        "items.1.Item.name: should be string; and 5 more. Answer again, corrected."
+    )
+    assert again.value.reason == "Your answer is not accepted: name: is missing. Answer again, corrected."
 
 
 def test_another_error_of_a_validator_is_not_the_models():

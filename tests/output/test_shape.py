@@ -85,19 +85,19 @@ def test_what_has_one_meaning_only_is_put_right(text, value):
     ("type_", "text", "mistakes"),
     [
         (Item, '{"price": "much", "tags": [1]}', [
-            "name: Field required",
-            'price: Input should be a valid number, unable to parse string as a number; you gave "much"',
-            "tags.0: Input should be a valid string; you gave 1",
+            "name: is missing",
+            'price: should be number; you gave "much"',
+            "tags.0: should be string; you gave 1",
         ]),
-        (Item, '{"name": null}', ["name: Input should be a valid string; you gave null"]),
-        (Item, "[]", ["the whole: Input should be an object; you gave []"]),
-        (list[Item], '{"response": [{"name": 5}]}', ["0.name: Input should be a valid string; you gave 5"]),
-        (list[Item], '{"response": "[x"}', ['the whole: Input should be a valid array; you gave "[x"']),
+        (Item, '{"name": null}', ["name: should be string; you gave null"]),
+        (Item, "[]", ["the whole: should be object; you gave []"]),
+        (list[Item], '{"response": [{"name": 5}]}', ["0.name: should be string; you gave 5"]),
+        (list[Item], '{"response": "[x"}', ['the whole: should be array; you gave "[x"']),
         (dict[str, int], '{"a": 1.5}', [
-            "a: Input should be a valid integer, got a number with a fractional part; you gave 1.5"
+            "a: should be integer; you gave 1.5"
         ]),
         (Item, '{"name": "\\ud83d"}', [
-            'the whole: Invalid JSON: unexpected end of hex escape at line 1 column 17; you gave {"name": "\ud83d"}'
+            "the whole: holds half of a surrogate pair (\\ud800 to \\udfff), which is no text"
         ]),
     ],
 )  # fmt: skip
@@ -128,17 +128,32 @@ def test_a_raw_schema_is_sent_as_it_is_and_gives_decoded_json():
     assert shape.read('{"id": 5.0, "rows": [1, 2.5, null], "note": null}') == {"id": 5.0, "rows": [1, 2.5, None]}
 
 
-def test_a_raw_schema_is_checked_for_types_and_properties():
+def test_a_raw_schema_is_checked_as_a_whole():
     with pytest.raises(Rejected) as caught:
         SchemaShape(SCHEMA).read('{"note": true, "rows": [1, true, "x"], "more": {"a": 1}}')
 
     assert [str(mistake) for mistake in caught.value.mistakes] == [
-        "id: Field required",
-        "note: Input should be string; you gave true",
-        "rows.1: Input should be number or null; you gave true",
-        'rows.2: Input should be number or null; you gave "x"',
-        'more: There is no such field; you gave {"a": 1}',
+        "note: should be string; you gave true",
+        "rows.1: should be number or null; you gave true",
+        'rows.2: should be number or null; you gave "x"',
+        "more: is not a known field",
+        "id: is missing",
     ]
+
+
+def test_a_null_that_is_required_is_told_as_it_came():
+    with pytest.raises(Rejected) as caught:
+        SchemaShape(SCHEMA).read('{"id": null, "note": null}')
+
+    assert [str(mistake) for mistake in caught.value.mistakes] == ["id: should be integer; you gave null"]
+
+
+def test_json_in_a_text_is_taken_out_where_no_text_fits():
+    assert SchemaShape(SCHEMA).read('{"id": 1, "rows": "[1, null]", "note": "[1]"}') == {
+        "id": 1,
+        "rows": [1, None],
+        "note": "[1]",
+    }
 
 
 def test_a_raw_schema_of_no_object_stands_in_a_field():
@@ -146,15 +161,68 @@ def test_a_raw_schema_of_no_object_stands_in_a_field():
         {"type": ["array", "null"], "items": {"$ref": "#/definitions/x"}, "definitions": {"x": {"type": "string"}}}
     )
 
-    assert shape.schema["properties"]["response"]["items"] == {"type": "string"}
+    assert shape.schema == {
+        "type": "object",
+        "properties": {"response": {"type": ["array", "null"], "items": {"$ref": "#/definitions/x"}}},
+        "required": ["response"],
+        "additionalProperties": False,
+        "definitions": {"x": {"type": "string"}},
+    }
     assert shape.accepts_none is True
     assert shape.read('{"response": ["a"]}') == shape.read('["a"]', bare=True) == ["a"]
 
 
-def test_a_recursive_raw_schema_is_not_looked_into_behind_its_references():
+def test_references_move_along_with_what_they_name():
+    nested = SchemaShape({"type": "array", "items": {"$ref": "#"}, "title": "Nested"})
+
+    assert nested.schema["properties"]["response"]["items"] == {"$ref": "#/properties/response"}
+    assert nested.read('{"response": [[], [[]]]}') == [[], [[]]]
+
+
+def test_a_reference_to_the_whole_goes_by_a_definition():
+    node = {"type": "object", "properties": {"next": {"$ref": "#/$defs/root_"}}}
+    given = {
+        "$id": "https://a.example/b",
+        "type": "object",
+        "properties": {"next": {"$ref": "#"}},
+        "$defs": {"root": {}},
+    }
+
+    assert SchemaShape(given).schema == {
+        **node,
+        "$id": "https://a.example/b",
+        "$defs": {"root": {}, "root_": node},
+    }
+
+
+def test_a_reference_at_the_root_is_written_out():
+    row = {"type": "object", "properties": {"a": {"type": "integer"}}}
+
+    assert SchemaShape({"$ref": "#/$defs/row", "$defs": {"row": row}}).schema == row
+    tree = {"type": "object", "properties": {"left": {"$ref": "#/$defs/tree"}}}
+    assert SchemaShape({"$ref": "#/$defs/tree", "$defs": {"tree": tree}}).schema == {**tree, "$defs": {"tree": tree}}
+
+
+def test_a_tuple_in_the_older_spelling_is_sent_in_the_newer():
+    pair = {"type": "array", "items": [{"type": "string"}, True], "additionalItems": {"type": "integer"}}
+    shape = SchemaShape({"type": "object", "properties": {"items": pair}, "default": {"items": [1]}})
+
+    assert shape.schema == {
+        "type": "object",
+        "properties": {
+            "items": {"type": "array", "prefixItems": [{"type": "string"}, True], "items": {"type": "integer"}}
+        },
+        "default": {"items": [1]},
+    }
+    with pytest.raises(Rejected, match=r"items\.2: should be integer"):
+        shape.read('{"items": ["a", null, "b"]}')
+
+
+def test_a_recursive_raw_schema_is_checked_through_its_references():
     tree = {"type": "object", "properties": {"left": {"$ref": "#"}}, "required": ["left"]}
 
-    assert SchemaShape(tree).read('{"left": 5}') == {"left": 5}
+    with pytest.raises(Rejected, match=r"left\.left: is missing"):
+        SchemaShape(tree).read('{"left": {}}')
 
 
 def test_the_arguments_of_a_function_are_read_as_those_of_a_tool():

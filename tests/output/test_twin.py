@@ -2,13 +2,14 @@
 
 import collections
 import dataclasses
+import sys
 from collections.abc import Mapping, Sequence
 from datetime import date
 from enum import Enum
 from typing import Annotated, Any, Generic, Literal, NamedTuple, NewType, Optional, TypeVar, Union
 
 import pytest
-from pydantic import AliasChoices, BaseModel, ConfigDict, Field, RootModel, TypeAdapter
+from pydantic import AliasChoices, BaseModel, ConfigDict, Field, Json, RootModel, TypeAdapter
 from pydantic.dataclasses import dataclass as pydantic_dataclass
 from typing_extensions import TypeAliasType, TypedDict
 
@@ -132,6 +133,46 @@ def test_everything_in_a_twin_is_optional(type_, document, value):
 def test_a_type_that_holds_itself_has_a_twin_all_the_way_down():
     node = read(Node, '{"value": "a", "children": [{"children": [{"value": "c"}, 5]}]}')
     assert repr(node.children[0]) == "PartialNode(value=None, children=[PartialNode(value='c', children=None)])"
+
+
+class Tree(RootModel[dict[str, "int | Tree"]]):
+    pass
+
+
+class Linked(BaseModel, Generic[T]):
+    value: T
+    next: "Optional[Linked[T]]" = None
+
+
+def test_a_generic_that_holds_itself_has_a_twin_all_the_way_down():
+    linked = read(Linked[int], '{"value": 1, "next": {"value": 2, "next": {"value": "no"}}}')
+    assert linked.next.value == 2
+    assert (linked.next.next.value, linked.next.next.next) == (None, None)
+
+
+@pytest.mark.skipif(sys.version_info < (3, 12), reason="the statement `type` is of Python 3.12")
+def test_an_alias_that_holds_itself_is_shown_whole_inside():
+    names = {}
+    exec("type Nested = int | list[Nested]", names)
+    assert dumped(names["Nested"], "[1, [2, [3]]]") == [1, [2, [3]]]
+
+
+def test_a_root_that_holds_itself_has_a_twin_too():
+    assert dumped(Tree, '{"a": 1, "b": {"c": 2, "d": {}}}') == {"a": 1, "b": {"c": 2, "d": {}}}
+    assert read(Tree, '{"a": {"b": "no"}, "c": 1}').model_dump() == {"c": 1}
+
+
+class Service(BaseModel):
+    service_name: str = Field(alias="serviceName", default="x")
+    port: int = Field(validation_alias="p", serialization_alias="portNumber", default=80)
+    labels: Json[dict[str, int]] | None = None
+    tags: list[str] = ["a"]
+
+
+def test_a_twin_is_written_by_the_names_of_its_type_and_knows_no_defaults():
+    value = read(Service, '{"serviceName": "s", "p": 1, "labels": "{\\"a\\": 1}"}')
+    assert value.model_dump(by_alias=True) == {"serviceName": "s", "portNumber": 1, "labels": {"a": 1}, "tags": None}
+    assert read(Service, "{}").model_dump(exclude_none=True) == {}
 
 
 def test_a_twin_bears_the_name_of_its_type():

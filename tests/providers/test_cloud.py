@@ -21,7 +21,10 @@ def test_they_stand_in_the_order_of_their_names_behind_openai():
 @pytest.mark.parametrize(
     ("name", "facts"),
     [
-        ("openai", {"max_tokens_field": "max_completion_tokens", "output_mode": "native"}),
+        (
+            "openai",
+            {"max_tokens_field": "max_completion_tokens", "output_mode": "native", "formats_with_tools": True},
+        ),
         ("mistral", {"stream_usage": False, "call_ids": "nine_alphanumeric", "developer_role": False}),
         ("openrouter", {"echo": ("reasoning_details",)}),
         ("gemini", {}),

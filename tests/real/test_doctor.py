@@ -39,7 +39,7 @@ def test_llamacpp_does_all_that_agents_need(llamacpp):
     found = examined(llamacpp, "gemma3-270m", bounds=Bounds(reply_tokens=24, result_bytes=1000, seconds=400))
     assert found.is_well
     assert verdicts(found)["usage in stream"] == verdicts(found)["json schema"] == "works"
-    assert found.requests <= 36
+    assert found.requests <= 41
 
 
 def test_llmock_does_all_but_know_its_models(llmock):
@@ -47,7 +47,9 @@ def test_llmock_does_all_but_know_its_models(llmock):
     assert found.is_well
     assert verdicts(found)["unknown model"] == "deviates"
     assert [finding.deviation for finding in found.findings if finding.deviation] == ["null_tool_calls"]
-    assert found.profile == Profile(output_mode="native", source="agentkit doctor", checked=found.checked)
+    assert found.profile == Profile(
+        output_mode="native", formats_with_tools=True, source="agentkit doctor", checked=found.checked
+    )
 
 
 def test_aimock_calls_tools_also_where_that_is_forbidden(aimock):

@@ -47,9 +47,28 @@ def full():
         forgiven=1,
         usages=(*state.usages, None),
         accepted="2",
+        finishing=True,
         held=(PendingCall("2", "b", '{"k":null}'),),
         seconds=1.5,
     )
+
+
+def test_free_words_are_put_aside_without_an_attempt_and_the_state_is_finishing():
+    said = START.with_reply(reply("free words"))
+    asked = (said.messages[-1], UserMessage(content="In its form."))
+    state = said.with_words_aside(asked)
+    assert (state.messages, state.correction, state.attempts) == (START.messages, asked, ())
+    assert (state.finishing, state.turns, state.reply) == (True, 1, None)
+    assert state.with_reply(reply("{}")).correction == ()
+    assert state.resumed().finishing
+    check(state)
+
+
+def test_an_attempt_that_stays_counts_like_one_that_does_not():
+    state = START.with_reply(reply(call("a", id="1"), usage={"prompt_tokens": 1, "completion_tokens": 2}))
+    kept = state.with_kept_attempt("t", "r")
+    assert kept.messages == state.messages
+    assert kept.attempts == state.with_attempt("t", "r", ()).attempts == (Attempt("t", "r", state.usages[-1]),)
 
 
 def test_a_state_goes_through_json_and_back_unchanged():

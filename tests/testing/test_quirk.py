@@ -74,3 +74,31 @@ def test_content_types_are_other_ones_or_none():
     assert kinds == ["text/plain; charset=utf-8", "application/json"]
     with FakeEndpoint(quirks=["no_content_type"]) as endpoint:
         assert ["content-type" in ask(endpoint, stream=stream).headers for stream in (False, True)] == [False, False]
+
+
+TOOL = {"type": "function", "function": {"name": "f", "parameters": {"type": "object", "properties": {}}}}
+SHAPE = {"type": "json_schema", "json_schema": {"name": "o", "schema": {"properties": {"n": {"type": "integer"}}}}}
+
+
+def test_a_format_stops_tools_and_nothing_else_does():
+    with FakeEndpoint(quirks=["format_stops_tools"]) as endpoint:
+        shaped = ask(endpoint, tools=[TOOL], tool_choice="required", response_format=SHAPE)
+        plain = ask(endpoint, tools=[TOOL], response_format={"type": "text"})
+    assert shaped.json()["choices"][0]["message"] == {
+        "role": "assistant",
+        "content": '{"n":1}',
+        "refusal": None,
+        "annotations": [],
+    }
+    assert plain.json()["choices"][0]["message"]["tool_calls"]
+    assert "tools" in endpoint.requests[0].body
+
+
+def test_a_function_is_given_the_request_as_it_is_heard_and_a_fixed_reply_is_played_as_written():
+    heard = []
+    replies = [lambda request: heard.append(request) or "Fine.", call("f")]
+    with FakeEndpoint(replies=replies, quirks=["format_stops_tools"]) as endpoint:
+        ask(endpoint, tools=[TOOL], response_format=SHAPE)
+        fixed = ask(endpoint, tools=[TOOL], response_format=SHAPE)
+    assert heard[0].keys() == {"model", "messages", "response_format"}
+    assert fixed.json()["choices"][0]["message"]["tool_calls"]

@@ -1,0 +1,125 @@
+"""The face of a map: await it for all outcomes, or iterate it for one after another."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import AsyncIterable, AsyncIterator, Generator, Iterable, Sized
+from typing import Any, Generic, Self
+
+from agentkit.errors import RunError
+from agentkit.many.bar import Bar, has_bar
+from agentkit.many.outcome import MapResult, Outcome, Output
+from agentkit.many.pool import Pool, Terms
+from agentkit.many.source import Feed, Source, source_of
+from agentkit.many.store import MapStore
+from agentkit.many.summary import Summary, Tally
+from agentkit.many.work import Work
+
+__all__ = ["Many"]
+
+
+class Many(Generic[Output]):
+    """The runs of one agent over many inputs, each of which is begun when there is room for it.
+
+    Await it, iterate it, or enter it with `async with` and iterate it then; nothing begins before. An outcome is given
+    to the loop that asks for it, and not kept. Leaving cancels what runs and closes the store: at the end of the
+    `async with`, and without one at the end of the loop.
+
+    Args:
+        work: What is done with an input.
+        inputs: The inputs.
+        terms: How.
+        store: The file that keeps the outcomes.
+        bar: Whether a bar is shown; None shows one where stderr is a terminal and rich is installed.
+    """
+
+    def __init__(
+        self,
+        work: Work,
+        inputs: Iterable[Any] | AsyncIterable[Any] | Feed,
+        terms: Terms,
+        *,
+        store: str | os.PathLike[str] | None = None,
+        bar: bool | None = False,
+    ) -> None:
+        self._work, self._terms, self._path = work, terms, store
+        self._source: Source = inputs if isinstance(inputs, Feed) else source_of(inputs)
+        self._tally = Tally(_count(inputs.inputs if isinstance(inputs, Feed) else inputs))
+        self._bar = Bar(lambda: self.summary) if has_bar(bar) else None
+        self._store: MapStore | None = None
+        self._pool: Pool | None = None
+        self._entered = False
+
+    @property
+    def summary(self) -> Summary:
+        """Give how the map stands; right at every moment, and the end of it afterwards."""
+        return self._tally.summary
+
+    async def __aenter__(self) -> Self:
+        self.begin()
+        self._entered = True
+        return self
+
+    async def __aexit__(self, *_: object) -> None:
+        await self.aclose()
+
+    def __await__(self) -> Generator[Any, None, MapResult[Output]]:
+        return self._all().__await__()
+
+    async def __aiter__(self) -> AsyncIterator[Outcome[Output]]:
+        pool = self._pool if self._entered and self._pool else self.begin()
+        try:
+            while pool.ready or await pool.wait():
+                outcome = pool.ready.popleft()  # one by one, so that leaving the loop early loses none
+                pool.given_out(1)
+                yield outcome
+        finally:
+            if not self._entered:
+                await self.aclose()
+
+    async def aclose(self) -> None:
+        """Cancel what runs, wait until it has ended, and close the store; again is no error."""
+        try:
+            if self._pool is not None:
+                await self._pool.aclose()
+        finally:
+            if self._bar is not None:
+                self._bar.close()
+            if self._store is not None:
+                self._store.close()
+
+    def begin(self) -> Pool:
+        """Open the store and start, on the running loop; once.
+
+        Raises:
+            ConfigurationError: The store cannot be used, or holds outcomes of another agent.
+            RunError: It was begun before.
+        """
+        if self._pool is not None:
+            raise RunError(
+                "The map was begun before, and its outcomes are given once. Make another one, `agent.map(...)`."
+            )
+        if self._path is not None:
+            self._work.check_storable()
+            self._store = MapStore(self._path, self._work.identity())
+        if isinstance(self._source, Feed):
+            self._source.wake = lambda: self._pool.wake() if self._pool else None
+        self._pool = Pool(self._work, self._source, self._terms, self._tally, self._store)
+        if self._bar is not None:
+            self._bar.show()
+        return self._pool
+
+    async def _all(self) -> MapResult[Output]:
+        outcomes: list[Outcome[Output]] = []
+        try:
+            pool = self.begin()
+            while await pool.wait():
+                outcomes += pool.take()
+        finally:
+            await self.aclose()
+        outcomes.sort(key=lambda outcome: outcome.index)
+        return MapResult(tuple(outcomes), self.summary)
+
+
+def _count(inputs: Any) -> int | None:
+    return len(inputs) if isinstance(inputs, Sized) else None

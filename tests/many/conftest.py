@@ -1,0 +1,81 @@
+"""Work that is done by hand: each input's run waits until it is let go, or ends as the input says."""
+
+import asyncio
+import json
+
+import pytest
+
+from agentkit.state.run import RunState
+from agentkit.wire.response import Usage
+
+
+class Job:
+    def __init__(self, work, given):
+        self._work, self._given = work, given
+        self.message = json.dumps({"role": "user", "content": str(given)}).encode()
+        self.state = RunState()
+        self.model = "double"
+
+    @property
+    def cost(self):
+        return self._work.cost if self.state.usages else 0.0
+
+    async def run(self):
+        self._work.begun.append(self._given)
+        self._work.running += 1
+        self._work.most = max(self._work.most, self._work.running)
+        try:
+            await asyncio.sleep(0)
+            if self._work.held is None or self._given in self._work.held:
+                await self._work.gate(self._given).wait()
+            usage = Usage(prompt_tokens=10, completion_tokens=5)
+            self.state = self.state.replace(usages=(usage,), usage=usage, tool_calls=2)
+            end = self._work.ends.get(self._given)
+            if end is not None:
+                raise end
+            return f"did {self._given}"
+        except asyncio.CancelledError:
+            self._work.cancelled.append(self._given)
+            raise
+        finally:
+            self._work.running -= 1
+
+
+class Work:
+    """`held` inputs wait for `go`, None is all; `ends` are errors by input."""
+
+    def __init__(self, held=(), ends=None):
+        self.held, self.ends, self.cost = held, ends or {}, None
+        self.begun, self.cancelled, self.running, self.most = [], [], 0, 0
+        self.said = {"output": "text", "instructions": "Do it.", "tools": ""}
+        self._gates = {}
+
+    def gate(self, given):
+        return self._gates.setdefault(given, asyncio.Event())
+
+    def go(self, *given):
+        for one in given:
+            self.gate(one).set()
+
+    def prepare(self, given):
+        if isinstance(given, Exception):
+            raise given
+        return Job(self, given)
+
+    def identity(self):
+        return self.said
+
+    def check_storable(self):
+        pass
+
+    def dump(self, output):
+        return json.dumps(output)
+
+    def load(self, text):
+        return json.loads(text)
+
+
+@pytest.fixture
+def work_of():
+    """Give the class, to make work with the held inputs and the errors that a test wants."""
+    return Work
