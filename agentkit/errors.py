@@ -6,6 +6,7 @@ AgentkitError
 │   ├── ToolDefinitionError       a function cannot be a tool (also a TypeError)
 │   ├── SchemaError               a JSON Schema cannot be made, or not in strict mode (also a ValueError)
 │   ├── InvalidRequestError       a request breaks the contract (also a ValueError)
+│   │   └── UnsupportedRequestError   the endpoint's profile says that it does not take this
 │   ├── UnknownModelError         a model name that no provider owns, or no model at all
 │   ├── MissingKeyError           a provider's key is not set
 │   └── MissingExtraError         an optional package is not installed (also an ImportError)
@@ -90,6 +91,7 @@ __all__ = [
     "ToolRetriesExceededError",
     "ToolUseFailedError",
     "UnknownModelError",
+    "UnsupportedRequestError",
 ]
 
 
@@ -117,6 +119,10 @@ class SchemaError(ConfigurationError, ValueError):
 
 class InvalidRequestError(ConfigurationError, ValueError):
     """A request breaks the contract; the text names field, value and limit."""
+
+
+class UnsupportedRequestError(InvalidRequestError):
+    """The endpoint does not take what is asked, by its profile; another one may."""
 
 
 class UnknownModelError(ConfigurationError):
@@ -232,11 +238,7 @@ class ContentFilterError(BadRequestError):
 
 
 class ToolUseFailedError(BadRequestError):
-    """The endpoint's own parser refused the tool call that the model wrote.
-
-    Attributes:
-        failed_generation: What the model wrote.
-    """
+    """The endpoint's own parser refused the call that the model wrote, as `failed_generation` has it."""
 
     failed_generation: str | None = None
 
@@ -270,11 +272,7 @@ class RunError(AgentkitError):
 
 
 class LimitExceededError(RunError):
-    """A limit of `RunLimits` was reached before the next step.
-
-    Attributes:
-        limit: The limit's name, as in `RunLimits`.
-    """
+    """A limit of `RunLimits` was reached before the next step; `limit` is its name there."""
 
     limit: str = ""
 

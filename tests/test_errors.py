@@ -40,6 +40,7 @@ def test_every_error_has_room_for_the_state():
         ("ToolDefinitionError", TypeError),
         ("SchemaError", ValueError),
         ("InvalidRequestError", ValueError),
+        ("UnsupportedRequestError", ValueError),
         ("MissingExtraError", ImportError),
         ("APITimeoutError", TimeoutError),
         ("StateError", ValueError),

@@ -12,14 +12,14 @@ from agentkit.agent.blocking import SyncStream, block
 from agentkit.agent.driver import drive
 from agentkit.agent.effect import Finished
 from agentkit.agent.field import Options, check_fields, model_of
-from agentkit.agent.many import AgentWork, MapTerms, OnError, Progress, SyncMany, many_of, sync_many_of
+from agentkit.agent.many import AgentWork, SyncMany
 from agentkit.agent.recipe import recipe_of
 from agentkit.agent.result import Output, Result
 from agentkit.agent.run import Instructions, Middleware, Recipe, Run
 from agentkit.agent.start import Prompt, go_on, start
 from agentkit.agent.stream import AgentStream
 from agentkit.agent.swap import swapped
-from agentkit.many import Many
+from agentkit.many import Many, OnError, Progress, Terms
 from agentkit.model import Model
 from agentkit.output import OutputPlan, OutputSpec
 from agentkit.state.decision import Decision
@@ -292,8 +292,10 @@ class Agent(Generic[Deps, Output]):
         Raises:
             ConfigurationError: An argument, or later the store, is not as it must be.
         """
-        given = MapTerms(concurrency, on_error, ordered, store, progress, budget)
-        return many_of(self._work(deps, model, settings, limits), inputs, given)
+        terms = Terms(
+            concurrency=concurrency, on_error=on_error, ordered=ordered, store=store, progress=progress, budget=budget
+        )
+        return Many(self._work(deps, model, settings, limits), inputs, terms)
 
     def map_sync(
         self,
@@ -311,8 +313,10 @@ class Agent(Generic[Deps, Output]):
         limits: RunLimits | None = None,
     ) -> SyncMany[Output]:
         """Run as `map` does, from sync code: `for outcome in agent.map_sync(texts): ...`, or its `result()`."""
-        given = MapTerms(concurrency, on_error, ordered, store, progress, budget)
-        return sync_many_of(self._work(deps, model, settings, limits), inputs, given)
+        terms = Terms(
+            concurrency=concurrency, on_error=on_error, ordered=ordered, store=store, progress=progress, budget=budget
+        )
+        return SyncMany(self._work(deps, model, settings, limits), inputs, terms)
 
     async def _finish(self, run: Run) -> Result[Output]:
         end = await drive(run)

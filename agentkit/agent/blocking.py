@@ -24,7 +24,7 @@ from agentkit.output import ElementReader, PartialReader
 from agentkit.state.run import RunState
 from agentkit.wire.response import Usage
 
-__all__ = ["SyncStream", "block"]
+__all__ = ["SyncStream", "block", "is_over"]
 
 _T = TypeVar("_T")
 _PATIENCE = 5.0  # seconds that a cancelled run gets to end
@@ -121,6 +121,11 @@ def block(make: Callable[[], Coroutine[Any, Any, _T]]) -> _T:
             "Write `await agent.run(...)` there, or make the tool a plain `def` that runs in its own thread."
         )
     return portal.call(make)
+
+
+def is_over() -> bool:
+    """Tell whether the program ends: the thread has gone, and nothing can be run any more."""
+    return _portal is not None and _portal.loop.is_closed()
 
 
 def _get() -> _Portal:

@@ -20,7 +20,11 @@ __all__ = ["answer_outputs", "check_output"]
 
 _FORM = "Now give your final answer in the form that is asked for: JSON that fits the schema, and nothing else."
 _ALONE = re.compile(r"\s*(?:```\w*\s*)?[\[{\"].*[\]}\"]\s*(?:```)?\s*|[^\[\]{}]*", re.DOTALL)
-_CLOSED = re.compile(r"[\]}\"]")
+_BEGUN = re.compile(r"\s*(?:`+\w*\s*)?(?:[\[{]|\"(?:[^\"\\]|\\.)*\"\s*\Z)")
+_BLANK = re.compile(r"\s{100,}\Z")
+_REPEATED = re.compile(r"(\S|\S.{0,98}?\S)(?:\s*\1){9,}.{0,100}\Z", re.DOTALL)
+_LAST = 2000  # characters in which repeats are looked for
+_THOUGHT = "</think>"
 _TAKEN = "The output was taken."
 _NOT_TAKEN = "Not taken: an earlier output of the same reply was."
 
@@ -38,7 +42,7 @@ async def check_output(run: Run) -> Checked:
     assert reply is not None
     taken = next((call for call in reply.tool_calls if call.id == state.accepted), None)
     text = taken.function.arguments if taken else text_of(reply.content)
-    if not taken and run.asked.tools_first and not _is_output(run.recipe, text):
+    if not taken and run.tools_first and not _is_output(run.recipe, text):
         _refuse_cut(run, text)
         return Checked(_ask_for_form(run, reply), valid=False)
     try:
@@ -109,8 +113,11 @@ async def answer_outputs(run: Run, calls: tuple[ToolCall, ...], *, alone: bool) 
 
 async def _read(run: Run, text: str) -> Any:
     plan = run.recipe.plan
-    if is_cut(run.state.finish_reason) and not plan.allows_text and not _CLOSED.search(text):
-        raise Rejected.broken("it was cut")  # nothing is no None then, and a bare number or word may go on
+    # nothing is no None then, a bare number or word may go on, and what stands among words may be a draft
+    if is_cut(run.state.finish_reason) and not plan.is_text and not _BEGUN.match(text.rpartition(_THOUGHT)[2]):
+        if not plan.allows_text:
+            raise Rejected.broken("it was cut")
+        return await plan.finish(text, context_of(run))
     return await plan.finish(plan.read(text), context_of(run))
 
 
@@ -119,10 +126,24 @@ def _refuse_cut(run: Run, text: str) -> None:
         run.state = run.state.with_attempt(text, "It was cut at the token limit.", ())  # a resumed run asks again
         error = LengthError(
             f"The reply reached its token limit before the output was whole ({len(text)} characters came, in "
-            "`error.text`). Raise `max_completion_tokens`, or ask for less."
+            f"`error.text`). {_runaway(text) or 'Raise `max_completion_tokens`, or ask for less.'}"
         )
         error.text, error.attempts = text, run.state.attempts
         raise error
+
+
+def _runaway(text: str) -> str:
+    """Say that a text would not have ended, where its end shows it."""
+    if found := _BLANK.search(text):
+        ends = f"{len(found[0]):,} characters of white space"
+    elif (repeated := _REPEATED.search(text[-_LAST:])) and len(repeated[0]) > _LAST // 4:
+        ends = f"repeats of {repeated[1][:40]!r}"
+    else:
+        return ""
+    return (
+        f"It ends in {ends}: a higher limit would hardly help. Set a `frequency_penalty`, ask for JSON in the "
+        "instructions, or take another output mode or model."
+    )
 
 
 def _set_aside(run: Run, text: str, rejected: Rejected, correction: tuple[Message, ...]) -> RunState:

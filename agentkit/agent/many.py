@@ -2,29 +2,24 @@
 
 from __future__ import annotations
 
-import os
 from collections import deque
-from collections.abc import AsyncIterable, Callable, Coroutine, Iterator
-from dataclasses import dataclass
-from typing import Any, Generic, Literal, Self
+from collections.abc import AsyncIterable, Callable, Coroutine, Iterable, Iterator
+from typing import Any, Generic, Self
 
 from pydantic_core import to_json
 
-from agentkit.agent.blocking import block
+from agentkit.agent.blocking import block, is_over
 from agentkit.agent.result import Output, Result
 from agentkit.agent.run import Recipe, Run
 from agentkit.agent.start import start
-from agentkit.errors import ConfigurationError, InvalidRequestError
-from agentkit.many import Budget, Feed, Many, MapResult, Outcome, Summary, Terms
+from agentkit.errors import InvalidRequestError, SchemaError
+from agentkit.many import Feed, Many, MapResult, Outcome, Summary, Terms, Work
 from agentkit.many.pool import Pool
+from agentkit.many.source import total_of
 from agentkit.output import OutputPlan
-from agentkit.state.limit import RunLimits
-from agentkit.state.run import RunState
 
-__all__ = ["AgentWork", "MapTerms", "OnError", "Progress", "SyncMany", "many_of", "sync_many_of"]
+__all__ = ["AgentWork", "SyncMany"]
 
-OnError = Literal["keep", "raise"]
-Progress = bool | Callable[[Summary], object] | None
 _Finish = Callable[[Run], Coroutine[Any, Any, Result[Any]]]
 
 
@@ -41,7 +36,12 @@ class AgentWork:
     def __init__(self, recipe: Recipe, instructions: Any, deps: Any, finish: _Finish) -> None:
         self._recipe, self._instructions, self._deps, self._finish = recipe, instructions, deps, finish
 
-    def prepare(self, given: Any, /) -> _AgentJob:
+    @property
+    def model(self) -> str:
+        """The name of the model."""
+        return self._recipe.model.name
+
+    def prepare(self, given: Any, /) -> Run:
         """Make the run of an input.
 
         Raises:
@@ -50,11 +50,25 @@ class AgentWork:
         if given is None:
             raise InvalidRequestError("An input is None, and a map has no history to go on from. Give a prompt.")
         self._recipe = self._recipe.renewed()  # an endpoint may have taught another way to ask
-        return _AgentJob(start(self._recipe, given, self._deps, ()), self._finish)
+        return start(self._recipe, given, self._deps, ())
+
+    async def run(self, job: Run, /) -> Any:
+        """Run, and give the output; that of a run that waits for decisions raises `PendingCallsError`."""
+        return (await self._finish(job)).output
 
     def identity(self) -> dict[str, str]:
-        """Say what the agent asks for: output, instructions that are texts, tools; neither model nor settings."""
+        """Say what the agent asks for: output, instructions that are texts, tools; neither model nor settings.
+
+        Raises:
+            SchemaError: The output's type cannot be written.
+        """
         plan: OutputPlan[Any] = self._recipe.plan
+        try:
+            plan.load("")
+        except SchemaError:
+            raise
+        except ValueError:
+            pass  # as it should be: the type is known, and no text is none of its values
         wanted = {"name": plan.name, "description": plan.spec.description, "schema": plan.schema}
         tools = {tool.name: tool.definition for tool in self._recipe.toolbox}
         return {
@@ -62,15 +76,6 @@ class AgentWork:
             "instructions": "\n\n".join(_texts(self._instructions)),
             "tools": _json(tools) if tools else "",
         }
-
-    def check_storable(self) -> None:
-        """Raise `SchemaError` where the output's type cannot be written to a store."""
-        try:
-            self._recipe.plan.load("")
-        except ConfigurationError:
-            raise
-        except ValueError:
-            return  # as it should be: the type is known, and no text is none of its values
 
     def dump(self, output: Any, /) -> str:
         """Write an output as JSON."""
@@ -81,47 +86,15 @@ class AgentWork:
         return self._recipe.plan.load(text)
 
 
-class _AgentJob:
-    """The run of one input."""
-
-    def __init__(self, run: Run, finish: _Finish) -> None:
-        self._run, self._finish = run, finish
-
-    @property
-    def message(self) -> bytes:
-        """The encoded message of the user."""
-        return self._run.state.messages[-1].encoded
-
-    @property
-    def state(self) -> RunState:
-        """The run as far as it came."""
-        return self._run.state
-
-    @property
-    def cost(self) -> float | None:
-        """What the endpoint billed; 0 where it answered no request."""
-        state = self._run.state
-        result: Result[Any] = Result(state)
-        return result.cost if state.usages else 0.0
-
-    @property
-    def model(self) -> str:
-        """The name of the model."""
-        return self._run.recipe.model.name
-
-    async def run(self) -> Any:
-        """Run, and give the output; that of a run that waits for decisions raises `PendingCallsError`."""
-        return (await self._finish(self._run)).output
-
-
 class SyncMany(Generic[Output]):
     """A map for sync code, lazy as the builtin `map`: iterate it, or ask for `result()`; `with` closes it at its end.
 
     A sync iterable of inputs is read in the thread that iterates; the runs go on in a thread of agentkit's own.
     """
 
-    def __init__(self, many: Many[Output], feed: Feed | None) -> None:
-        self._many, self._feed = many, feed
+    def __init__(self, work: Work, inputs: Iterable[Any] | AsyncIterable[Any], terms: Terms) -> None:
+        self._feed = None if isinstance(inputs, AsyncIterable) else Feed(inputs)
+        self._many = Many[Output](work, self._feed or inputs, terms, total=total_of(inputs))
         self._ready: deque[Outcome[Output]] = deque()
         self._pool: Pool | None = None
         self._entered = False
@@ -140,8 +113,13 @@ class SyncMany(Generic[Output]):
         self.close()
 
     def close(self) -> None:
-        """Cancel what runs, wait until it has ended, and close the store; again is no error."""
-        block(self._many.aclose)
+        """Cancel what runs, wait until it has ended, close the inputs and the store; again is no error."""
+        try:
+            if not is_over():  # at the end of the program, which has cancelled all and lets go of what is left
+                block(self._many.aclose)
+        finally:
+            if self._feed is not None:
+                self._feed.close()
 
     def __iter__(self) -> Iterator[Outcome[Output]]:
         if not self._entered:
@@ -167,6 +145,8 @@ class SyncMany(Generic[Output]):
             return self._many.begin()
 
         self._pool = block(begin)
+        if self._feed is not None:
+            self._feed.wake = self._pool.wake
 
     def _fetch(self) -> bool:
         """Wait for outcomes, and hand over inputs when there are too few; tell whether there are outcomes."""
@@ -190,42 +170,6 @@ class SyncMany(Generic[Output]):
         """Say how many inputs to read: as many as run at once wait at most, and all within the window."""
         room = min(pool.terms.concurrency, pool.terms.window - pool.outstanding) - feed.waiting
         return 0 if feed.ended else max(0, room)
-
-
-@dataclass(frozen=True, slots=True)
-class MapTerms:
-    """The arguments of `Agent.map` that say how a map is done, as they were given."""
-
-    concurrency: int
-    on_error: OnError
-    ordered: bool
-    store: str | os.PathLike[str] | None
-    progress: Progress
-    budget: RunLimits | None
-
-
-def many_of(work: AgentWork, inputs: Any, given: MapTerms) -> Many[Any]:
-    """Make the map of `Agent.map`'s arguments.
-
-    Raises:
-        ConfigurationError: One of them cannot be.
-        MissingExtraError: `progress` demands a bar, and rich is not installed.
-    """
-    progress, bar = (given.progress, False) if callable(given.progress) else (None, given.progress)
-    terms = Terms(
-        concurrency=given.concurrency,
-        on_error=given.on_error,
-        ordered=given.ordered,
-        budget=Budget(given.budget),
-        progress=progress,
-    )
-    return Many(work, inputs, terms, store=given.store, bar=bar)
-
-
-def sync_many_of(work: AgentWork, inputs: Any, given: MapTerms) -> SyncMany[Any]:
-    """Make the map of `Agent.map_sync`'s arguments, as `many_of` does; a sync iterable is read by who iterates."""
-    feed = None if isinstance(inputs, AsyncIterable) else Feed(inputs)
-    return SyncMany(many_of(work, inputs if feed is None else feed, given), feed)
 
 
 def _texts(instructions: Any) -> list[str]:

@@ -87,8 +87,7 @@ class Result(Generic[Output]):
     @property
     def cost(self) -> float | None:
         """Give what the endpoint billed, as its own `usage.cost` says; None where it does not for every request."""
-        costs = [cost for usage in self.state.usages if isinstance(cost := getattr(usage, "cost", None), int | float)]
-        return sum(costs) if costs and len(costs) == len(self.state.usages) else None
+        return self.state.cost
 
     @property
     def finish_reason(self) -> str | None:

@@ -95,8 +95,10 @@ class Recipe:
 
     def renewed(self) -> Recipe:
         """Give the recipe as the endpoint wants it by what was learned since; itself where that is nothing."""
-        is_current = self.plan.is_text or getattr(self.model, "profile", None) == self.profile
-        return self if is_current else self.renew()
+        if self.plan.is_text:
+            return self
+        now = getattr(self.model, "profile", None)
+        return self if now is self.profile or now == self.profile else self.renew()
 
 
 @dataclass(slots=True)
@@ -164,9 +166,12 @@ class Run:
     @property
     def asked(self) -> OutputAsked:
         """Tell how the output is asked for now."""
-        recipe = self.recipe
-        tools_first = recipe.final is not None and not self.state.finishing
-        return OutputAsked(recipe.mode, recipe.output_tool, tools_first=tools_first)
+        return OutputAsked(self.recipe.mode, self.recipe.output_tool, tools_first=self.tools_first)
+
+    @property
+    def tools_first(self) -> bool:
+        """Tell whether the output is asked for only once the tools are done, and they are not yet."""
+        return self.recipe.final is not None and not self.state.finishing
 
     @property
     def seconds(self) -> float:

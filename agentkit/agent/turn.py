@@ -33,6 +33,7 @@ from agentkit.errors import (
     RefusalError,
     StreamCutError,
     ToolUseFailedError,
+    UnsupportedRequestError,
 )
 from agentkit.kind import is_object
 from agentkit.secret import scrub
@@ -54,6 +55,7 @@ _REFUSALS = (
     BadRequestError,
     InvalidRequestError,
     NotFoundError,
+    UnsupportedRequestError,
 )  # those of their kinds say other things
 _REFUSING = (500, 501)  # what some servers answer to a field that they do not know
 
@@ -151,7 +153,7 @@ async def ask_model(run: Run, request: ChatRequest) -> RunState:
 def _ask_otherwise(run: Run, error: APIError | InvalidRequestError) -> Exception | None:
     """Renew the recipe where the output can be asked for in a way that was not refused yet; else give what to raise.
 
-    Raised is the first refusal, for it is about what was wanted; those of the ways that were tried after it are noted.
+    Raised is the endpoint's first refusal, for it is about what was wanted; the others are noted.
     """
     recipe = run.recipe
     if recipe.plan.spec.mode != "auto" or not _is_refusal(error):
@@ -162,7 +164,8 @@ def _ask_otherwise(run: Run, error: APIError | InvalidRequestError) -> Exception
         run.recipe = renewed
         run.emit(run.asked)
         return None
-    (_, first), *later = run.refusals
+    sent = [one for one in run.refusals if not isinstance(one[1], UnsupportedRequestError)]
+    (_, first), *later = sent or run.refusals
     for (mode, *_), other in later:
         said = scrub(f"{type(other).__name__}: {other}")
         first.add_note(f"The output was asked for again, in the mode {mode!r}, and that was refused too: {said}")

@@ -16,6 +16,7 @@ from agentkit.errors import (
     LocalModelError,
     ReplyRefusedError,
     ToolUseFailedError,
+    UnsupportedRequestError,
 )
 from agentkit.model import Model, ModelFellBack, report
 from agentkit.secret import scrub
@@ -34,11 +35,12 @@ def is_worth_another(error: Exception) -> bool:
     """Tell whether another model may do what this one failed at: the default of `Fallback(on=...)`.
 
     So it is with every `APIError`: what passes (429, 500, a lost connection), what stays so at that endpoint (a wrong
-    key, no such model), and what it refuses (400: too long a context, a field or an image that it does not take). Not
-    so where a content filter stopped the request, which is not to be evaded silently; nor where the model wrote a tool
-    call that could not be read, for an agent tells it so.
+    key, no such model), and what it refuses (400: too long a context, a field or an image that it does not take); and
+    with what its profile says that it does not take, as given or learned, so that it was not even sent. Not so where a
+    content filter stopped the request, which is not to be evaded silently; nor where the model wrote a tool call that
+    could not be read, for an agent tells it so.
     """
-    return isinstance(error, APIError | LocalModelError) and not isinstance(
+    return isinstance(error, APIError | UnsupportedRequestError | LocalModelError) and not isinstance(
         error, ContentFilterError | ToolUseFailedError
     )
 
@@ -74,6 +76,7 @@ class Fallback:
             raise ConfigurationError("Fallback got no models. Give at least one: Fallback([ChatModel(...), ...]).")
         self._is_on: Callable[[Exception], bool] = is_worth_another if on is None else _rule(on)
         self._refuse = refuse
+        self._known: tuple[tuple[Any, ...], Any] = ((), None)  # profiles, and what they have in common
 
     def __repr__(self) -> str:
         return f"Fallback([{', '.join(map(repr, self._models))}])"
@@ -95,23 +98,12 @@ class Fallback:
         That concerns tools, the forms of `tool_choice` and `response_format`, a format beside tools, and the mode of
         typed outputs: the common one; a tool's where each takes a tool or a schema; else words alone.
         """
-        given: list[Any] = [getattr(model, "profile", None) for model in self._models]
-        profiles = [profile for profile in given if profile is not None]
-        if not profiles:
-            raise AttributeError("None of these models has a profile.")
-        modes = {getattr(profile, "output_mode", "native") for profile in given}
-        common = {
-            "output_mode": modes.pop() if len(modes) == 1 else "tool" if modes == {"native", "tool"} else "prompted",
-            **{
-                name: tuple(
-                    form for form in getattr(profiles[0], name) if all(form in getattr(one, name) for one in profiles)
-                )
-                for name in ("tool_choices", "response_formats")
-            },
-            "tools": all(getattr(profile, "tools", True) for profile in profiles),
-            "formats_with_tools": all(getattr(profile, "formats_with_tools", False) for profile in profiles),
-        }
-        return dataclasses.replace(profiles[0], **common)
+        given: tuple[Any, ...] = tuple(getattr(model, "profile", None) for model in self._models)
+        known, common = self._known
+        if len(known) != len(given) or any(now is not before for now, before in zip(given, known, strict=True)):
+            common = _in_common(given)
+            self._known = given, common
+        return common
 
     @property
     def fingerprint(self) -> Callable[[ChatRequest], Awaitable[str]]:
@@ -120,7 +112,16 @@ class Fallback:
         digests: list[Callable[[ChatRequest], Awaitable[str]]] = [model.fingerprint for model in given]
 
         async def fingerprint(request: ChatRequest, /) -> str:
-            parts = [await each(self._request(request, place)) for place, each in enumerate(digests)]
+            parts: list[str] = []
+            refused: list[UnsupportedRequestError] = []
+            for place, each in enumerate(digests):
+                try:
+                    parts.append(await each(self._request(request, place)))
+                except UnsupportedRequestError as error:  # then the others are asked
+                    refused.append(error)
+                    parts.append("unsupported")
+            if len(refused) == len(parts):
+                raise refused[-1]
             named = getattr(self._refuse, "__qualname__", type(self._refuse).__qualname__)
             return hashlib.sha256(" ".join(("fallback", named, *parts)).encode()).hexdigest()
 
@@ -221,6 +222,26 @@ class Fallback:
         report(ModelFellBack(self._models[place].name, following[0].name, _words(error)))
         failed.append(error)
         return True
+
+
+def _in_common(given: tuple[Any, ...]) -> Any:
+    """Give the first profile there is, with what all models take."""
+    profiles = [profile for profile in given if profile is not None]
+    if not profiles:
+        raise AttributeError("None of these models has a profile.")
+    modes = {getattr(profile, "output_mode", "native") for profile in given}
+    common = {
+        "output_mode": modes.pop() if len(modes) == 1 else "tool" if modes == {"native", "tool"} else "prompted",
+        **{
+            name: tuple(
+                form for form in getattr(profiles[0], name) if all(form in getattr(one, name) for one in profiles)
+            )
+            for name in ("tool_choices", "response_formats")
+        },
+        "tools": all(getattr(profile, "tools", True) for profile in profiles),
+        "formats_with_tools": all(getattr(profile, "formats_with_tools", False) for profile in profiles),
+    }
+    return dataclasses.replace(profiles[0], **common)
 
 
 def _rule(on: On) -> Callable[[Exception], bool]:

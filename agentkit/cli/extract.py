@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import sys
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -12,7 +13,7 @@ import typer
 from agentkit.agent.agent import Agent
 from agentkit.agent.extract import INSTRUCTIONS
 from agentkit.cli.choice import Choice, InstructionsOption, ModelOption
-from agentkit.cli.extraction import Bounds, Extraction
+from agentkit.cli.extraction import Extraction
 from agentkit.cli.output import dumper
 from agentkit.cli.reference import load_type
 from agentkit.cli.run import read_prompt
@@ -21,6 +22,7 @@ from agentkit.cli.source import Source
 from agentkit.cli.target import FileTarget, StreamTarget, Target
 from agentkit.cli.text import json_text
 from agentkit.errors import ConfigurationError
+from agentkit.many.store import forget_store
 from agentkit.output import OutputSpec
 from agentkit.state.limit import RunLimits
 
@@ -102,14 +104,19 @@ class ExtractCommand:
         spec = self._spec()
         dump = dumper(spec)
         agent = self._agent(spec)
-        if self.fresh:
-            target.forget()
-        bounds = Bounds(concurrency=self.concurrency, inputs=self.limit, tokens=self.max_tokens_total)
-        return Extraction(agent, source, target, dump, err).perform(bounds)
+        if self.fresh and target.store is not None and target.store.exists():
+            forget_store(target.store)
+        extraction = Extraction(agent, source, target, dump, err)
+        return extraction.perform(concurrency=self.concurrency, limit=self.limit, tokens=self.max_tokens_total)
 
     def _one(self, text: str) -> int:
         if self.out not in (None, "-"):
             raise ConfigurationError("The JSON of one text goes to stdout. Leave --out out, or write > FILE.")
+        if text != "-" and os.path.isfile(text):  # noqa: PTH113 # a long text has no stat
+            raise ConfigurationError(
+                f"{text!r} is a file, and TEXT is the text itself. Write --in {text!r} --out FILE; "
+                f"or - < {text!r}, which takes all of it as one text."
+            )
         prompt, spec = read_prompt(text, "extract TYPE"), self._spec()
         dump, agent = dumper(spec), self._agent(spec)
         result = agent.run_sync(prompt, limits=RunLimits(tokens=self.max_tokens_total))

@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 from collections import deque
 from collections.abc import AsyncIterator, Callable
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from typing import Any
 
 from agentkit.agent.agent import Agent
@@ -18,24 +18,9 @@ from agentkit.many.outcome import Outcome
 from agentkit.many.summary import Summary
 from agentkit.state.limit import RunLimits
 
-__all__ = ["Bounds", "Extraction"]
+__all__ = ["Extraction"]
 
 _OTHER_AGENT = "asked for something else"  # how the store says that it belongs to another agent
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Bounds:
-    """How far the work goes, and how fast.
-
-    Attributes:
-        concurrency: How many inputs at once.
-        inputs: Only the first ones; None takes all.
-        tokens: Once so many are spent, no more inputs are begun.
-    """
-
-    concurrency: int = 16
-    inputs: int | None = None
-    tokens: int | None = None
 
 
 class Extraction:
@@ -57,20 +42,27 @@ class Extraction:
         self._unread = 0  # inputs that the map never sees, for they cannot be read
         self._summary = Summary()
 
-    def perform(self, bounds: Bounds) -> int:
+    def perform(self, *, concurrency: int, limit: int | None, tokens: int | None) -> int:
         """Work to the end, say what was done, and give the exit code: 0 all done, 1 some failed.
+
+        Args:
+            concurrency: How many inputs at once.
+            limit: Only the first ones; None takes all.
+            tokens: Once so many are spent, no more inputs are begun.
 
         Raises:
             ConfigurationError: There are no inputs, or it cannot work at all.
             LimitExceededError: The tokens are spent.
         """
         try:
-            asyncio.run(self._map(bounds))
+            asyncio.run(self._map(concurrency, limit, tokens))
         except LimitExceededError as error:
             self._tell(whole=False)
+            stored = self._target.store is not None
+            again = "Run the same command again to spend as much on the others." if stored else "Give a higher one."
             raise LimitExceededError(
-                f"--max-tokens-total {bounds.tokens} is spent ({self._summary.usage.total_tokens:,} tokens), "
-                "and no more inputs were begun. Run the same command again to spend as much on the others."
+                f"--max-tokens-total {tokens} is spent ({self._summary.usage.total_tokens:,} tokens), "
+                f"and no more inputs were begun. {again}"
             ) from error
         except BaseException as error:
             self._tell(whole=False)
@@ -81,11 +73,11 @@ class Extraction:
             raise ConfigurationError(f"There are no inputs in {self._source.name!r}.")
         return 1 if self._summary.failed else 0
 
-    async def _map(self, bounds: Bounds) -> None:
+    async def _map(self, concurrency: int, limit: int | None, tokens: int | None) -> None:
         many = self._agent.map(
-            self._prompts(bounds.inputs),
-            concurrency=bounds.concurrency,
-            budget=RunLimits(tokens=bounds.tokens),
+            self._prompts(limit),
+            concurrency=concurrency,
+            budget=RunLimits(tokens=tokens),
             store=self._target.store,
             progress=None if self._target.store else False,  # the outputs may be on the same terminal
         )

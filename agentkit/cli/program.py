@@ -129,6 +129,9 @@ def _top(
 
 def main(arguments: Sequence[str] | None = None) -> int:
     """Run the program and give its exit code; see `agentkit --help`."""
+    for name, mode in (("stdin", "r"), ("stdout", "w"), ("stderr", "w")):
+        if getattr(sys, name) is None:  # closed by who started it; its number must not become that of another file
+            setattr(sys, name, open(os.devnull, mode, encoding="utf-8"))  # noqa: SIM115, PTH123 # for good
     for stream in (sys.stdout, sys.stderr):
         if isinstance(stream, TextIOWrapper):
             stream.reconfigure(errors="backslashreplace")  # a lone surrogate of a model must not end the program

@@ -39,9 +39,11 @@ def line_item(line: bytes, number: int, name: str, field: str | None) -> Item:
     if field is None:
         return text_item(number, place, text, "line")
     try:
-        value: Any = json.loads(text)
+        value: Any = json.loads(text, parse_constant=_refuse)
     except (ValueError, RecursionError) as error:
-        where = f"{error.msg} at column {error.colno}" if isinstance(error, json.JSONDecodeError) else "nested too deep"
+        where = "nested too deep" if isinstance(error, RecursionError) else str(error)
+        if isinstance(error, json.JSONDecodeError):
+            where = f"{error.msg} at column {error.colno}"
         return Item(
             number,
             place,
@@ -73,6 +75,10 @@ def text_item(own: Any, place: str, text: str, what: str) -> Item:
             fault = f"The {what} is not Unicode (character {error.start + 1}). Convert it to UTF-8."
             return Item(own, place, fault=fault)
     return Item(own, place, text)
+
+
+def _refuse(constant: str) -> None:
+    raise ValueError(f"{constant} is no value of JSON")
 
 
 def _reach(value: dict[str, Any], field: str) -> Any:

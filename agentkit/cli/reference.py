@@ -24,7 +24,7 @@ from agentkit.kind import is_object
 from agentkit.tools.tool import Tool
 from agentkit.tools.toolbox import Toolbox
 
-__all__ = ["load_tools", "load_type"]
+__all__ = ["close_to", "load_tools", "load_type"]
 
 _BUILTINS = {kind.__name__: kind for kind in (bool, dict, float, int, list, str)}
 _KEYWORDS = {"$ref", "allOf", "anyOf", "const", "enum", "items", "oneOf", "properties", "type"}  # one of them is there
@@ -129,7 +129,7 @@ def _load_file(path: Path) -> ModuleType:
 
 def _no_file(path: Path) -> ConfigurationError:
     names = [str(path.with_name(one.name)) for one in path.parent.glob(f"*{path.suffix}")]
-    return ConfigurationError(f"There is no file {str(path)!r}.{_close(str(path), names)}")
+    return ConfigurationError(f"There is no file {str(path)!r}.{close_to(str(path), names)}")
 
 
 def _no_module(source: str) -> ConfigurationError:
@@ -138,7 +138,7 @@ def _no_module(source: str) -> ConfigurationError:
         return ConfigurationError(f"{source!r} is no module: {last!r} is a name in {parent!r}. Write {parent}:{last}.")
     names = [path.stem for path in Path.cwd().glob("*.py")]
     return ConfigurationError(
-        f"There is no module {source!r}, neither installed nor in this folder.{_close(source, names)}"
+        f"There is no module {source!r}, neither installed nor in this folder.{close_to(source, names)}"
     )
 
 
@@ -160,11 +160,12 @@ def _named(module: ModuleType, source: str, name: str) -> Any:
     try:
         return reduce(getattr, name.split("."), module)
     except AttributeError as error:
-        close = _close(name, [known for known in vars(module) if not known.startswith("_")])
+        close = close_to(name, [known for known in vars(module) if not known.startswith("_")])
         raise ConfigurationError(f"{source!r} has no {name!r}.{close}") from error
 
 
-def _close(wanted: str, names: Iterable[str]) -> str:
+def close_to(wanted: str, names: Iterable[str]) -> str:
+    """Say which names are close to the one that is not there; nothing where none is."""
     close = difflib.get_close_matches(wanted, list(names), n=3)
     return f" Close to it: {', '.join(close)}." if close else ""
 

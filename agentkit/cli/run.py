@@ -144,10 +144,10 @@ def read_prompt(prompt: str, command: str = "run") -> str:
     """
     if prompt == "-":
         try:
-            prompt = sys.stdin.buffer.read().decode()
+            prompt = sys.stdin.buffer.read().decode("utf-8-sig")
         except UnicodeDecodeError as error:
             raise ConfigurationError(
-                f"The prompt on stdin is not UTF-8 (byte {error.start}). Convert it first."
+                f"The prompt on stdin is not UTF-8 (byte {error.start + 1}). Convert it first."
             ) from error
     if not prompt.strip():
         raise ConfigurationError(

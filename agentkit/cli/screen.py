@@ -8,7 +8,15 @@ from typing import Any, TextIO
 from rich.console import Console, RenderableType
 from rich.text import Text
 
-from agentkit.agent.event import AttemptFailed, Progress, RequestRetried, SubRunEvent, ToolCallReady, ToolResulted
+from agentkit.agent.event import (
+    AttemptFailed,
+    OutputAsked,
+    Progress,
+    RequestRetried,
+    SubRunEvent,
+    ToolCallReady,
+    ToolResulted,
+)
 from agentkit.cli.text import call_text, clean, json_text, one_line
 
 __all__ = ["Screen", "event_line"]
@@ -79,6 +87,9 @@ def event_line(event: Any) -> tuple[str, str] | None:
             return f".. {one_line(event.error)}; asking again in {event.wait:.1f} s", "yellow"
         case AttemptFailed():
             return f".. no valid output, asking again: {one_line(event.reason)}", "yellow"
+        case OutputAsked():
+            first = ", once the tools are done" if event.tools_first else ""
+            return f".. asking for the output in the mode {event.mode}{first}", "dim"
         case SubRunEvent():
             return event_line(event.event)
         case _:

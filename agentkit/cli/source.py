@@ -7,7 +7,6 @@ from __future__ import annotations
 
 import asyncio
 import csv
-import difflib
 import os
 import stat
 import sys
@@ -18,6 +17,7 @@ from pathlib import Path
 
 from agentkit.agent.start import Prompt
 from agentkit.cli.record import Item, line_item, text_item
+from agentkit.cli.reference import close_to
 from agentkit.errors import ConfigurationError
 from agentkit.media import MOST_FILE
 from agentkit.wire.mime import media_type_of
@@ -206,9 +206,9 @@ def _no_input(path: Path) -> ConfigurationError:
         names = [str(one) for one in path.parent.iterdir()]
     except (OSError, ValueError):
         names = []
-    close = difflib.get_close_matches(str(path), names, n=3)
-    found = f" Close to it: {', '.join(close)}." if close else ""
-    return ConfigurationError(f"There is no input {str(path)!r}.{found} Name a file, a folder, or - for stdin.")
+    return ConfigurationError(
+        f"There is no input {str(path)!r}.{close_to(str(path), names)} Name a file, a folder, or - for stdin."
+    )
 
 
 def _no_column(name: str, field: str, names: Collection[str]) -> ConfigurationError:

@@ -10,7 +10,6 @@ from typing import Any, TextIO
 from agentkit.cli.screen import Screen
 from agentkit.cli.text import json_text, one_line
 from agentkit.errors import ConfigurationError
-from agentkit.many.store import forget_store
 from agentkit.secret import scrub
 
 __all__ = ["FileTarget", "StreamTarget", "Target"]
@@ -49,15 +48,6 @@ class FileTarget:
         beside = [self.store.with_name(f"{self.store.name}{end}") for end in ("", "-wal", "-shm", "-journal")]
         return [self._out.path, self._out.part, self._failed.path, self._failed.part, *beside]
 
-    def forget(self) -> None:
-        """Have the next map do everything again.
-
-        Raises:
-            ConfigurationError: The store is in use, or none of ours.
-        """
-        if self.store.exists():
-            forget_store(self.store)
-
     def done(self, own: Any, output: Any) -> None:
         """Write an output."""
         self._out.write({"id": own, "output": output})
@@ -95,9 +85,6 @@ class StreamTarget:
 
     def __init__(self, out: TextIO, err: Screen) -> None:
         self._out, self._err = out, err
-
-    def forget(self) -> None:
-        """Do nothing, for nothing is kept."""
 
     def done(self, own: Any, output: Any) -> None:
         """Write an output."""

@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any, cast
 
-from agentkit.errors import InvalidRequestError, SchemaError
+from agentkit.errors import SchemaError, UnsupportedRequestError
 from agentkit.http.message import messages_for, spoken_by
 from agentkit.http.profile import Profile
 from agentkit.kind import is_object
@@ -33,7 +33,7 @@ def spell(request: ChatRequest, profile: Profile, *, stream: bool, model: str | 
         model: The model's name, where the request has none.
 
     Raises:
-        InvalidRequestError: It asks for something that the endpoint does not take and that cannot be said otherwise.
+        UnsupportedRequestError: It asks for what the endpoint does not take, and it cannot be said otherwise.
     """
     changes: dict[str, Any] = {"model": request.model or model, "stream": stream or None}
     changes |= _limit(request, profile)
@@ -87,7 +87,7 @@ def _check_needless(choice: Any, tools: tuple[ToolDefinition, ...]) -> None:
     """Refuse tools that may be called, where the endpoint takes none."""
     if choice != "none":
         names = ", ".join(repr(tool.name) for tool in tools)
-        raise InvalidRequestError(
+        raise UnsupportedRequestError(
             f"Request field 'tools' offers {names[:200]}; the endpoint takes none (Profile.tools). Use a model that "
             "takes tools, leave them out, or give the model a profile with tools=True if the endpoint does take them."
         )
@@ -100,7 +100,7 @@ def _chosen(choice: Any, tools: tuple[ToolDefinition, ...], profile: Profile) ->
     """Give the choice in a form that the endpoint takes, and the tools to choose among.
 
     Raises:
-        InvalidRequestError: No form that it takes means the same.
+        UnsupportedRequestError: No form that it takes means the same.
     """
     form, taken = choice_form(choice), profile.tool_choices
     if form is None or form in taken:
@@ -116,7 +116,7 @@ def _chosen(choice: Any, tools: tuple[ToolDefinition, ...], profile: Profile) ->
             return _named(tools[0]), tools
         if form == "function" and "required" in taken and _name(choice) == tools[0].name:
             return profile.required_word, tools
-    raise InvalidRequestError(
+    raise UnsupportedRequestError(
         f"Request field 'tool_choice' is {str(choice)[:200]!r}, of the form '{form}'; the endpoint takes only "
         f"{', '.join(taken) or '(none)'} (Profile.tool_choices). Use one of these, or give the model a profile with "
         f"'{form}' among its tool_choices if the endpoint does take it."
@@ -162,7 +162,7 @@ def _response_format(asked: ResponseFormat, profile: Profile) -> ResponseFormat 
     if asked.type in _FORMATS and asked.type not in profile.response_formats:
         if asked.type == "text":
             return None  # what comes where nothing is said
-        raise InvalidRequestError(
+        raise UnsupportedRequestError(
             f"Request field 'response_format' is of type '{asked.type}'; the endpoint takes only "
             f"{', '.join(profile.response_formats) or '(none)'} (Profile.response_formats). Ask for an output by a "
             "tool or in words, OutputSpec(type, mode='tool') or mode='prompted', or give the model a profile with "
@@ -208,7 +208,7 @@ def _without(named: str, field: str, owner: str, make: Callable[[], dict[str, An
         return make()
     except SchemaError as error:
         other = " Use types that do not contain themselves." if field == "inline_refs" else ""
-        raise InvalidRequestError(
+        raise UnsupportedRequestError(
             f"{owner}: the endpoint takes no {named} (Profile.{field}), and its schema cannot be written without. "
             f"{error}{other}"
         ) from error

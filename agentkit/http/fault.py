@@ -11,10 +11,11 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any, Self, cast
 
-__all__ = ["Fault", "clean"]
+__all__ = ["Fault", "bare", "clean"]
 
 _SHOWN = 500
 _CONTROLS = re.compile(r"[\x00-\x1f\x7f-\x9f\u200e\u200f\u202a-\u202e\u2066-\u2069\s]+")
+_BREAK = re.compile(r"\\+[nrt]")
 _HTTP_STATUS = re.compile(r"[45][0-9]{2}")
 _TITLE = re.compile(r"<title[^>]*>(.*?)</title>|<h1[^>]*>(.*?)</h1>", re.IGNORECASE | re.DOTALL)
 
@@ -211,7 +212,7 @@ class Fault:
         """Give the same of what it says in words of its own: a server may repeat the messages that it was sent.
 
         Args:
-            own: The text of these messages, white space as `clean` leaves it.
+            own: The text of these messages, as `bare` leaves it.
         """
         found = _object(self.body)
         inner = _object(found.get("error")) or found
@@ -220,7 +221,8 @@ class Fault:
         for said in (found.get("detail"), found.get("message"), inner.get("message"), inner.get("detail")):
             items = (_object(item) for item in (*_list(said), *_list(_object(said).get("detail"))))  # FastAPI, Mistral
             paths += [".".join(map(str, _list(item.get("loc")))) for item in items if item.get("type") in _EXTRA_TYPES]
-        prose = (match for pattern in _REFUSED for match in pattern.finditer(self.message))
+        said = bare(self.message)
+        prose = (match for pattern in _REFUSED for match in pattern.finditer(said))
         paths += [match["field"] for match in prose if match[0] not in own]
         names = (_last_name(path) for path in paths)
         return tuple(dict.fromkeys(name for name in names if name))
@@ -229,6 +231,11 @@ class Fault:
 def clean(text: str, longest: int | None = _SHOWN) -> str:
     """Put a text on one line of at most 500 characters, without characters that could fool a terminal."""
     return _CONTROLS.sub(" ", text).strip()[:longest]
+
+
+def bare(text: str) -> str:
+    """Put a text on one line without backslashes: a server may repeat what it was sent as JSON, or as JSON in JSON."""
+    return clean(_BREAK.sub(" ", text).replace("\\", ""), None)
 
 
 def _last_name(path: str) -> str:

@@ -30,7 +30,12 @@ def _gap(most: int) -> str:
 
 _NOT = r"(?:not (?:yet |currently )?(?:supported|permitted|allowed|available|enabled)|unsupported|unavailable|disabled)"
 _NO = r"(?:does|do)(?: not|n't) (?:yet |currently )?support"
-_SOMETIMES = r"(?! (?:when|while|if|in (?:parallel|combination|stream)|together|alongside|with (?:stream|this tool)))"
+_SOMETIMES = (
+    r"(?! (?:when|while|if|until|because|together|alongside|in (?:parallel|combination|stream|this region|thinking)"
+    r"|with (?:stream|strict|this tool|vision|image|audio|thinking)|for (?:this|your|image|audio|stream)))"
+)
+# What passes, or is about a size, says nothing of what is taken at all.
+_PASSING = _any(r"rate.?limit|quota|exceed|too (?:many|large|long|big)|try again|retry|\blimits? (?:is |was )?reached")
 
 _TOOL = r"(?:tools?\b|tool[- _]?(?:use|call)\w*|function[- _]?call\w*)"
 _ASKED = r"(?:response[_ ]format|formatted output|structured output|json mode)"
@@ -57,11 +62,17 @@ _REFUSED_FORMAT = _any(
     rf"{_NO} (?:the )?{_KINDS}(?! with| containing)",
     rf"{_KINDS}(?: response[_ ]format)? (?:is|are) {_NOT}{_SOMETIMES}",
     rf"{_KINDS} (?:is )?(?:enabled|supported|available) only",  # Azure, by its dated versions
-    r"json mode (?:response )?is not supported|structured outputs? (?:is|are) not (?:supported|available)",  # Alibaba
+    r"json mode response is not supported",  # Alibaba
+    rf"(?:json mode|structured outputs?) (?:is|are) {_NOT}{_SOMETIMES}",
 )
-# OpenAI, Azure, LM Studio, llama.cpp, Volcengine, servers with pydantic or in Rust list what may stand there.
-_LISTED = _any(rf"(?:must be|should be|supported \w+ are|expected(?: tags)?|one of)\W(?P<kinds>{_gap(100)})")
-_QUOTED = re.compile(rf"[`'\"]({'|'.join(_JSON)}|text)[`'\"]")
+# OpenAI, Azure, LM Studio, llama.cpp, Volcengine, servers with pydantic or in Rust list what may stand there. The text
+# of a message is called "text", too, so that it must be said of the format.
+_LISTED = _any(
+    rf"(?:response_format|{_KINDS})[^;]{{0,80}}?(?:must be|should be|supported \w+ are|expected(?: tags)?|one of)"
+    rf"\W(?P<kinds>{_gap(100)})"
+)
+_QUOTED = re.compile(r"[`'\"](\w+)[`'\"]")
+_TYPES: Final = {"text", *_JSON, "grammar", "regex", "lark_grammar", "structural_tag"}
 _IN_SCHEMA = _any(r"json_?schema(?:\.\w|\W+->)")  # a path into the schema: it was read as one
 
 _TOOLS = r"(?:tools|tool[ -]?(?:use|calls?|calling)|function[ -]?call(?:s|ing)?)\b[`'\"]?"
@@ -99,11 +110,13 @@ def lacks(said: str, own: str, request: ChatRequest, profile: Profile) -> dict[s
     """Give the changes of the profile that a refusal clearly asks for.
 
     Args:
-        said: The endpoint's words.
-        own: The texts of the request, white space as in `said`: what only repeats them says nothing.
+        said: The endpoint's words, as `fault.bare` leaves them.
+        own: The texts of the request, likewise: what only repeats them says nothing.
         request: What was asked.
         profile: What is known of the endpoint so far.
     """
+    if _PASSING.search(said):
+        return {}
     kind = request.response_format.type if request.response_format is not None else None
     if request.tools and kind in _JSON and _found(_PAIR, said, own):
         return {"formats_with_tools": False}
@@ -144,5 +157,5 @@ def _is_left_out(kind: str, said: str, own: str) -> bool:
     """Tell whether it lists what may stand there, without what was asked for."""
     if _IN_SCHEMA.search(said):
         return False
-    lists = (_QUOTED.findall(match["kinds"]) for match in _LISTED.finditer(said) if match[0] not in own)
-    return any(kinds and kind not in kinds for kinds in lists)
+    lists = ({*_QUOTED.findall(match["kinds"])} for match in _LISTED.finditer(said) if match[0] not in own)
+    return any(kinds and kind not in kinds and kinds <= _TYPES for kinds in lists)

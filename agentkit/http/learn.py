@@ -14,11 +14,12 @@ from typing import Any, get_args
 
 from agentkit.errors import APIStatusError, BadRequestError, InternalServerError, NotFoundError
 from agentkit.http.dialect import choice_form
-from agentkit.http.fault import Fault, clean
+from agentkit.http.fault import Fault, bare
 from agentkit.http.lack import lacks, without_format, without_keywords
 from agentkit.http.profile import Profile, ReasoningField
 from agentkit.schema.keyword import SPARABLE
 from agentkit.wire.content import text_of
+from agentkit.wire.message import AssistantMessage
 from agentkit.wire.request import ChatRequest
 
 __all__ = ["Lesson", "learn"]
@@ -128,26 +129,29 @@ def learn(error: APIStatusError, request: ChatRequest, profile: Profile) -> Less
     fault = Fault.of(error.body)
     if isinstance(error, InternalServerError) and not fault.template_refused:
         return None
-    own = _own(request)
+    own, said = _own(request), bare(fault.message)
     changes: _Changes = {}
     if type(error) is BadRequestError:
         for name in fault.refused_beside(own):
             if name not in (request.extra_body or {}):
                 changes |= _taught_by(name, profile.replace(**changes), request)
     for pattern, teaching in _TEXTS:
-        if (found := pattern.search(fault.message)) and found[0] not in own:
+        if (found := pattern.search(said)) and found[0] not in own:
             changes |= teaching(profile, request)
-    changes |= lacks(fault.message, own, request, profile.replace(**changes))
+    changes |= lacks(said, own, request, profile.replace(**changes))
     return Lesson(changes, fault.message) if changes else None
 
 
 def _own(request: ChatRequest) -> str:
-    """Give the texts of a request that a server may repeat: its messages, tools and format."""
-    texts = [text_of(getattr(message, "content", None)) for message in request.messages]
+    """Give the texts of a request that a server may repeat: its messages without media, its tools and format."""
+    texts = [
+        one.encoded.decode() if isinstance(one, AssistantMessage) else text_of(getattr(one, "content", None))
+        for one in request.messages
+    ]
     texts += [tool.encoded.decode() for tool in request.tools or ()]
     if request.response_format is not None:
         texts.append(request.response_format.encoded.decode())
-    return " ".join(clean(text, None) for text in texts)
+    return " ".join(map(bare, texts))
 
 
 def _taught_by(name: str, profile: Profile, request: ChatRequest) -> _Changes:

@@ -38,9 +38,9 @@ _WITHDRAWN = (
 
 @dataclass(frozen=True, slots=True)
 class _Trial:
-    """Lessons that wait for a reply: of which conversation, by what its user began with, and how they were refused."""
+    """Lessons that wait for a reply: of which conversations, by what their users began with, and how it was refused."""
 
-    begun: bytes
+    begun: frozenset[bytes]
     refusal: type[APIStatusError]
     learned: Mapping[str, tuple[Any, Any]]
 
@@ -85,35 +85,39 @@ class Memory:
     def try_out(self, known: Profile, lesson: Lesson, request: ChatRequest, error: APIStatusError) -> bool:
         """Obey a lesson by which the refused request cannot be sent again.
 
-        It stays once the same conversation gets a reply (`confirm`), and goes where that is refused, too (`fail`).
-        False, and nothing is taken, where another request taught something else since `known` was read.
+        It stays once the same conversation gets a reply (`confirm`), and goes where that is refused, too (`fail`); what
+        several teach at once, stays or goes together. False, and nothing is taken, where another request taught
+        something else since `known` was read.
         """
-        begun = _begun(request)
         with self._lock:
             if self.profile is not known:
                 return False
             news = {name: value for name, value in lesson.changes.items() if value != getattr(known, name)}
             if news:
-                trial = self._trial
-                learned = dict(trial.learned) if trial is not None and trial.begun == begun else {}
+                trial = self._trial or _Trial(frozenset(), type(error), {})
+                learned = dict(trial.learned)
                 for name, value in news.items():
                     before = learned[name][0] if name in learned else getattr(known, name)
                     learned[name] = (before, value)
-                self._trial = _Trial(begun, type(error), learned)
+                self._trial = _Trial(trial.begun | {_begun(request)}, type(error), learned)
                 self.profile = known.replace(**news)
         self._tell(_ON_TRIAL, news, lesson.reason, error.endpoint or "")
         return True
 
     def confirm(self, request: ChatRequest) -> None:
         """Keep what is on trial, if this request, which got a reply, is of that conversation."""
-        if self._trial is not None and self._trial.begun == _begun(request):
-            self._trial = None
+        waiting = self._trial
+        if waiting is None:
+            return
+        with self._lock:
+            if self._trial is not None and _begun(request) in self._trial.begun:
+                self._trial = None
 
     def fail(self, request: ChatRequest, error: APIStatusError, reason: str) -> None:
         """Undo what is on trial, if this request, which was refused and taught nothing, is of that conversation."""
         with self._lock:
             trial = self._trial
-            if trial is None or trial.refusal is not type(error) or trial.begun != _begun(request):
+            if trial is None or trial.refusal is not type(error) or _begun(request) not in trial.begun:
                 return
             self._trial = None
         self.withdraw(trial.learned, reason, error.endpoint or "")

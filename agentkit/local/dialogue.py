@@ -156,13 +156,13 @@ class _Asker:
     offers: tuple[Offer, ...]
     now: datetime
 
-    def ask(self, offers: Sequence[Offer], turns: tuple[Turn, ...], source: str) -> _Asking:
+    def ask(self, offers: Sequence[Offer], turns: tuple[Turn, ...], source: str, *, acts: bool = True) -> _Asking:
         """Put one reading and weigh the answer by the source."""
         facts = [self.story.system] if self.story.system else []
         if _RELATIVE.search(source) and "date:" not in self.story.system:
             facts.insert(0, f"date: {self.now:%Y-%m-%d} {_DAYS[self.now.weekday()]} {self.now:%H:%M}")
         response = yield Reading(to_engine(offers), turns, "; ".join(facts))
-        return weigh(response, offers, "\n".join((source, *facts)))
+        return weigh(response, offers, "\n".join((source, *facts)), acts=acts)
 
     def begin(self) -> _Asking:
         """Ask for the first calls; where the engine doubts them, for a part of them."""
@@ -204,14 +204,14 @@ class _Asker:
 
         Records with every field right often have a low confidence; two ways of asking seldom make the same mistake.
         """
-        first = yield from self.ask((record,), (Turn(source),), source)
+        first = yield from self.ask((record,), (Turn(source),), source, acts=False)
         if first.sure:
             return first
         if record.described:
-            second = yield from self.ask((record.bare(),), (Turn(source),), source)
+            second = yield from self.ask((record.bare(),), (Turn(source),), source, acts=False)
         else:
             saving = replace(record, name=f"save_{record.name}")
-            second = yield from self.ask((saving,), (Turn(f"Log this {record.name}: {source}"),), source)
+            second = yield from self.ask((saving,), (Turn(f"Log this {record.name}: {source}"),), source, acts=False)
         best = max(first, second, key=lambda verdict: (bool(verdict.calls), verdict.confidence))
         same = [dict(call.arguments) for call in first.calls] == [dict(call.arguments) for call in second.calls]
         calls = tuple(replace(call, name=record.name) for call in best.calls)

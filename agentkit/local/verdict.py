@@ -22,6 +22,7 @@ ACT_AT = 0.5
 AGREE_AT = 0.2
 
 _NUMBER = re.compile(r"(?<![\w.,])[-+]?(?:\d{1,3}(?:,\d{3})+|\d+)(?:\.\d+)?(?!\d)")
+_ON_THE_MINUTE = re.compile(r"0?(\d{1,2}:\d\d):00")
 
 
 @dataclass(frozen=True, slots=True)
@@ -43,11 +44,14 @@ class Verdict:
         return bool(self.calls) and self.confidence >= (AGREE_AT if self.agreed else ACT_AT)
 
 
-def weigh(response: Response, offers: Sequence[Offer], source: str) -> Verdict:
-    """Keep the calls of offered tools, once each, whose doubted arguments stand in the source; none if it says no."""
+def weigh(response: Response, offers: Sequence[Offer], source: str, *, acts: bool = True) -> Verdict:
+    """Keep the calls of offered tools, once each, whose doubted arguments stand in the source.
+
+    Where a call `acts`, none is kept if the source says not to do it; what is only read out of it may be negated.
+    """
     known = {offer.name.lower(): offer for offer in offers}  # the engine writes names of records in lower case
     calls: list[Call] = []
-    for written in () if response.negated else response.calls:
+    for written in () if acts and response.negated else response.calls:
         offer = known.get(written.name.lower())
         if offer is None or not _grounded(written, response.ungrounded, source):
             continue
@@ -91,6 +95,9 @@ def _leaves(value: Any, path: str = "") -> Iterator[tuple[str, Any]]:
 
 def _stands_in(value: Any, text: str) -> bool:
     if isinstance(value, str):
+        if time := _ON_THE_MINUTE.fullmatch(value):  # texts leave the seconds out; in "9:30 pm" it is another hour
+            shown = rf"(?<![\w:])0?{time[1]}(?::00)?(?!:?\w|\s*[ap]\.?m)"
+            return re.search(shown, text, re.IGNORECASE) is not None
         return re.search(rf"(?<!\w){re.escape(value)}(?!\w)", text, re.IGNORECASE) is not None
     wanted = Decimal(json.dumps(value))
     return any(Decimal(found.group().replace(",", "")) == wanted for found in _NUMBER.finditer(text))

@@ -10,19 +10,20 @@ from typing import Any
 
 from agentkit.errors import MissingExtraError
 from agentkit.many.summary import Summary
+from agentkit.many.term import Progress
 
 __all__ = ["Bar", "has_bar"]
 
 _PERIOD = 0.25  # seconds
 
 
-def has_bar(wanted: bool | None) -> bool:
+def has_bar(wanted: Progress) -> bool:
     """Tell whether a bar is shown: where it is demanded, or nothing is said, rich is there and stderr is a terminal.
 
     Raises:
         MissingExtraError: It is demanded and rich is not installed.
     """
-    if wanted is False:
+    if wanted is False or callable(wanted):
         return False
     there = find_spec("rich") is not None
     if wanted and not there:

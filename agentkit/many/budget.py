@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Collection
+from typing import Any, cast
 
 from agentkit.errors import ConfigurationError, LimitExceededError
 from agentkit.state.limit import RunLimits
 from agentkit.state.run import RunState
 
-__all__ = ["Budget", "over_budget"]
+__all__ = ["Budget"]
 
 _SPENT: dict[str, Callable[[RunState], int]] = {
     "requests": lambda state: len(state.usages),
@@ -25,10 +26,15 @@ class Budget:
         limits: `requests`, `tool_calls`, `tokens` and `seconds` of all runs together; None is no bound.
 
     Raises:
-        ConfigurationError: It bounds what only one run has.
+        ConfigurationError: It is none, or bounds what only one run has.
     """
 
     def __init__(self, limits: RunLimits | None) -> None:
+        if limits is not None and not isinstance(cast("Any", limits), RunLimits):
+            raise ConfigurationError(
+                f"budget={limits!r} does not say of what. Write budget=RunLimits(tokens=...), or requests, tool_calls "
+                "or seconds in the place of tokens."
+            )
         names = (*_SPENT, "seconds") if limits is not None else ()
         bounds = {name: getattr(limits, name) for name in names}
         self._bounds: dict[str, float] = {name: bound for name, bound in bounds.items() if bound is not None}
@@ -46,8 +52,10 @@ class Budget:
         for name in self._bounds.keys() & _SPENT.keys():
             self._spent[name] += _SPENT[name](state)
 
-    def reached(self, running: Collection[RunState], seconds: float) -> tuple[str, float, float] | None:
-        """Give the name of a bound that is reached, what was spent, and the bound; None where none is.
+    def reached(
+        self, running: Collection[RunState], seconds: float, index: int, *, stored: bool
+    ) -> LimitExceededError | None:
+        """Give the error of a bound that is reached, so that this input is not begun; None where none is.
 
         A run that goes counts what it has spent so far, and at least the request that it began with.
         """
@@ -57,17 +65,19 @@ class Budget:
             if name in _SPENT:
                 value += sum(max(least, _SPENT[name](state)) for state in running)
             if value >= bound:
-                return name, value, bound
+                return _over(name, value, bound, index, stored=stored)
         return None
 
 
-def over_budget(bound: tuple[str, float, float], index: int, *, stored: bool) -> LimitExceededError:
-    """Make the error of a budget that is used up; `index` is the first input that was not begun."""
-    name, spent, limit = bound
-    keep = "the same store gives what is finished" if stored else "with `store=...` what is finished would be kept"
+def _over(name: str, spent: float, limit: float, index: int, *, stored: bool) -> LimitExceededError:
+    again = (
+        "Call it again with the same store: what is finished costs nothing then, and as much is spent on the others."
+        if stored
+        else f"Call it again with a higher budget=RunLimits({name}=...), or in parts; with `store=...` it goes on."
+    )
     error = LimitExceededError(
         f"The map reached its budget {name}={limit} (spent: {round(spent, 2)}) before input {index}, which was not "
-        f"begun, nor any after it. Call it again with a higher budget=RunLimits({name}=...); {keep}."
+        f"begun, nor any after it. {again}"
     )
     error.limit = name
     return error

@@ -2,17 +2,18 @@
 
 from __future__ import annotations
 
-import os
-from collections.abc import AsyncIterable, AsyncIterator, Generator, Iterable, Sized
+from collections.abc import AsyncIterable, AsyncIterator, Generator, Iterable
 from typing import Any, Generic, Self
 
 from agentkit.errors import RunError
 from agentkit.many.bar import Bar, has_bar
+from agentkit.many.budget import Budget
 from agentkit.many.outcome import MapResult, Outcome, Output
-from agentkit.many.pool import Pool, Terms
-from agentkit.many.source import Feed, Source, source_of
+from agentkit.many.pool import Pool
+from agentkit.many.source import source_of, total_of
 from agentkit.many.store import MapStore
 from agentkit.many.summary import Summary, Tally
+from agentkit.many.term import Terms
 from agentkit.many.work import Work
 
 __all__ = ["Many"]
@@ -29,23 +30,15 @@ class Many(Generic[Output]):
         work: What is done with an input.
         inputs: The inputs.
         terms: How.
-        store: The file that keeps the outcomes.
-        bar: Whether a bar is shown; None shows one where stderr is a terminal and rich is installed.
+        total: How many inputs there are, where they do not say so themselves.
     """
 
     def __init__(
-        self,
-        work: Work,
-        inputs: Iterable[Any] | AsyncIterable[Any] | Feed,
-        terms: Terms,
-        *,
-        store: str | os.PathLike[str] | None = None,
-        bar: bool | None = False,
+        self, work: Work, inputs: Iterable[Any] | AsyncIterable[Any], terms: Terms, *, total: int | None = None
     ) -> None:
-        self._work, self._terms, self._path = work, terms, store
-        self._source: Source = inputs if isinstance(inputs, Feed) else source_of(inputs)
-        self._tally = Tally(_count(inputs.inputs if isinstance(inputs, Feed) else inputs))
-        self._bar = Bar(lambda: self.summary) if has_bar(bar) else None
+        self._work, self._source, self._terms = work, source_of(inputs), terms
+        self._budget, self._tally = Budget(terms.budget), Tally(total_of(inputs) if total is None else total)
+        self._bar = Bar(lambda: self.summary) if has_bar(terms.progress) else None
         self._store: MapStore | None = None
         self._pool: Pool | None = None
         self._entered = False
@@ -78,10 +71,11 @@ class Many(Generic[Output]):
                 await self.aclose()
 
     async def aclose(self) -> None:
-        """Cancel what runs, wait until it has ended, and close the store; again is no error."""
+        """Cancel what runs, wait until it has ended, close the inputs and the store; again is no error."""
         try:
             if self._pool is not None:
                 await self._pool.aclose()
+                await self._source.aclose()
         finally:
             if self._bar is not None:
                 self._bar.close()
@@ -99,12 +93,11 @@ class Many(Generic[Output]):
             raise RunError(
                 "The map was begun before, and its outcomes are given once. Make another one, `agent.map(...)`."
             )
-        if self._path is not None:
-            self._work.check_storable()
-            self._store = MapStore(self._path, self._work.identity())
-        if isinstance(self._source, Feed):
-            self._source.wake = lambda: self._pool.wake() if self._pool else None
-        self._pool = Pool(self._work, self._source, self._terms, self._tally, self._store)
+        if self._terms.store is not None:
+            self._store = MapStore(self._terms.store, self._work.identity())
+        self._pool = Pool(
+            self._work, self._source, self._terms, budget=self._budget, tally=self._tally, store=self._store
+        )
         if self._bar is not None:
             self._bar.show()
         return self._pool
@@ -119,7 +112,3 @@ class Many(Generic[Output]):
             await self.aclose()
         outcomes.sort(key=lambda outcome: outcome.index)
         return MapResult(tuple(outcomes), self.summary)
-
-
-def _count(inputs: Any) -> int | None:
-    return len(inputs) if isinstance(inputs, Sized) else None

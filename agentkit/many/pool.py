@@ -8,9 +8,9 @@ from __future__ import annotations
 import asyncio
 import time
 from collections import deque
-from collections.abc import Callable
-from dataclasses import dataclass
-from typing import Any, Literal
+from collections.abc import AsyncIterator, Callable
+from dataclasses import replace
+from typing import Any
 
 from agentkit.errors import (
     AuthenticationError,
@@ -21,45 +21,21 @@ from agentkit.errors import (
     RunError,
 )
 from agentkit.http.fault import Fault
-from agentkit.many.budget import Budget, over_budget
+from agentkit.many.budget import Budget
 from agentkit.many.outcome import Outcome
-from agentkit.many.source import Source
 from agentkit.many.store import Key, MapStore
-from agentkit.many.summary import Summary, Tally
+from agentkit.many.summary import Tally
+from agentkit.many.term import Terms
 from agentkit.many.work import Job, Work
+from agentkit.state.run import RunState
 
-__all__ = ["Pool", "Terms"]
+__all__ = ["Pool"]
 
-_WINDOW = 256  # inputs that may wait for one before them, at the least
 _PAYMENT_REQUIRED = 402
-_TIMES = 16  # ... and that many times as many as run at once
 _LEFT = (
     "The map was left before its end, so there is no more to read of it. Make another one, `agent.map(...)`; "
     "with `store=...` it goes on where this one stopped."
 )
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Terms:
-    """How a map is done; `Agent.map` says what each means."""
-
-    concurrency: int
-    on_error: Literal["keep", "raise"]
-    ordered: bool
-    budget: Budget
-    progress: Callable[[Summary], object] | None = None
-
-    def __post_init__(self) -> None:
-        concurrency: Any = self.concurrency
-        if isinstance(concurrency, bool) or not isinstance(concurrency, int) or concurrency < 1:
-            raise ConfigurationError(f"concurrency={concurrency!r} is no number of runs at once. Give 1 or more.")
-        if self.on_error not in ("keep", "raise"):
-            raise ConfigurationError(f'on_error is {self.on_error!r}, which is unknown. Give "keep" or "raise".')
-
-    @property
-    def window(self) -> int:
-        """How many inputs at most are pulled and not given out."""
-        return max(_WINDOW, _TIMES * self.concurrency)
 
 
 class Pool:
@@ -71,8 +47,18 @@ class Pool:
         outstanding: How many inputs were pulled whose outcome was not given out.
     """
 
-    def __init__(self, work: Work, source: Source, terms: Terms, tally: Tally, store: MapStore | None) -> None:
-        self._work, self._source, self.terms, self._tally, self._store = work, source, terms, tally, store
+    def __init__(
+        self,
+        work: Work,
+        source: AsyncIterator[Any],
+        terms: Terms,
+        *,
+        budget: Budget,
+        tally: Tally,
+        store: MapStore | None,
+    ) -> None:
+        self._work, self._source, self.terms = work, source, terms
+        self._budget, self._tally, self._store = budget, tally, store
         self.ready: deque[Outcome[Any]] = deque()
         self.outstanding = 0
         self._early: dict[int, Outcome[Any]] = {}  # that have to wait for one before them
@@ -156,7 +142,7 @@ class Pool:
         while self._error is None:
             await self._room()
             try:
-                given = await self._source.take()
+                given = await anext(self._source)
             except StopAsyncIteration:
                 break
             except Exception as error:  # noqa: BLE001 # of the caller's iterable: raised after what runs has ended
@@ -185,14 +171,14 @@ class Pool:
         except Exception as error:  # noqa: BLE001 # of this input: a path that is not there, a part that is none
             self._settle(Outcome(index=index, input=given, error=error, cost=0.0))
             return
-        key = self._store.key(job.message) if self._store else None
+        key = self._store.key(job.state.messages[-1].encoded) if self._store else None
         kept = self._restored(index, given, key)
         if kept is not None:
             self._settle(kept)
             return
-        bound = self.terms.budget.reached([job.state for job in self._jobs.values()], self._tally.seconds)
-        if bound is not None:
-            self._error = over_budget(bound, index, stored=self._store is not None)
+        running = [job.state for job in self._jobs.values()]
+        self._error = self._budget.reached(running, self._tally.seconds, index, stored=self._store is not None)
+        if self._error is not None:
             return
         self._jobs[self._start(self._run(index, given, job, key))] = job
 
@@ -202,21 +188,9 @@ class Pool:
             return None
         try:
             output = self._work.load(kept.output)
-        except ConfigurationError:
-            raise
         except ValueError:  # its type has become stricter: asked for again
             return None
-        return Outcome(
-            index=index,
-            input=given,
-            usage=kept.usage,
-            cost=kept.cost,
-            seconds=kept.seconds,
-            attempts=kept.attempts,
-            model=kept.model,
-            restored=True,
-            _output=output,
-        )
+        return replace(kept, index=index, input=given, _output=output)
 
     async def _run(self, index: int, given: Any, job: Job, key: Key | None) -> None:
         began, output = time.monotonic(), None
@@ -224,27 +198,29 @@ class Pool:
         task = asyncio.current_task()
         assert task is not None
         try:
-            output = await job.run()
+            output = await self._work.run(job)
         except asyncio.CancelledError:
             if self._over:
                 raise
-            failure = _cancelled(job)
+            failure = _cancelled(job.state)
         except Exception as error:  # noqa: BLE001 # every outcome belongs to whoever reads them
             failure = error
         finally:
+            state = job.state
+            cost = state.cost if state.usages else 0.0
             del self._jobs[task]
             self._freed.set()
-        state = job.state
-        self.terms.budget.add(state)
+            self._budget.add(state)
+            self._tally.spend(state.usage, cost)
         outcome: Outcome[Any] = Outcome(
             index=index,
             input=given,
             error=failure,
             usage=state.usage,
-            cost=job.cost,
+            cost=cost,
             seconds=time.monotonic() - began,
             attempts=len(state.attempts),
-            model=job.model,
+            model=self._work.model,
             _output=output,
         )
         try:
@@ -260,7 +236,7 @@ class Pool:
     def _settle(self, outcome: Outcome[Any]) -> None:
         """Count an outcome, and give it out once those before it are."""
         self._tally.add(outcome)
-        if self.terms.progress is not None:
+        if callable(self.terms.progress):
             self.terms.progress(self._tally.summary)
         if outcome.error is not None and (self.terms.on_error == "raise" or _hits_all(outcome.error)):
             outcome.error.add_note(f"It ended the map, at input {outcome.index}.")
@@ -275,9 +251,9 @@ class Pool:
         self._moved.set()
 
 
-def _cancelled(job: Job) -> RunError:
+def _cancelled(state: RunState) -> RunError:
     error = RunError("The run was cancelled from inside, by a tool or a function of its own. Try this input alone.")
-    error.state = job.state
+    error.state = state
     return error
 
 

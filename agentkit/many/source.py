@@ -5,37 +5,59 @@ from __future__ import annotations
 import asyncio
 import time
 from collections import deque
-from collections.abc import AsyncIterable, Callable, Iterable, Iterator, Mapping
+from collections.abc import (
+    AsyncGenerator,
+    AsyncIterable,
+    AsyncIterator,
+    Callable,
+    Generator,
+    Iterable,
+    Iterator,
+    Mapping,
+    Sized,
+)
 from itertools import islice
-from typing import Any, Protocol, cast
+from typing import Any, Self, cast
 
 from agentkit.errors import ConfigurationError
 
-__all__ = ["Feed", "Source", "source_of"]
+__all__ = ["Feed", "source_of", "total_of"]
 
 _PATIENCE = 0.01  # seconds that a sync caller reads inputs for before it hands on those it has
 
 
-class Source(Protocol):
-    """Gives one input after another."""
-
-    async def take(self) -> Any:
-        """Wait for the next input.
-
-        Raises:
-            StopAsyncIteration: There is none any more.
-        """
-        ...
-
-
-def source_of(inputs: Iterable[Any] | AsyncIterable[Any]) -> Source:
-    """Make the source of an iterable, sync or async; nothing is read yet.
+def source_of(inputs: Iterable[Any] | AsyncIterable[Any]) -> AsyncGenerator[Any]:
+    """Make one reader of an iterable, sync or async; nothing is read yet. Closing it closes a generator.
 
     Raises:
         ConfigurationError: It is one text, one map, or no iterable.
     """
     _check(inputs)
-    return _Awaited(inputs) if isinstance(inputs, AsyncIterable) else _Plain(inputs)
+    return _read(inputs)
+
+
+async def _read(inputs: Iterable[Any] | AsyncIterable[Any]) -> AsyncGenerator[Any]:
+    if isinstance(inputs, AsyncIterable):
+        awaited = aiter(inputs)
+        try:
+            async for given in awaited:
+                yield given
+        finally:
+            if isinstance(awaited, AsyncGenerator):
+                await awaited.aclose()
+    else:
+        iterator = iter(inputs)
+        try:
+            for given in iterator:
+                yield given
+        finally:
+            _close(iterator)
+
+
+def _close(iterator: Iterator[Any] | None) -> None:
+    """Have a generator end now, with the files that it holds; others are not ours to close."""
+    if isinstance(iterator, Generator):
+        iterator.close()
 
 
 def _check(inputs: Any) -> None:
@@ -52,48 +74,22 @@ def _check(inputs: Any) -> None:
         )
 
 
-class _Plain:
-    """Inputs of a sync iterable, read on the event loop."""
-
-    def __init__(self, inputs: Iterable[Any]) -> None:
-        self._inputs = inputs
-        self._iterator: Iterator[Any] | None = None
-
-    async def take(self) -> Any:
-        """Read the next input."""
-        if self._iterator is None:
-            self._iterator = iter(self._inputs)
-        for given in self._iterator:
-            return given
-        raise StopAsyncIteration
+def total_of(inputs: Any) -> int | None:
+    """Count the inputs where they can be counted beforehand."""
+    return len(inputs) if isinstance(inputs, Sized) else None
 
 
-class _Awaited:
-    """Inputs of an async iterable."""
-
-    def __init__(self, inputs: AsyncIterable[Any]) -> None:
-        self._inputs = inputs
-        self._iterator: Any = None
-
-    async def take(self) -> Any:
-        """Wait for the next input."""
-        if self._iterator is None:
-            self._iterator = aiter(self._inputs)
-        return await anext(self._iterator)
-
-
-class Feed:
+class Feed(AsyncIterator[Any]):
     """Inputs that a sync caller reads in its own thread, a few at a time, whenever the map has none left.
 
     Attributes:
-        inputs: The iterable.
         hungry: Whether the map waits for more.
         wake: Called when it begins to wait.
     """
 
     def __init__(self, inputs: Iterable[Any], wake: Callable[[], None] = lambda: None) -> None:
         _check(inputs)
-        self.inputs = inputs
+        self._inputs = inputs
         self._iterator: Iterator[Any] | None = None
         self._handed: deque[Any] = deque()
         self._came = asyncio.Event()
@@ -111,7 +107,10 @@ class Feed:
         """Whether the caller has no more."""
         return self._end is not None
 
-    async def take(self) -> Any:
+    def __aiter__(self) -> Self:
+        return self
+
+    async def __anext__(self) -> Any:
         """Wait until the caller has handed over an input."""
         while not self._handed:
             if self._end is not None:
@@ -128,7 +127,7 @@ class Feed:
         until = time.monotonic() + _PATIENCE
         try:
             if self._iterator is None:
-                self._iterator = iter(self.inputs)
+                self._iterator = iter(self._inputs)
             for given in islice(self._iterator, most):
                 pulled.append(given)
                 if time.monotonic() > until:
@@ -143,3 +142,7 @@ class Feed:
         self._end = self._end or end
         self.hungry = False
         self._came.set()
+
+    def close(self) -> None:
+        """Read no more, in the caller's thread; a generator ends now."""
+        _close(self._iterator)

@@ -11,7 +11,6 @@ import sqlite3
 import time
 from collections.abc import Mapping
 from contextlib import suppress
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -21,7 +20,7 @@ from agentkit.secret import scrub
 from agentkit.wire.response import Usage
 from agentkit.wire.value import well_formed
 
-__all__ = ["Kept", "Key", "MapStore", "forget_store"]
+__all__ = ["Key", "MapStore", "forget_store"]
 
 Key = tuple[bytes, int]
 """A digest of an input's content, and which of the inputs with that content it is, from 0."""
@@ -46,19 +45,8 @@ _COUNTS = "CREATE TEMP TABLE seen (digest BLOB PRIMARY KEY, times INTEGER NOT NU
 _COUNT = "INSERT INTO seen VALUES (?, 0) ON CONFLICT DO UPDATE SET times = times + 1 RETURNING times"
 _GET = """SELECT output, model, usage, cost, seconds, attempts FROM outcome
 WHERE digest = ? AND occurrence = ? AND error IS NULL"""
+_NOTHING_DONE = "SELECT 1 WHERE NOT EXISTS (SELECT 1 FROM outcome WHERE error IS NULL)"
 _PUT = "INSERT OR REPLACE INTO outcome VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)"
-
-
-@dataclass(frozen=True, slots=True)
-class Kept:
-    """What the store has of an input that was done: the output as text, and what it took then."""
-
-    output: str
-    model: str
-    usage: Usage
-    cost: float | None
-    seconds: float
-    attempts: int
 
 
 class MapStore:
@@ -81,7 +69,7 @@ class MapStore:
         self.path = Path(path)
         try:
             self._db = _opened(self.path)
-        except (OSError, sqlite3.Error) as error:
+        except (OSError, ValueError, sqlite3.Error) as error:  # ValueError: a zero byte in the name
             raise self._refused(error) from error
         try:
             self._prepare({part: well_formed(said) for part, said in identity.items()}, fresh=fresh)
@@ -102,8 +90,8 @@ class MapStore:
         digest = hashlib.blake2b(message, digest_size=20).digest()
         return digest, self._act(_COUNT, (digest,)).fetchone()[0]
 
-    def get(self, key: Key) -> Kept | None:
-        """Give what is kept of an input that was done; None of one that is missing or failed.
+    def get(self, key: Key) -> Outcome[str] | None:
+        """Give what is kept of an input that was done, its output as text; None of one that is missing or failed.
 
         Raises:
             ConfigurationError: The file is damaged.
@@ -112,7 +100,17 @@ class MapStore:
         if found is None:
             return None
         output, model, usage, cost, seconds, attempts = found
-        return Kept(output, model, Usage.model_validate_json(usage), cost, seconds, attempts)
+        return Outcome(
+            index=-1,
+            input=None,
+            usage=Usage.model_validate_json(usage),
+            cost=cost,
+            seconds=seconds,
+            attempts=attempts,
+            model=model,
+            restored=True,
+            _output=output,
+        )
 
     def put(self, key: Key, outcome: Outcome[Any], output: str | None) -> None:
         """Keep an outcome, in the place of one that failed before; it is on disk when this returns.
@@ -155,10 +153,11 @@ class MapStore:
         if not tables:
             db.executescript(_SCHEMA)
         db.execute("BEGIN IMMEDIATE")  # the lock of a writer; EXCLUSIVE mode keeps it until the file is closed
-        if fresh:
+        kept = dict(db.execute("SELECT part, said FROM agent"))
+        if fresh or (kept != identity and db.execute(_NOTHING_DONE).fetchone()):
             db.execute("DELETE FROM outcome")
             db.execute("DELETE FROM agent")
-        kept = dict(db.execute("SELECT part, said FROM agent"))
+            kept = {}
         if not kept:
             db.executemany("INSERT INTO agent VALUES (?, ?)", identity.items())
         db.execute("COMMIT")
@@ -196,7 +195,7 @@ def forget_store(path: str | os.PathLike[str]) -> None:
 def _opened(path: Path) -> sqlite3.Connection:
     with suppress(FileExistsError):  # one that exists is not opened by us: closing it would free SQLite's own lock
         os.close(os.open(path, os.O_RDWR | os.O_CREAT | os.O_EXCL, 0o600))
-    db = sqlite3.connect(path, timeout=0, isolation_level=None)
+    db = sqlite3.connect(path.absolute(), timeout=0, isolation_level=None)
     db.execute("PRAGMA locking_mode = EXCLUSIVE")
     return db
 

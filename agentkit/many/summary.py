@@ -85,19 +85,15 @@ class Tally:
             self._done += 1
         else:
             self._failed[type(outcome.error).__name__] += 1
-        if outcome.restored:
-            self._restored += 1
-            return
-        self._usage = self._usage + outcome.usage
-        if outcome.cost is None:
+        self._restored += outcome.restored
+
+    def spend(self, usage: Usage, cost: float | None) -> None:
+        """Count what a run took that was made now, whatever became of it."""
+        self._usage = self._usage + usage
+        if cost is None:
             self._unpriced += 1
         else:
-            self._cost = (self._cost or 0.0) + outcome.cost
-
-    @property
-    def settled(self) -> int:
-        """Count the inputs that are done or failed."""
-        return self._done + self._failed.total()
+            self._cost = (self._cost or 0.0) + cost
 
     @property
     def seconds(self) -> float:

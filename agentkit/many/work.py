@@ -11,54 +11,44 @@ __all__ = ["Job", "Work"]
 
 
 class Job(Protocol):
-    """The run of one input, made ready and not begun."""
-
-    @property
-    def message(self) -> bytes:
-        """The input's content as it is sent: the whole encoded message of the user."""
-        ...
+    """The run of one input."""
 
     @property
     def state(self) -> RunState:
-        """The run as far as it came, at any moment."""
-        ...
-
-    @property
-    def cost(self) -> float | None:
-        """What the endpoint billed for it so far; None where it did not say."""
-        ...
-
-    @property
-    def model(self) -> str:
-        """The name of the model that is asked."""
-        ...
-
-    async def run(self) -> Any:
-        """Run once, and give the output.
-
-        Raises:
-            Exception: There is none.
-        """
+        """The run as far as it came, at any moment; at first its last message is the input."""
         ...
 
 
 class Work(Protocol):
     """What is done with each input."""
 
+    @property
+    def model(self) -> str:
+        """The name of the model that is asked."""
+        ...
+
     def prepare(self, given: Any, /) -> Job:
-        """Make the run of an input.
+        """Make the run of an input, and do not begin it.
 
         Raises:
             Exception: The input is none.
         """
         ...
 
-    def identity(self) -> Mapping[str, str]:
-        """Say in words, part by part, what is asked for: outputs kept in a store are of this work only."""
+    async def run(self, job: Any, /) -> Any:
+        """Run what `prepare` made, once, and give the output.
+
+        Raises:
+            Exception: There is none.
+        """
         ...
 
-    def check_storable(self) -> None:
-        """Raise `ConfigurationError` where no output could be written."""
+    def identity(self) -> Mapping[str, str]:
+        """Say in words, part by part, what is asked for: outputs kept in a store are of this work only.
+
+        Raises:
+            ConfigurationError: No output could be written.
+        """
         ...
 
     def dump(self, output: Any, /) -> str:

@@ -35,10 +35,6 @@ _NAMED: Final = {name: words for words, names in _TYPES.items() for name in name
 _SAID: Final[Mapping[str, tuple[str, str]]] = {
     "missing": ("required", "is missing"),
     "extra_forbidden": ("additionalProperties", "is not a known field"),
-    "json_invalid": (
-        "json",
-        "holds half of a surrogate pair (\\ud800 to \\udfff), which is no text",
-    ),  # all else was read
     "unexpected_keyword_argument": ("additionalProperties", "is not a known field"),
 }
 _ENUMS: Final = ("literal_error", "enum")
@@ -71,7 +67,7 @@ def _words(detail: ErrorDetails) -> str:
     if name in _NAMED:
         return f"should be {_NAMED[name]}"
     if marked := _MARK.match(message):
-        return message[marked.end() :].strip()
+        return message[marked.end() :].strip() or "fails a check"
     return _ASIDE.sub("", _OWNER.sub("", message))
 
 

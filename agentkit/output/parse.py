@@ -78,6 +78,12 @@ class Rejected(Exception):  # noqa: N818 # an outcome that is caught and told, n
         return cls(f"Your answer holds {count} different JSON values that fit. {_AGAIN}")
 
     @classmethod
+    def echo(cls, names: Iterable[str]) -> Rejected:
+        """Say that the schema came back."""
+        keys = _shortly(", ".join(names), _WORDS)
+        return cls(f"You sent the schema back. Send values: one JSON object with the keys {keys}.")
+
+    @classmethod
     def unfit(cls, mistakes: Iterable[Mistake]) -> Rejected:
         """Say what does not fit."""
         told = tuple(dict.fromkeys(mistakes))
@@ -91,8 +97,8 @@ def decode(text: str) -> Any:
     """Decode JSON, keeping what is unambiguous only.
 
     Raises:
-        ValueError: It is no JSON, or names a key twice, holds NaN, Infinity or a number too large, or nests deeper
-            than 100 levels.
+        ValueError: It is no JSON, or names a key twice, holds NaN, Infinity, a number too large or half of a surrogate
+            pair, or nests deeper than 100 levels.
     """
     try:
         value = _DECODER.decode(text)
@@ -102,6 +108,11 @@ def decode(text: str) -> Any:
         raise ValueError(_what(error)) from None
     if text.count("{") + text.count("[") > _DEPTH and nests_deeper(value, _DEPTH):
         raise ValueError(_TOO_DEEP)
+    if "\\u" in text:
+        try:
+            json.dumps(value, ensure_ascii=False).encode()
+        except UnicodeEncodeError:
+            raise ValueError("it holds half of a surrogate pair (\\ud800 to \\udfff), which is no text") from None
     return value
 
 

@@ -7,10 +7,11 @@ from __future__ import annotations
 
 import json
 import re
+from contextlib import suppress
 from functools import cached_property
 from typing import Any, Final
 
-from pydantic import PydanticSchemaGenerationError, PydanticUserError, TypeAdapter, ValidationError
+from pydantic import PydanticUserError, TypeAdapter, ValidationError
 from pydantic_core import to_json
 
 from agentkit.errors import ConfigurationError
@@ -25,7 +26,9 @@ __all__ = ["ElementReader", "PartialReader"]
 
 _FREELY: Final = 64 * 1024
 _GROWTH: Final = 1.02
-_NAME: Final = re.compile(r'\{\s*("(?:[^"\\]|\\.)*")\s*:\s*(?=\S)', re.DOTALL)
+_NAME: Final = re.compile(  # one that is longer is not FIELD
+    r'\{\s*("(?:[^"\\]|\\.){0,50}+)(?:("\s*:\s*)(?=\S)|[^"\\]|\\.)', re.DOTALL
+)
 _FENCED_LIST: Final = re.compile(r"```\w*\s*(?=\[)")
 _OBJECT: Final = re.compile(r'\{(?=\s*["}])')  # other braces are words
 
@@ -37,15 +40,21 @@ class _Growing:
         self._wrapped = wrapped
         self._pieces: list[str] = []  # joined when they are looked at, which of a long text is seldom
         self.text = ""
-        self.size = 0
+        self._size = self._seen = 0
         self.scan: Scan | None = None
 
     def feed(self, text: str) -> None:
         self._pieces.append(text)
-        self.size += len(text)
+        self._size += len(text)
+
+    @property
+    def is_due(self) -> bool:
+        """Tell whether so much came since the last look that one more, at all of it, keeps the cost near linear."""
+        return self._size > self._seen and (self._size <= _FREELY or self._size >= self._seen * _GROWTH)
 
     def join(self) -> str:
         """Give all that came."""
+        self._seen = self._size
         whole, self.text = self.text, ""  # held once only, a text grows in its place
         whole += "".join(self._pieces)
         self._pieces.clear()
@@ -63,6 +72,14 @@ class _Growing:
         self.scan.go_on(self.text)
         return self.scan
 
+    def settle(self, found: str | None) -> Scan | None:
+        """Look at the JSON that the whole text was read as, where it was; words may have hidden it, or it another."""
+        if found is None:
+            return self.go_on()
+        self.text = f"{found}\n"  # a number is whole where something stands after it
+        self.scan = Scan((self._root() if found.lstrip().startswith("{") else None) or 0)
+        return self.go_on()
+
     def _root(self) -> int | None:
         text = self.text
         start = len(text) - len(text.lstrip())
@@ -75,7 +92,7 @@ class _Growing:
         named = _NAME.match(text, start)
         if named is None:
             return None
-        return named.end() if decoded(named[1]) == FIELD else start
+        return named.end() if named[2] and decoded(f'{named[1]}"') == FIELD else start
 
 
 class PartialReader:
@@ -100,7 +117,6 @@ class PartialReader:
             cleared: Whether what was shown was taken away, so that a value that equals the last one is given too.
         """
         self._growing = _Growing(wrapped=self._plan.is_wrapped)
-        self._read_size = 0
         self._last: str | None = None
         if cleared:
             self._shown: bytes | None = None
@@ -112,17 +128,16 @@ class PartialReader:
     def read(self, *, ended: bool = False) -> list[Any]:
         """Give the value as it is now, if it is another than the last one; nothing otherwise.
 
-        Above 64 KB of text one is given for each 2 % of growth, so that the cost stays near linear, and where the text
-        has `ended`.
+        Above 64 KB of text one is given for each 2 % of growth, so that the cost stays near linear. Where the text has
+        `ended`, it is that of the JSON that the text is read as, wherever that stood.
         """
-        size = self._growing.size
-        if not ended and (size == self._read_size or (size > _FREELY and size < self._read_size * _GROWTH)):
+        if not (ended or self._growing.is_due):
             return []
-        self._read_size = size
         if self._plan.is_text:
-            return self._changed(self._growing.join()) if size else []
-        scan = self._growing.go_on()
-        document = "" if scan is None else _closed(scan, self._twin, self._growing.text)
+            text = self._growing.join()
+            return self._changed(text) if text else []
+        scan = self._growing.settle(_located(self._plan, self._growing)) if ended else self._growing.go_on()
+        document = "" if scan is None else _closed(scan, self._made[0], self._growing.text)
         if not document or document == self._last:
             return []
         self._last = document
@@ -133,10 +148,11 @@ class PartialReader:
         return self._changed(value)
 
     def _validated(self, document: str) -> Any:
+        adapter = self._made[1]
         try:
-            return self._adapter.validate_json(document)
+            return adapter.validate_json(document)
         except ValidationError:
-            return self._adapter.validate_python(json.loads(document, strict=False))  # bare line breaks in strings
+            return adapter.validate_python(json.loads(document, strict=False))  # bare line breaks in strings
 
     def _changed(self, value: Any) -> list[Any]:
         try:
@@ -149,17 +165,15 @@ class PartialReader:
         return [value]
 
     @cached_property
-    def _twin(self) -> Twin:
+    def _made(self) -> tuple[Twin, TypeAdapter[Any]]:
         type_ = self._plan.spec.type
-        return twin_of(Any if is_map(type_) or self._plan.is_function else type_)
-
-    @cached_property
-    def _adapter(self) -> TypeAdapter[Any]:
-        try:
-            return TypeAdapter(self._twin.type)
-        except (PydanticSchemaGenerationError, PydanticUserError, TypeError):  # a type whose twin pydantic cannot read
-            self._twin = Twin(self._plan.spec.type)
-            return TypeAdapter(self._twin.type)
+        twin = twin_of(Any if is_map(type_) or self._plan.is_function else type_)
+        with suppress(PydanticUserError, TypeError):
+            adapter = TypeAdapter[Any](twin.type)
+            if adapter.pydantic_complete:
+                return twin, adapter
+        whole = Twin(type_)  # pydantic cannot read the twin: the value is shown when it is whole
+        return whole, TypeAdapter(whole.type)
 
 
 class ElementReader:
@@ -173,7 +187,8 @@ class ElementReader:
     """
 
     def __init__(self, output: Any) -> None:
-        type_ = OutputPlan.of(output).spec.type
+        self._plan = OutputPlan.of(output)
+        type_ = self._plan.spec.type
         if is_map(type_):
             items: Any = type_.get("items", {}) if type_.get("type") == "array" else None
             kept = {name: type_[name] for name in ("$defs", "definitions") if name in type_}
@@ -204,12 +219,19 @@ class ElementReader:
         """Take a piece of the reply's text, or of the arguments of the output's tool."""
         self._growing.feed(text)
 
-    def read(self, *, ended: bool = False) -> list[Any]:  # noqa: ARG002 # an element is finished or not, whatever ends
-        """Give the elements that were finished since, without those that are not valid."""
-        scan = self._growing.go_on()
+    def read(self, *, ended: bool = False) -> list[Any]:
+        """Give the elements that were finished since, without those that are not valid.
+
+        Where the text has `ended`, those of the list that it is read as, wherever in the text it stood.
+        """
+        growing = self._growing
+        if ended:
+            scan, self._taken = growing.settle(_located(self._plan, growing)), 0
+        else:
+            scan = growing.go_on() if growing.scan or growing.is_due else None
         values: list[Any] = []
         for start, end in scan.elements[self._taken :] if scan else ():
-            text = self._growing.text[start:end]
+            text = growing.text[start:end]
             if self._given.get(self._taken) != text:
                 self._given[self._taken] = text
                 values += self._element(text)
@@ -221,6 +243,13 @@ class ElementReader:
             return [self._shape.read(text, bare=True)]
         except Exception:  # noqa: BLE001 # not valid, or a validator raised: the end will tell, and raise it
             return []
+
+
+def _located(plan: OutputPlan[Any], growing: _Growing) -> str | None:
+    try:
+        return plan.locate(growing.join())
+    except Exception:  # noqa: BLE001 # a validator raised: the run reads the same, and raises it
+        return None
 
 
 def _closed(scan: Scan, twin: Twin, text: str) -> str:

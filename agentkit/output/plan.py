@@ -27,6 +27,7 @@ from agentkit.output.reading import Reading
 from agentkit.output.shape import FunctionShape, SchemaShape, Shape, TypeShape
 from agentkit.output.spec import Mode, OutputSpec
 from agentkit.schema import to_strict
+from agentkit.schema.argument import shorten
 from agentkit.tools.context import Context, ToolRetry
 from agentkit.tools.thread import run_in_thread
 from agentkit.tools.tool import Tool, as_tool
@@ -37,6 +38,7 @@ __all__ = ["Asked", "OutputPlan"]
 O = TypeVar("O")  # noqa: E741 # as DESIGN names it
 
 _TOOL: Final = "final_result"
+_MOST: Final = 500  # characters of what a validator raised, as of what a tool raises
 _UNIONS: Final = (Union, types.UnionType)
 _ALIASES: Final = (TypeAliasType, getattr(typing, "TypeAliasType", TypeAliasType))  # two classes before Python 3.14
 _BY_POSITION: Final = (inspect.Parameter.POSITIONAL_ONLY, inspect.Parameter.POSITIONAL_OR_KEYWORD)
@@ -154,6 +156,13 @@ class OutputPlan(Generic[O]):
             if text.lstrip().startswith("{"):
                 raise  # the model meant the object
             return text
+
+    def locate(self, text: str) -> str | None:
+        """Give the JSON in a text that `read` takes its value from; None where it takes none from JSON."""
+        try:
+            return self._reading.locate(text)[1]
+        except Rejected:
+            return None
 
     async def finish(self, value: Any, context: Context[Any]) -> O:
         """Call the output's function, if it is one, and its validators.
@@ -297,4 +306,5 @@ def _takes_context(validator: Callable[..., Any]) -> bool:
 
 def _said(error: Exception) -> str:
     said = summary_of(error) if isinstance(error, ValidationError) else str(error).strip() or "it failed a check"
+    said = shorten(said, _MOST)
     return said if said.endswith((".", "!", "?")) else f"{said}."

@@ -2,17 +2,40 @@
 
 from __future__ import annotations
 
+import json
+import math
 from collections.abc import Callable, Sequence
 from typing import Any, Final
 
+from pydantic import TypeAdapter, ValidationError
+from pydantic_core import InitErrorDetails
+
 from agentkit.kind import is_array, is_object
-from agentkit.output.parse import Mistake, decode, shorten
+from agentkit.output.detail import differences_of
+from agentkit.output.parse import Mistake, Rejected, decode, shorten
 from agentkit.schema.difference import Difference
 
-__all__ = ["mistakes_of", "remedied"]
+__all__ = ["mistakes_of", "read_typed", "remedied"]
 
-
+_TIMES: Final = frozenset({"date_type", "datetime_type", "time_type", "time_delta_type"})
 _SHOWN: Final = ("type", "enum", "const")  # what makes it worth to show a whole object or list
+
+
+def read_typed(adapter: TypeAdapter[Any], text: str, *, below: str | None = None) -> Any:
+    """Read whole JSON by pydantic; again, after what has one meaning only was put right, where it does not fit.
+
+    Args:
+        adapter: Of the type.
+        text: The model's own, for that keeps every digit.
+        below: The property that the value is wrapped in.
+
+    Raises:
+        Rejected: It does not fit then either.
+    """
+    try:
+        return _validated(adapter, text)
+    except ValidationError as error:
+        return _mended(adapter, text, error, below)
 
 
 def remedied(
@@ -78,3 +101,49 @@ def _put_right(data: Any, one: Difference) -> bool:
 
 def _has(holder: Any, key: Any) -> bool:
     return key in range(len(holder)) if is_array(holder) else is_object(holder) and key in holder
+
+
+def _validated(adapter: TypeAdapter[Any], text: str) -> Any:
+    """Read JSON as the type is set up, but for what would be a guess: 1 of true, a day of 1970 of 1998, nan of a text.
+
+    Raises:
+        ValidationError: It does not fit.
+    """
+    try:
+        return adapter.validator.validate_json(text, strict=True)
+    except ValidationError as error:
+        strict = error.errors(include_url=False)
+    value = adapter.validate_json(text)
+    guessed = [one for one in strict if _is_guess(one["type"], one["input"])]
+    if guessed:
+        made = [InitErrorDetails(type=one["type"], loc=one["loc"], input=one["input"]) for one in guessed]
+        raise ValidationError.from_exception_data("guess", made)
+    return value
+
+
+def _is_guess(kind: str, seen: Any) -> bool:
+    if kind in ("int_type", "float_type"):
+        return isinstance(seen, bool) or (isinstance(seen, str) and not math.isfinite(float(seen)))
+    return kind in _TIMES and isinstance(seen, int | float)
+
+
+def _mended(adapter: TypeAdapter[Any], text: str, error: ValidationError, below: str | None) -> Any:
+    try:
+        data = decode(text)
+    except ValueError as broken:
+        raise Rejected.broken(str(broken)) from error
+    value: list[Any] = []
+
+    def check(data: Any) -> Sequence[Difference]:
+        try:
+            value.append(_validated(adapter, json.dumps(data)))
+        except ValidationError as again:
+            return differences_of(again.errors(include_url=False, include_input=False), data)
+        return ()
+
+    details = error.errors(include_url=False, include_input=False)
+    stretched = details[0]["type"] == "json_invalid"  # bare line breaks in strings, which have one meaning only
+    found = check(data) if stretched else differences_of(details, data)
+    if left := remedied(data, found, check):
+        raise Rejected.unfit(mistakes_of(left, below=below)) from error
+    return value[-1]

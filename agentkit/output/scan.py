@@ -13,8 +13,10 @@ from typing import Any, Final
 __all__ = ["Frame", "Scan", "decoded"]
 
 _TOKEN: Final = re.compile(
-    r"[ \t\r\n]*(?:([{\[])|([}\]])|([,:])|(\")|(-?[0-9][0-9.eE+-]*)(?=[,\]}\s])|(true|false|null))"
+    r"[ \t\r\n]*(?:([{\[])|([}\]])|([,:])|(\")|(-?[0-9][0-9.eE+-]{0,5000}+)(?=[,\]}\s])|(true|false|null))"
 )
+_SPACE: Final = re.compile(r"[ \t\r\n]*")
+_DEEPEST: Final = 100  # levels; no reply that nests deeper is read
 _OPENS, _CLOSES, _PARTS, _QUOTES = 1, 2, 3, 4
 _TO_QUOTE: Final = re.compile(r'[^"\\]*(?:\\.[^"\\]*)*"', re.DOTALL)
 _WHOLE: Final = re.compile(  # escapes that are whole; the first half of a surrogate pair is not
@@ -87,6 +89,8 @@ class Scan:
                 continue
             token = _TOKEN.match(text, self._at)
             if token is None:
+                spaces = _SPACE.match(text, self._at)
+                self._at = spaces.end() if spaces else self._at  # servers' grammars allow white space without end
                 return
             self._at = token.end()
             self._take(token)
@@ -104,7 +108,9 @@ class Scan:
     def _take(self, token: re.Match[str]) -> None:
         kind = token.lastindex
         assert kind is not None
-        if kind == _OPENS:
+        if kind == _OPENS and len(self.frames) == _DEEPEST:
+            self.is_over = True
+        elif kind == _OPENS:
             self.frames.append(Frame(token[1], token.start(1), self.whole))
             self.whole = token.end()
         elif kind == _CLOSES:
@@ -144,9 +150,13 @@ class Scan:
 
 
 def decoded(text: str) -> Any:
-    """Read one JSON scalar, line breaks in strings too."""
-    plain = text[:1] == '"' and "\\" not in text  # most names are
-    return text[1:-1] if plain else json.loads(text, strict=False)
+    """Read one JSON scalar, line breaks in strings too; a string whose escapes are none stays as it is."""
+    if text[:1] == '"' and "\\" not in text:  # most names are so
+        return text[1:-1]
+    try:
+        return json.loads(text, strict=False)
+    except json.JSONDecodeError:
+        return text
 
 
 def _closing(frames: Iterable[Frame]) -> str:

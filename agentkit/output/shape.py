@@ -11,20 +11,19 @@ from copy import deepcopy
 from functools import cached_property
 from typing import Any, Final, Literal, Protocol, cast
 
-from pydantic import AliasChoices, AliasPath, PydanticUserError, TypeAdapter, ValidationError
+from pydantic import AliasChoices, AliasPath, PydanticUserError, TypeAdapter
 from pydantic.fields import FieldInfo
 
 from agentkit.errors import SchemaError
 from agentkit.kind import is_array, is_map
-from agentkit.output.detail import differences_of
-from agentkit.output.parse import Rejected, decode
+from agentkit.output.parse import Rejected
 from agentkit.output.part import plain_type
-from agentkit.output.remedy import mistakes_of, remedied
+from agentkit.output.remedy import mistakes_of, read_typed, remedied
 from agentkit.schema import ArgumentError
 from agentkit.schema.annotation import accepts_none, to_schemas
 from agentkit.schema.check import compile_check
-from agentkit.schema.difference import Difference
 from agentkit.schema.inline import children, resolve
+from agentkit.schema.stamp import Stamps
 from agentkit.schema.strict import admits_null
 from agentkit.tools.tool import Tool
 
@@ -115,11 +114,19 @@ class TypeShape:
         """Turn whole JSON into the value; null where only a default can stand, and JSON in text, are put right."""
         wrapped = self.wrapped and not bare
         adapter = self._wrapping if wrapped else self._adapter
-        try:
-            value = adapter.validate_json(text)  # the model's own text keeps every digit
-        except ValidationError as error:
-            value = _mended(adapter, text, error, below=FIELD if wrapped else None)
-        return value[FIELD] if wrapped else value
+        value = read_typed(adapter, text, below=FIELD if wrapped else None)
+        value = value[FIELD] if wrapped else value
+        plain = f'{{"{FIELD}": {text}}}' if self.wrapped and bare else text  # as the schema has it
+        if found := self._stamps.find(plain, value, self._read_plain):
+            raise Rejected.unfit(mistakes_of(found, below=FIELD if self.wrapped else None))
+        return value
+
+    def _read_plain(self, text: str) -> Any:
+        return self._wrapping.validate_json(text)[FIELD] if self.wrapped else self._adapter.validate_json(text)
+
+    @cached_property
+    def _stamps(self) -> Stamps:
+        return Stamps(self.schema)
 
     @cached_property
     def _made(self) -> tuple[dict[str, Any], bool]:
@@ -290,30 +297,3 @@ def _with_name(schema: dict[str, Any], recurring: Sequence[dict[str, Any]]) -> d
         node["$ref"] = f"#/$defs/{name}"
     body = {key: value for key, value in schema.items() if key not in (*_DEFINITIONS, "$id", "$schema")}
     return {**schema, "$defs": {**definitions, name: body}}
-
-
-def _mended(adapter: TypeAdapter[Any], text: str, error: ValidationError, *, below: str | None) -> Any:
-    """Read JSON again after what has one meaning only was put right.
-
-    Raises:
-        Rejected: It does not fit then either.
-    """
-    try:
-        data = decode(text)
-    except ValueError as broken:
-        raise Rejected.broken(str(broken)) from error
-    value: list[Any] = []
-
-    def check(data: Any) -> Sequence[Difference]:
-        try:
-            value.append(adapter.validate_json(json.dumps(data)))
-        except ValidationError as again:
-            return differences_of(again.errors(include_url=False, include_input=False), data)
-        return ()
-
-    details = error.errors(include_url=False, include_input=False)
-    stretched = details[0]["type"] == "json_invalid"  # bare line breaks in strings, which have one meaning only
-    found = check(data) if stretched else differences_of(details, data)
-    if left := remedied(data, found, check):
-        raise Rejected.unfit(mistakes_of(left, below=below)) from error
-    return value[-1]

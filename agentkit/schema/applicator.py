@@ -6,16 +6,21 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
+from contextvars import ContextVar
 from typing import Any, Final, Protocol
 
 from agentkit.errors import SchemaError
-from agentkit.kind import is_array, is_map
+from agentkit.kind import is_array, is_map, is_object
 from agentkit.schema.assertion import EVERY, matcher, show
 from agentkit.schema.difference import Difference, closest
 
-__all__ = ["APPLICATORS", "Check", "Compiler", "anything", "nothing"]
+__all__ = ["APPLICATORS", "Check", "Compiler", "anything", "judged", "nothing"]
 
 Check = Callable[[Any], Sequence[Difference]]
+
+judged: ContextVar[dict[tuple[int, int], Sequence[Difference]]] = ContextVar("agentkit_judged")
+"""What references gave in one check, by what they name and the value: the members of a union that recurs ask again
+and again, at each level twice as often."""
 
 _UNKNOWN: Final = "is not a known field"
 
@@ -68,7 +73,17 @@ def _pattern(_c: Compiler, _schema: Mapping[str, Any], given: Any, path: str) ->
 
 
 def _ref(c: Compiler, schema: Mapping[str, Any], ref: Any, path: str) -> Check:
-    return c.check(c.target(ref, path), f"{path}({ref})", id(schema))
+    target = c.check(c.target(ref, path), f"{path}({ref})", id(schema))
+
+    def check(value: Any) -> Sequence[Difference]:
+        if not (is_object(value) or is_array(value)):
+            return target(value)
+        known, key = judged.get(), (id(target), id(value))
+        if key not in known:
+            known[key] = target(value)
+        return known[key]
+
+    return check
 
 
 def _all_of(c: Compiler, schema: Mapping[str, Any], given: Any, path: str) -> Check:

@@ -11,11 +11,12 @@ import operator
 import re
 from collections.abc import Callable, Mapping
 from fractions import Fraction
+from functools import partial
 from ipaddress import AddressValueError, IPv4Address
 from typing import Any, Final
 
 from pydantic_core import SchemaError as PatternError
-from pydantic_core import SchemaValidator, ValidationError, core_schema
+from pydantic_core import SchemaValidator, core_schema
 
 from agentkit.errors import SchemaError
 from agentkit.kind import is_array, is_object
@@ -68,48 +69,37 @@ def show(values: Any) -> str:
 def matcher(pattern: str, path: str) -> Test:
     """Make the test whether a pattern (ECMA 262) stands somewhere in a text.
 
+    Rust's engine takes linear time, whatever a model writes; Python's is taken for what that one cannot read, as
+    looking around and references back.
+
     Raises:
-        SchemaError: Neither Python's nor Rust's engine can read it.
+        SchemaError: Neither engine can read it.
     """
     try:
-        search = re.compile(_ECMA.sub(_in_python, pattern)).search
+        schema = core_schema.str_schema(pattern=_ECMA.sub(partial(_translated, _RUST), pattern))
+        return SchemaValidator(schema).isinstance_python
+    except PatternError:
+        pass
+    try:
+        search = re.compile(_ECMA.sub(partial(_translated, _PYTHON), pattern)).search
     except (re.error, RecursionError, OverflowError) as error:
-        return _in_rust(pattern, f"{path}: the pattern {pattern!r} cannot be read: {error}. Correct it.")
+        raise SchemaError(f"{path}: the pattern {pattern!r} cannot be read: {error}. Correct it.") from None
     return lambda value: search(value) is not None
 
 
-_ECMA: Final = re.compile(r"\\.|\[|\]|\$|\(\?<(?![=!])", re.DOTALL)
-# What Python reads otherwise than ECMA 262: `$` before a last line break, and letters and digits of all scripts.
-_PYTHON: Final = {"$": r"\Z", r"\d": "[0-9]", r"\D": "[^0-9]", r"\w": "[A-Za-z0-9_]", r"\W": "[^A-Za-z0-9_]"}
-_IN_CLASS: Final = {r"\d": "0-9", r"\w": "A-Za-z0-9_"}
-
-
-def _in_python(found: re.Match[str]) -> str:
-    piece = found[0]
-    before = _ESCAPED.sub("", found.string[: found.start()])
-    if before.rfind("[") > before.rfind("]"):
-        return _IN_CLASS.get(piece, r"\[" if piece == "[" else piece)
-    return "(?P<" if piece == "(?<" else _PYTHON.get(piece, piece)
-
-
+_ECMA: Final = re.compile(r"\\.|\[|\]|\$|\(\?<(?![=!])|[&~-]{2}", re.DOTALL)
+# What both read otherwise than ECMA 262: letters and digits of all scripts; and `$` before a last line break, Python.
+_RUST: Final = {r"\d": "[0-9]", r"\D": "[^0-9]", r"\w": "[A-Za-z0-9_]", r"\W": "[^A-Za-z0-9_]"}
+_PYTHON: Final = {"$": r"\Z", "(?<": "(?P<", **_RUST}
+# In a class Rust's engine knows classes in it, and `&&`, `--` and `~~` between them.
+_IN_CLASS: Final = {r"\d": "0-9", r"\w": "A-Za-z0-9_", "[": r"\[", "&&": r"&\&", "--": r"-\-", "~~": r"~\~"}
 _ESCAPED: Final = re.compile(r"\\.", re.DOTALL)
 
 
-def _in_rust(pattern: str, refused: str) -> Test:
-    """Read what Python cannot, as the classes of Unicode."""
-    try:
-        validator = SchemaValidator(core_schema.str_schema(pattern=pattern))
-    except PatternError:
-        raise SchemaError(refused) from None
-
-    def test(value: str) -> bool:
-        try:
-            validator.validate_python(value)
-        except ValidationError:
-            return False
-        return True
-
-    return test
+def _translated(engine: Mapping[str, str], found: re.Match[str]) -> str:
+    before = _ESCAPED.sub("", found.string[: found.start()])
+    is_inside = before.rfind("[") > before.rfind("]")
+    return (_IN_CLASS if is_inside else engine).get(found[0], found[0])
 
 
 def _type(names: Any) -> tuple[Test, str]:

@@ -11,7 +11,7 @@ from typing import Any
 
 from agentkit.errors import SchemaError
 from agentkit.kind import is_array, is_map
-from agentkit.schema.applicator import APPLICATORS, Check, anything, nothing
+from agentkit.schema.applicator import APPLICATORS, Check, anything, judged, nothing
 from agentkit.schema.assertion import ASSERTIONS, EVERY
 from agentkit.schema.difference import Difference
 from agentkit.schema.inline import resolve
@@ -35,7 +35,17 @@ def compile_check(schema: Any) -> Check:
         compiler.refuse_circles()
     except RecursionError as error:
         raise SchemaError("$: the schema is nested too deep.") from error
-    return made
+
+    def check(value: Any) -> Sequence[Difference]:
+        token = judged.set({})
+        try:
+            return made(value)
+        except RecursionError:
+            return (Difference((), "depth", "should nest less deep", value),)
+        finally:
+            judged.reset(token)
+
+    return check
 
 
 class _Compiler:

@@ -9,7 +9,7 @@ import inspect
 import json
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
-from functools import cached_property
+from functools import cached_property, partial
 from typing import Any, Final, NoReturn, cast
 
 from pydantic import PydanticUserError
@@ -27,7 +27,8 @@ from agentkit.schema.parameter import (
     read_parameters,
     target_of,
 )
-from agentkit.schema.validator import Validator
+from agentkit.schema.stamp import Stamps
+from agentkit.schema.validator import Validator, refusal
 
 __all__ = ["Draft", "Signature", "is_async", "read_signature"]
 
@@ -66,7 +67,11 @@ class Signature:
             ArgumentError: In words for the model.
         """
         text = arguments if isinstance(arguments, str) else arguments.decode(errors="replace")
-        return self._validator.validate(text.strip(), null_means_default=null_means_default)
+        read = partial(self._validator.validate, null_means_default=null_means_default)
+        values = read(text.strip())
+        if found := self._stamps.find(text, values, read):
+            raise refusal(found)
+        return values
 
     def bind(self, values: Mapping[str, Any], context: Any) -> tuple[list[Any], dict[str, Any]]:
         """Sort validated values, and the context, into what is passed by position and what by keyword."""
@@ -80,6 +85,10 @@ class Signature:
             else:
                 positional.append(named.pop(parameter.name, parameter.default))
         return positional, named
+
+    @cached_property
+    def _stamps(self) -> Stamps:
+        return Stamps(self.parameters)
 
     @cached_property
     def _validator(self) -> Validator:

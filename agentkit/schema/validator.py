@@ -6,7 +6,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from functools import cached_property
 from typing import Any, Final
 
@@ -16,9 +16,10 @@ from pydantic_core import ErrorDetails
 from agentkit.kind import is_array, is_object
 from agentkit.schema.annotation import arguments_type
 from agentkit.schema.argument import ArgumentError, read_object, shorten
+from agentkit.schema.difference import Difference
 from agentkit.schema.parameter import Parameter
 
-__all__ = ["Validator"]
+__all__ = ["Validator", "no_argument", "refusal", "reread"]
 
 _REST: Final = "**"  # no parameter can bear this name
 _SCALARS: Final[dict[str, tuple[type, ...]]] = {"int_type": (int,), "float_type": (int, float), "bool_type": (bool,)}
@@ -67,11 +68,7 @@ class Validator:
         taken = {parameter.name for parameter in self._arguments}
         strange = [name for name in rest if self._rest is None or name in taken]
         if strange:
-            known = ", ".join(parameter.key for parameter in self._arguments)
-            raise ArgumentError(
-                f"There is no argument {' or '.join(repr(shorten(name, 64)) for name in strange[:_COMPLAINTS])}. "
-                + (f"The arguments are: {known}." if known else "This tool takes no arguments.")
-            )
+            raise no_argument(strange, [parameter.key for parameter in self._arguments])
         if rest:
             data[_REST] = rest
         return False
@@ -106,15 +103,15 @@ def _mend_one(data: dict[str, Any], detail: ErrorDetails, *, null_means_default:
     if value is None and null_means_default and isinstance(holder, dict) and detail["type"] != "missing":
         del holder[key]  # strict mode had made it nullable for want of "optional"; if it is required, "missing" says so
         return True
-    read = _reread(value)
+    read = reread(value)
     if type(read) not in _SCALARS.get(detail["type"], ()):
         return False
     holder[key] = read
     return True
 
 
-def _reread(value: Any) -> int | float | bool | None:
-    """Read a scalar that prints back the same, or a whole float, which JSON Schema counts as an integer (core 6.3)."""
+def reread(value: Any) -> int | float | bool | None:
+    """Read a scalar of a text that prints back the same, or a whole float, an integer for JSON Schema (core 6.3)."""
     if isinstance(value, float):
         return int(value) if value.is_integer() and abs(value) < 2**53 else None
     if not isinstance(value, str) or len(value) > 400:
@@ -162,7 +159,7 @@ def _path(data: dict[str, Any], detail: ErrorDetails) -> str:
 
 def _describe(details: Sequence[ErrorDetails], data: dict[str, Any]) -> str:
     wanted: dict[str, list[str]] = {}
-    seen: dict[str, Any] = {}
+    seen: dict[str, tuple[Any]] = {}
     for detail in details:
         path = _path(data, detail)
         message = detail["msg"].removeprefix("Value error, ").removeprefix("Assertion failed, ")
@@ -171,25 +168,46 @@ def _describe(details: Sequence[ErrorDetails], data: dict[str, Any]) -> str:
         elif detail["type"] in {"extra_forbidden", "unexpected_keyword_argument"}:
             message = " is not known"
         else:
-            seen[path] = detail["input"]
+            seen[path] = (detail["input"],)
             message = f" {message[6:]}" if message.startswith("Input should ") else f": {message}"
         said = wanted.setdefault(path, [])
         if said and message.startswith(" should be "):
             message = message.removeprefix(" should be")
         if message not in said and f" should be{message}" not in said:
             said.append(message)
+    return _complain({path: (" or".join(said), *seen.get(path, ())) for path, said in wanted.items()})
+
+
+def _complain(wrong: Mapping[str, tuple[Any, ...]]) -> str:
+    """Say what is wrong with arguments, five at most, by path: what is expected, and what came, where anything did."""
     lines = [
-        f"Argument {path!r}{shorten(' or'.join(said), 400)}"
-        + (f", you sent {_show(seen[path])}." if path in seen else ".")
-        for path, said in list(wanted.items())[:_COMPLAINTS]
+        (f"Argument {path!r}" if path else "Your arguments")
+        + shorten(expected, 400)
+        + "".join(f", you sent {shorten(json.dumps(one, ensure_ascii=False, default=str))}" for one in seen)
+        + "."
+        for path, (expected, *seen) in list(wrong.items())[:_COMPLAINTS]
     ]
-    if len(wanted) > _COMPLAINTS:
-        lines.append(f"{len(wanted) - _COMPLAINTS} more are wrong.")
+    if len(wrong) > _COMPLAINTS:
+        lines.append(f"{len(wrong) - _COMPLAINTS} more are wrong.")
     return " ".join(lines)
 
 
-def _show(value: Any) -> str:
-    return shorten(json.dumps(value, ensure_ascii=False, default=str))
+def refusal(found: Iterable[Difference]) -> ArgumentError:
+    """Say where arguments differ from their schema."""
+    wrong: dict[str, tuple[Any, ...]] = {}
+    for one in found:
+        path = "".join(f"[{step}]" if isinstance(step, int) else f".{step}" for step in one.path).removeprefix(".")
+        wrong.setdefault(path, (f" {one.expected}", *(() if one.is_absence else (one.seen,))))
+    return ArgumentError(_complain(wrong))
+
+
+def no_argument(names: Sequence[str], known: Iterable[str]) -> ArgumentError:
+    """Say that there are no arguments of some names, and which there are."""
+    listed = ", ".join(known)
+    return ArgumentError(
+        f"There is no argument {' or '.join(repr(shorten(name, 64)) for name in names[:_COMPLAINTS])}. "
+        + (f"The arguments are: {listed}." if listed else "This tool takes no arguments.")
+    )
 
 
 def _encode(data: Any) -> bytes:

@@ -119,6 +119,12 @@ class RunState:
         return self.messages[self.start :]
 
     @property
+    def cost(self) -> float | None:
+        """Give what the endpoint billed, as its own `usage.cost` says; None where it does not for every request."""
+        costs = [cost for usage in self.usages if isinstance(cost := getattr(usage, "cost", None), int | float)]
+        return sum(costs) if costs and len(costs) == len(self.usages) else None
+
+    @property
     def open_calls(self) -> tuple[ToolCall, ...]:
         """Give the calls of the reply in hand that have no result yet."""
         return open_calls(self.messages)

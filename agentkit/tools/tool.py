@@ -92,11 +92,11 @@ class Tool(Generic[Deps_contra]):
     ) -> Self:
         """Make a tool of a function whose arguments are described by a JSON Schema in place of hints.
 
-        Arguments are checked for being an object, with what is required and nothing that is excluded; the rest is the
-        function's. It is called with them by keyword, and with the context where it has a parameter for it.
+        Arguments are checked by the whole schema, as outputs are (docs/output.md says which keywords). The function is
+        called with them by keyword, and with the context where it has a parameter for it.
 
         Raises:
-            ToolDefinitionError: When the schema is not one of an object.
+            ToolDefinitionError: When the schema is not one of an object, or cannot be read.
         """
         if parameters.get("type") != "object":
             raise ToolDefinitionError(

@@ -8,6 +8,8 @@ from __future__ import annotations
 
 import json
 from collections.abc import Mapping
+from itertools import pairwise
+from operator import itemgetter
 from typing import Any
 
 from pydantic_core import from_json, to_json
@@ -66,7 +68,10 @@ def needs_repair(completion: Any) -> bool:
     usage = completion.usage
     if "x_groq" in completion.model_extra if usage is None else not usage.model_fields_set or needs_counts(usage):
         return True
-    for choice in completion.choices:
+    choices = completion.choices
+    if len(choices) > 1 and any(one.index > other.index for one, other in pairwise(choices)):
+        return True
+    for choice in choices:
         message = choice.message
         calls = message.tool_calls
         if message.function_call is not None or (message.content and "<think>" in message.content):
@@ -91,6 +96,7 @@ def repair_completion(raw: bytes) -> dict[str, Any]:
         InvalidResponseError: It is no reply; where it is an error in the place of one, `.error` holds that.
     """
     reply = _read(raw, "message")
+    reply["choices"].sort(key=itemgetter("index"))
     for choice in reply["choices"]:
         for step in WHOLE_MESSAGE:
             step(choice["message"])

@@ -73,6 +73,8 @@ class ThinkSplitter:
 
 def split_think(text: str) -> tuple[str, str]:
     """Split a whole text into what is said and what was thought."""
+    if _OPEN not in text:
+        return text, ""
     splitter = ThinkSplitter()
     said, thought = splitter.feed(text)
     more_said, more_thought = splitter.end()

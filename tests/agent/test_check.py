@@ -139,6 +139,43 @@ def test_an_output_cut_at_the_token_limit_is_an_error_with_the_text(output):
     assert caught.value.text == cut
 
 
+@pytest.mark.parametrize(
+    ("cut", "ends"),
+    [
+        ('{"name": ' + " \n" * 300, "601 characters of white space"),
+        ('{"name": "' + "la la land, " * 90 + "la", "repeats of 'la la land,'"),
+    ],
+)
+def test_an_output_that_would_not_have_ended_is_told_so(cut, ends):
+    with pytest.raises(LengthError) as caught:
+        Agent(ScriptedModel([{"content": cut, "finish_reason": "length"}]), output=City).run_sync("x")
+    assert str(caught.value) == (
+        f"The reply reached its token limit before the output was whole ({len(cut)} characters came, in `error.text`). "
+        f"It ends in {ends}: a higher limit would hardly help. Set a `frequency_penalty`, ask for JSON in the "
+        "instructions, or take another output mode or model."
+    )
+
+
+@pytest.mark.parametrize(
+    "draft",
+    [
+        'Perhaps {"name": "Oslo", "people": 7}? No, for',
+        'Hm.\n```json\n{"name": "Oslo", "people": 7}\n```\nBut',
+        '{"name": "Oslo", "people": 7}? I thought.</think>\nSo',
+    ],
+)
+def test_a_draft_among_words_that_were_cut_is_no_output(draft):
+    with pytest.raises(LengthError):
+        Agent(ScriptedModel([{"content": draft, "finish_reason": "length"}]), output=City).run_sync("x")
+    kept = Agent(ScriptedModel([{"content": draft, "finish_reason": "length"}]), output=City | str).run_sync("x")
+    assert kept.output == draft
+
+
+def test_an_output_whose_explanation_was_cut_is_taken():
+    reply = {"content": '<think>Hm</think>```json\n{"name":"Oslo","people":7}\n```\nFor', "finish_reason": "length"}
+    assert Agent(ScriptedModel([reply]), output=City).run_sync("x").output == City(name="Oslo", people=7)
+
+
 def test_an_output_that_is_whole_at_the_token_limit_is_taken():
     reply = {"content": '{"name":"Oslo","people":700000}', "finish_reason": "length"}
     assert Agent(ScriptedModel([reply]), output=City).run_sync("x").output == City(**OSLO)

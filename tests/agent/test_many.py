@@ -515,3 +515,51 @@ def test_ten_thousand_inputs_are_a_script_of_their_own():
     done = subprocess.run([sys.executable, soak, "300"], check=False, capture_output=True, text=True)
     assert done.returncode == 0, done.stderr
     assert "300 requests" in done.stdout
+
+
+def test_leaving_a_sync_map_closes_its_inputs_in_the_thread_that_reads_them():
+    ended = []
+
+    def inputs():
+        try:
+            yield from (str(number) for number in range(100))
+        finally:
+            ended.append(threading.current_thread())
+
+    many = Agent(Echo()).map_sync(inputs(), concurrency=2)
+    for _ in many:
+        break
+    assert ended == [threading.current_thread()]
+
+
+def test_a_loop_that_is_held_to_the_end_of_the_program_ends_quietly():
+    program = """
+from agentkit import Agent
+from agentkit.testing import ScriptedModel
+held = iter(Agent(ScriptedModel(["a"] * 99)).map_sync([str(n) for n in range(99)]))
+print(next(held).output)
+"""
+    ended = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, check=False)
+    assert (ended.returncode, ended.stdout, ended.stderr) == (0, "a\n", "")
+
+
+def test_what_a_cancelled_run_had_spent_is_in_the_summary():
+    async def go():
+        waiting = asyncio.Event()
+
+        @tool
+        async def wait() -> str:
+            waiting.set()
+            return await asyncio.Future()
+
+        model = Echo(lambda request: call("wait") if said(request) == "long" else "done")
+        async with Agent(model, tools=[wait]).map(["long", "short"], ordered=False, progress=False) as many:
+            async for outcome in many:
+                await waiting.wait()
+                assert many.summary.usage == outcome.usage
+                break
+        return many.summary, outcome.usage
+
+    summary, usage = asyncio.run(go())
+    assert (summary.done, summary.failed) == (1, {})
+    assert summary.usage.total_tokens > usage.total_tokens > 0

@@ -14,6 +14,7 @@ from agentkit.errors import (
     InvalidRequestError,
     NotFoundError,
     RateLimitError,
+    UnsupportedRequestError,
 )
 from agentkit.http import Profile
 from agentkit.output import OutputSpec
@@ -138,6 +139,24 @@ def test_where_every_way_is_refused_the_first_refusal_is_raised_with_the_others_
     assert [m.content for m in caught.value.state.messages] == ["x"]
     assert caught.value.__cause__ is None
     assert len(model.asked) == 4
+
+
+def test_the_endpoints_own_words_are_raised_before_what_is_only_known_of_it():
+    model = Choosy([], "json_schema", "tool", "json_object")
+    agent = Agent(model, output=City)
+
+    class Meanwhile(Middleware):
+        async def ask(self, request, run, following):
+            if not model.asked:
+                model.asked.append("unsent")
+                model.profile = model.profile.replace(response_formats=("text",), tools=False)
+                raise UnsupportedRequestError("It takes no schema.")
+            return await following(request)
+
+    model._refused = ("words",)
+    with pytest.raises(BadRequestError, match=r"^no words$") as caught:
+        agent.replace(middleware=[Meanwhile()]).run_sync("x")
+    assert (model.asked, getattr(caught.value, "__notes__", [])) == (["unsent", "words"], [])
 
 
 def test_another_failure_after_a_refusal_is_raised_as_it_is():

@@ -5,7 +5,7 @@ import asyncio
 import pytest
 
 from agentkit import Agent, ChatModel
-from agentkit.around import Fallback, is_worth_another
+from agentkit.around import Cache, Fallback, is_worth_another
 from agentkit.errors import (
     APIConnectionError,
     APITimeoutError,
@@ -23,11 +23,12 @@ from agentkit.errors import (
     ScriptError,
     StreamCutError,
     ToolUseFailedError,
+    UnsupportedRequestError,
 )
 from agentkit.http import Profile, Retry
 from agentkit.secret import remember_secret
 from agentkit.testing import FakeEndpoint, Fault, ScriptedModel
-from agentkit.wire import ChatCompletionChunk, merge
+from agentkit.wire import ChatCompletionChunk, ChatRequest, merge
 
 ONCE = Retry(attempts=1)
 
@@ -63,7 +64,7 @@ def test_the_first_model_answers_where_it_can(ask, heard):
     [
         *(APIConnectionError("x"), APITimeoutError("x"), InternalServerError("x"), RateLimitError("x")),
         *(AuthenticationError("x"), NotFoundError("x"), BadRequestError("x"), ContextOverflowError("x")),
-        *(StreamCutError("x"), LocalModelError("x")),
+        *(StreamCutError("x"), LocalModelError("x"), UnsupportedRequestError("x")),
     ],
     ids=lambda error: type(error).__name__,
 )
@@ -332,6 +333,42 @@ def test_an_agent_asks_for_a_typed_output_in_a_way_that_both_models_take():
 
         assert asyncio.run(main()) == 3
     assert "response_format" not in second.requests[0].body
+
+
+@pytest.mark.parametrize("around", [Fallback, lambda models: Cache(Fallback(models))])
+def test_what_a_model_learned_that_its_endpoint_does_not_take_is_asked_of_the_next(around):
+    def look():
+        """Look."""
+
+    refusal = Fault.status(400, body={"error": {"message": "m does not support tools"}})
+    with FakeEndpoint(replies=lambda _: refusal) as first, FakeEndpoint(replies=lambda _: "b") as second:
+
+        async def main():
+            async with around([ChatModel("m", base_url=one.base_url) for one in (first, second)]) as model:
+                agent = Agent(model, tools=[look])
+                return [(await agent.run(text)).output for text in ("x", "y", "z")]
+
+        assert asyncio.run(main()) == ["b", "b", "b"]
+    assert (len(first.requests), len(second.requests)) == (1, 3)
+
+
+def test_a_request_that_no_model_takes_has_no_fingerprint(ask):
+    model = Fallback([ChatModel("m", profile=Profile(tools=False))])
+    tools = [{"type": "function", "function": {"name": "f"}}]
+    request = ChatRequest.parse({"messages": [{"role": "user", "content": "x"}], "tools": tools})
+    with pytest.raises(UnsupportedRequestError):
+        asyncio.run(model.fingerprint(request))
+    assert asyncio.run(model.fingerprint(ask()))
+
+
+def test_the_common_profile_is_made_anew_only_where_one_of_them_changed():
+    first = scripted()
+    first.profile = Profile()
+    model = Fallback([first, ChatModel("m")])
+    before = model.profile
+    assert model.profile is before
+    first.profile = Profile(tools=False)
+    assert not model.profile.tools
 
 
 def test_models_without_profile_or_fingerprint_give_none():

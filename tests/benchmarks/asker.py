@@ -87,11 +87,11 @@ async def measure(ask: Ask, runs: int) -> float:
     """Give CPU seconds of a plain extraction, in units of the calibration loop beside it; the median of batches."""
     plain = next(iter(CASES))
     ratios: list[float] = []
-    for number in range(_WARMUP):
+    for number in range(1, _WARMUP + 1):
         await ask(PROMPT.format(name=plain, number=number))
     for _ in range(_BATCHES):
         before, begun = calibrate(), time.process_time()
-        for number in range(runs):
+        for number in range(1, runs + 1):  # 0 is that of the cases, whose requests are counted
             await ask(PROMPT.format(name=plain, number=number))
         spent = (time.process_time() - begun) / runs
         ratios.append(spent / ((before + calibrate()) / 2))

@@ -170,6 +170,18 @@ def test_only_the_first_inputs_are_taken_with_a_limit(run, served, here):
     assert len(served.requests) == 5
 
 
+def test_at_its_tokens_what_keeps_nothing_does_not_say_that_it_goes_on(run, here):
+    (here / "docs.jsonl").write_text('"a"\n"b"\n')
+    with FakeEndpoint(replies=['{"city": "a", "degrees": 1}']) as endpoint:
+        arguments = ("--in", "docs.jsonl", "--out", "-", "--max-tokens-total", "1", "--concurrency", "1")
+        code, out, err = run("extract", "weather:Report", *arguments, *MODEL, endpoint=endpoint)
+    assert (code, out.count("\n")) == (1, 1)
+    assert re.fullmatch(
+        r"error: --max-tokens-total 1 is spent \(\d+ tokens\), and no more inputs were begun. Give a higher one.",
+        err.splitlines()[-1],
+    )
+
+
 def test_the_tokens_of_all_inputs_are_bounded_and_the_same_command_goes_on(run, served, here):
     (here / "docs.jsonl").write_text("".join(f'"city {number}"\n' for number in range(9)))
     bounds = ("--concurrency", "1", "--max-tokens-total", "1")
@@ -217,6 +229,13 @@ def test_the_tokens_of_all_inputs_are_bounded_and_the_same_command_goes_on(run, 
         (
             ("weather:Report", "--in", "d.csv", "--out", "o.jsonl"),
             "'d.csv' has no column 'text'. Its columns are a, b: say which holds the text, --field NAME.",
+        ),
+        (
+            ("weather:Report", "d.csv"),
+            (
+                "'d.csv' is a file, and TEXT is the text itself. Write --in 'd.csv' --out FILE; "
+                "or - < 'd.csv', which takes all of it as one text."
+            ),
         ),
         (("weather:Reprot", "x"), "'weather' has no 'Reprot'. Close to it: Report."),
         (

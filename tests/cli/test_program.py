@@ -1,6 +1,7 @@
 """The program as a whole: help, versions, errors on one line, exit codes."""
 
 import re
+import shlex
 import subprocess
 import sys
 from importlib.metadata import version
@@ -127,3 +128,17 @@ def test_a_lone_surrogate_of_a_model_does_not_end_the_program(program, reach):
     with FakeEndpoint(replies=[reply]) as endpoint:
         done = program("run", "Hello", "-m", "openai:fake", **reach(endpoint))
     assert (done.returncode, done.stderr) == (0, "")
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="there is no way to say so")
+@pytest.mark.parametrize("closed", ["<&-", ">&-", "2>&-", "<&- >&- 2>&-"])
+def test_streams_that_are_closed_do_not_end_the_program(program, reach, closed):
+    with FakeEndpoint(replies=['{"city": "Oslo", "degrees": 4}']) as endpoint:
+        arguments = ("extract", "weather:Report", "--in", "d.txt", "--out", "out.jsonl", "-m", "openai:fake")
+        command = f"{shlex.join(program.command(*arguments))} {closed}"
+        (program.folder / "d.txt").write_text("Oslo")
+        done = subprocess.run(
+            ["/bin/sh", "-c", command], cwd=program.folder, env={**program.environment, **reach(endpoint)}, check=False
+        )
+    assert done.returncode == 0
+    assert (program.folder / "out.jsonl").read_text() == '{"id":"d.txt","output":{"city":"Oslo","degrees":4}}\n'

@@ -47,6 +47,13 @@ def test_a_line_without_a_field_is_plain_text():
                 "lines of plain text are read from stdin, --in -."
             ),
         ),
+        (
+            '{"id": NaN, "text": "a"}',
+            (
+                "The line is no JSON: NaN is no value of JSON. Write a JSON string or an object with 'text' on each "
+                "line; lines of plain text are read from stdin, --in -."
+            ),
+        ),
         (b'"\xff"', "The line is not UTF-8 (byte 2). Convert the file to UTF-8."),
         ("5", "The line is a number. Write a JSON string or an object with 'text'."),
         ("true", "The line is true. Write a JSON string or an object with 'text'."),

@@ -198,7 +198,7 @@ def test_a_prompt_on_stdin_that_is_no_utf8_is_refused(program):
         timeout=60,
         check=False,
     )
-    text = b"error: The prompt on stdin is not UTF-8 (byte 3). Convert it first.\n"
+    text = b"error: The prompt on stdin is not UTF-8 (byte 4). Convert it first.\n"
     assert (done.returncode, done.stdout, done.stderr) == (2, b"", text)
 
 

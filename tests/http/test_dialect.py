@@ -2,7 +2,7 @@
 
 import pytest
 
-from agentkit.errors import InvalidRequestError
+from agentkit.errors import UnsupportedRequestError
 from agentkit.http.dialect import choice_form, spell
 from agentkit.http.profile import Profile
 from agentkit.wire import ChatRequest
@@ -85,7 +85,7 @@ def test_references_are_replaced_by_what_they_name():
 
 
 def test_a_recursive_schema_is_refused_where_references_are():
-    with pytest.raises(InvalidRequestError) as caught:
+    with pytest.raises(UnsupportedRequestError) as caught:
         asked({"tools": [tool(parameters=RECURSIVE)]}, inline_refs=True)
     assert str(caught.value) == (
         "Tool 'f': the endpoint takes no `$ref` (Profile.inline_refs), and its schema cannot be written without. "
@@ -147,7 +147,7 @@ def test_required_has_the_endpoints_word():
     ],
 )
 def test_a_tool_choice_that_cannot_be_said_is_refused_before_it_is_sent(choice, form, forms, shown):
-    with pytest.raises(InvalidRequestError) as caught:
+    with pytest.raises(UnsupportedRequestError) as caught:
         asked({"tools": TWO, "tool_choice": choice}, tool_choices=forms)
     seen = "required" if form == "required" else str(choice)
     assert str(caught.value) == (
@@ -177,7 +177,7 @@ def test_text_is_left_out_and_other_formats_are_refused():
     assert asked({"response_format": {"type": "text"}}, response_formats=()) == {}
     grammar = {"response_format": {"type": "grammar"}}
     assert asked(grammar, response_formats=()) == grammar
-    with pytest.raises(InvalidRequestError) as caught:
+    with pytest.raises(UnsupportedRequestError) as caught:
         asked({"response_format": {"type": "json_schema"}}, response_formats=("text", "json_object"))
     assert str(caught.value) == (
         "Request field 'response_format' is of type 'json_schema'; the endpoint takes only text, json_object "
@@ -243,7 +243,7 @@ def test_what_is_spoken_without_keywords_is_made_once_and_has_the_same_bytes_aga
 def test_a_schema_that_cannot_do_without_a_keyword_is_refused_with_its_path():
     counts = {"type": "object", "properties": {"c": {"type": "object", "additionalProperties": {"type": "integer"}}}}
     shape = {"type": "json_schema", "json_schema": {"name": "o", "schema": counts}}
-    with pytest.raises(InvalidRequestError) as caught:
+    with pytest.raises(UnsupportedRequestError) as caught:
         asked({"response_format": shape}, unsupported_keywords=("title", "additionalProperties"))
     assert str(caught.value) == (
         "Response format 'o': the endpoint takes no `additionalProperties` (Profile.unsupported_keywords), and its "
@@ -253,7 +253,7 @@ def test_a_schema_that_cannot_do_without_a_keyword_is_refused_with_its_path():
 
 
 def test_a_recursive_format_is_refused_where_references_are():
-    with pytest.raises(InvalidRequestError) as caught:
+    with pytest.raises(UnsupportedRequestError) as caught:
         asked(
             {"response_format": {"type": "json_schema", "json_schema": {"name": "o", "schema": RECURSIVE}}},
             inline_refs=True,
@@ -268,7 +268,7 @@ def test_a_recursive_format_is_refused_where_references_are():
 def test_tools_are_refused_where_the_endpoint_takes_none_unless_they_may_not_be_called_anyway():
     assert asked({"tools": [tool()], "tool_choice": "none"}, tools=False) == {}
     assert asked({}, tools=False) == {}
-    with pytest.raises(InvalidRequestError) as caught:
+    with pytest.raises(UnsupportedRequestError) as caught:
         asked({"tools": [tool(), tool("g")], "parallel_tool_calls": True}, tools=False)
     assert str(caught.value) == (
         "Request field 'tools' offers 'f', 'g'; the endpoint takes none (Profile.tools). Use a model that takes tools, "

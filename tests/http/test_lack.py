@@ -156,6 +156,19 @@ def test_keywords_that_are_not_taken_are_known_by_their_names(text, keywords):
         "input_schema does not support oneOf, allOf, or anyOf at the top level",
         "The audio format is not supported. default is not allowed",
         "'pattern' is not permitted",  # no schema of the request has one
+        "messages[0]: unknown variant `image_url`, expected `text` at line 1 column 20",  # DeepSeek
+        "body.messages.0.content.1.type: Input should be 'text'",
+        "messages.0.content.0: Input tag 'image_url' does not match any of the expected tags: 'text'",
+        "Invalid value: 'input_text'. Supported values are: 'text', 'image_url', 'input_audio', 'refusal'.",
+        "Invalid 'modalities': must be one of 'text', 'audio'",
+        "json_schema validation failed: '/kind' must be one of 'text', 'xml'",
+        "Rate limit reached: json_object and tools are not available until 3 pm",
+        "Tool calling is not supported on this tier: quota used up",
+        "Request too large: tools combined with response_format have 9000 tokens",
+        "Function calling is not supported in thinking mode",
+        "Structured outputs is not available with vision inputs",
+        "json_schema is not supported with strict false",
+        "JSON mode is not supported in streaming",
     ],
 )
 def test_faults_of_a_schema_and_of_other_fields_say_nothing_of_these(text, kind):

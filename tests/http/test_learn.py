@@ -1,5 +1,7 @@
 """What endpoints' refusals teach, in their own words, and what they never teach."""
 
+import json
+
 import pytest
 
 from agentkit.http.learn import learn
@@ -261,6 +263,25 @@ def test_a_tools_own_words_teach_nothing():
     tool = {"type": "function", "function": {"name": "f", "parameters": parameters}}
     asked = OFFERING.replace(tools=ChatRequest.parse({"messages": [], "tools": [tool]}).tools)
     assert taught(said("Bad schema: This response_format type is unavailable now"), request=asked) is None
+
+
+@pytest.mark.parametrize("form", [str, json.dumps, lambda text: json.dumps(json.dumps(text)), repr])
+@pytest.mark.parametrize("place", ["content", "reasoning_content", "arguments"])
+@pytest.mark.parametrize(
+    "text",
+    [
+        'It says "response_format" type "json_schema" is not supported',
+        'It says: json mode\ncannot be combined with "tool/function calling"',
+        "unknown parameter: 'strict'; 'title' is not permitted; role 'developer' is not",
+    ],
+)
+def test_a_conversation_that_is_repeated_in_whatever_form_teaches_nothing(text, place, form):
+    held = {"role": "assistant", "content": "x", place: text}
+    if place == "arguments":
+        function = {"name": "f", "arguments": json.dumps({"a": text})}
+        held = {"role": "assistant", "tool_calls": [{"id": "c", "type": "function", "function": function}]}
+    asked = OFFERING.replace(messages=ChatRequest.parse({"messages": [held], "check_contract": False}).messages)
+    assert taught(said(f"Cannot read this message: {form(text)}"), request=asked) is None
 
 
 def test_a_template_that_refuses_with_a_500_teaches_all_the_same():

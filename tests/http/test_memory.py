@@ -143,13 +143,16 @@ def test_another_conversation_and_another_failure_undo_nothing(request_, kind):
     assert memory.profile == Profile()
 
 
-def test_a_later_conversation_takes_the_place_of_one_on_trial():
-    memory = Memory(Profile())
-    memory.try_out(memory.profile, NO_TOOLS, HELLO, refusal())
-    memory.try_out(memory.profile, Lesson({"formats_with_tools": True}, "x"), OTHER, refusal())
-    memory.fail(HELLO, refusal(), "no")
-    memory.fail(OTHER, refusal(), "no")
-    assert memory.profile == Profile(tools=False)
+@pytest.mark.parametrize("request_", [HELLO, OTHER])
+def test_what_several_conversations_teach_at_once_stays_or_goes_together(request_):
+    for is_answered in (True, False):
+        memory = Memory(Profile())
+        memory.try_out(memory.profile, NO_TOOLS, HELLO, refusal())
+        memory.try_out(memory.profile, Lesson({"formats_with_tools": True}, "x"), OTHER, refusal())
+        if is_answered:
+            memory.confirm(request_)
+        memory.fail(request_, refusal(), "no")
+        assert memory.profile == (Profile(tools=False, formats_with_tools=True) if is_answered else Profile())
 
 
 def test_nothing_is_learned_at_first():

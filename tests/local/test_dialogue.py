@@ -52,6 +52,12 @@ def test_two_calls_of_one_reply(ask, tool):
     assert (reply.confidence, reply.reasoning) == (0.9, "because")
 
 
+def test_a_record_is_read_out_of_a_text_that_says_no(ask):
+    request = ask("Ann does not want the newsletter.", response_format=wants(SCHEMA))
+    _, reply = play(request, calls(("city", {"name": "Ann"}), negated=True))
+    assert json.loads(reply.content) == {"name": "Ann"}
+
+
 def test_without_parallel_calls_the_first_is_made(ask, tool):
     request = ask("Weather?", tools=[tool("f", city=".")], parallel_tool_calls=False)
     _, reply = play(request, calls(("f", {"city": "Oslo"}), ("f", {"city": "Rome"})))

@@ -30,6 +30,11 @@ def test_a_request_not_to_do_it_is_no_call():
     assert weigh(Response((weather("Oslo"),), 0.9, negated=True), [CITY], "Oslo").calls == ()
 
 
+def test_what_is_only_read_may_be_negated():
+    response = Response((weather("Oslo"),), 0.9, negated=True)
+    assert weigh(response, [CITY], "No snow in Oslo", acts=False).calls == (weather("Oslo"),)
+
+
 def test_a_doubted_value_that_stands_in_the_text_is_kept():
     response = Response((weather("oslo"),), 0.9, ungrounded=("get_weather.city",))
     assert weigh(response, [CITY], "Weather in Oslo?").calls == (weather("oslo"),)
@@ -46,6 +51,24 @@ def test_a_doubted_value_that_does_not_stand_there_drops_its_call_only():
 def test_a_doubted_number_is_looked_for_as_a_number(text, kept):
     response = Response((Call("Pay", {"sum": 1200.0}),), 0.9, ungrounded=("pay.sum",))
     assert bool(weigh(response, [PAY], text).calls) is kept
+
+
+@pytest.mark.parametrize(
+    ("text", "kept"),
+    [
+        ("at 09:30, sharp", True),
+        ("9:30: lunch", True),
+        ("09:30:00", True),
+        ("19:30", False),
+        ("09:30:15", False),
+        ("11:09:30", False),
+        ("9:30 pm", False),
+        ("9:30p.m.", False),
+    ],
+)
+def test_a_doubted_time_on_the_minute_stands_there_without_its_seconds(text, kept):
+    response = Response((weather("09:30:00"),), 0.9, ungrounded=("get_weather.city",))
+    assert bool(weigh(response, [CITY], text).calls) is kept
 
 
 def test_half_sure_is_sure():

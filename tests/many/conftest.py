@@ -6,19 +6,14 @@ import json
 import pytest
 
 from agentkit.state.run import RunState
+from agentkit.wire.message import UserMessage
 from agentkit.wire.response import Usage
 
 
 class Job:
     def __init__(self, work, given):
         self._work, self._given = work, given
-        self.message = json.dumps({"role": "user", "content": str(given)}).encode()
-        self.state = RunState()
-        self.model = "double"
-
-    @property
-    def cost(self):
-        return self._work.cost if self.state.usages else 0.0
+        self.state = RunState(messages=(UserMessage(content=str(given)),))
 
     async def run(self):
         self._work.begun.append(self._given)
@@ -28,7 +23,8 @@ class Job:
             await asyncio.sleep(0)
             if self._work.held is None or self._given in self._work.held:
                 await self._work.gate(self._given).wait()
-            usage = Usage(prompt_tokens=10, completion_tokens=5)
+            cost = {} if self._work.cost is None else {"cost": self._work.cost}
+            usage = Usage(prompt_tokens=10, completion_tokens=5, **cost)
             self.state = self.state.replace(usages=(usage,), usage=usage, tool_calls=2)
             end = self._work.ends.get(self._given)
             if end is not None:
@@ -43,6 +39,8 @@ class Job:
 
 class Work:
     """`held` inputs wait for `go`, None is all; `ends` are errors by input."""
+
+    model = "double"
 
     def __init__(self, held=(), ends=None):
         self.held, self.ends, self.cost = held, ends or {}, None
@@ -61,6 +59,9 @@ class Work:
         if isinstance(given, Exception):
             raise given
         return Job(self, given)
+
+    async def run(self, job):
+        return await job.run()
 
     def identity(self):
         return self.said

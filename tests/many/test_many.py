@@ -5,11 +5,11 @@ import asyncio
 import pytest
 
 from agentkit.errors import RunError
-from agentkit.many import Budget, Many, Terms
+from agentkit.many import Many, Terms
 
 
 def many_of(work, inputs):
-    return Many(work, inputs, Terms(concurrency=4, on_error="keep", ordered=True, budget=Budget(None)))
+    return Many(work, inputs, Terms(concurrency=4, on_error="keep", ordered=True))
 
 
 async def settle():
@@ -32,6 +32,25 @@ def test_leaving_a_loop_early_cancels_what_runs(work_of):
         return sorted(work.cancelled), work.running
 
     assert asyncio.run(go()) == ([1, 2, 3, 4], 0)
+
+
+def test_leaving_closes_the_inputs(work_of):
+    ended = []
+
+    def inputs():
+        try:
+            yield from range(100)
+        finally:
+            ended.append("ended")
+
+    async def go():
+        async with many_of(work_of(), inputs()) as many:
+            async for _ in many:
+                break
+            assert ended == []
+
+    asyncio.run(go())
+    assert ended == ["ended"]
 
 
 def test_leaving_a_loop_that_nothing_holds_cancels_too(work_of):

@@ -7,7 +7,7 @@ import pytest
 
 from agentkit.agent.many import SyncMany
 from agentkit.errors import ConfigurationError, LimitExceededError, OutputError
-from agentkit.many import Budget, Feed, Many, Terms
+from agentkit.many import Many, Terms
 from agentkit.state.limit import RunLimits
 
 
@@ -31,7 +31,8 @@ class Case:
             concurrency=chance.randrange(1, 9),
             on_error=on_error,
             ordered=chance.random() < 0.5,
-            budget=Budget(budget),
+            budget=budget,
+            store=self.store,
         )
         self.seen = []
 
@@ -48,7 +49,7 @@ class Case:
 
     async def read(self, until):
         inputs = self.chance.choice([self.inputs, self.awaited])()
-        async with Many(self.work, inputs, self.terms, store=self.store) as many:
+        async with Many(self.work, inputs, self.terms) as many:
             async for outcome in many:
                 self.seen.append(outcome.index)
                 if self.chance.random() < 0.3:
@@ -57,8 +58,7 @@ class Case:
                     return
 
     def read_sync(self, until):
-        feed = Feed(self.inputs())
-        for outcome in SyncMany(Many(self.work, feed, self.terms, store=self.store), feed):
+        for outcome in SyncMany(self.work, self.inputs(), self.terms):
             self.seen.append(outcome.index)
             if len(self.seen) > until:
                 return

@@ -12,7 +12,7 @@ async def drained(source):
     taken = []
     while True:
         try:
-            taken.append(await source.take())
+            taken.append(await anext(source))
         except StopAsyncIteration:
             return taken
 
@@ -21,6 +21,22 @@ async def numbers():
     for number in range(3):
         await asyncio.sleep(0)
         yield number
+
+
+async def held(ended):
+    try:
+        async for number in numbers():
+            yield number
+    finally:
+        await asyncio.sleep(0)
+        ended.append("ended")
+
+
+def held_sync(ended):
+    try:
+        yield from range(3)
+    finally:
+        ended.append("ended")
 
 
 @pytest.mark.parametrize("inputs", [[0, 1, 2], (0, 1, 2), range(3), (n for n in range(3)), numbers()], ids=repr)
@@ -32,7 +48,7 @@ def test_nothing_is_read_before_it_is_taken():
     read = []
     source = source_of(read.append(n) or n for n in range(3))
     assert read == []
-    assert asyncio.run(source.take()) == 0
+    assert asyncio.run(anext(source)) == 0
     assert read == [0]
 
 
@@ -74,7 +90,7 @@ def test_a_feed_asks_for_inputs_when_it_has_none():
         woken = []
         feed = Feed(range(3))
         feed.wake = lambda: woken.append(feed.hungry)
-        taking = asyncio.create_task(feed.take())
+        taking = asyncio.ensure_future(anext(feed))
         await asyncio.sleep(0)
         assert woken == [True]
         feed.hand_over(*feed.read(2))
@@ -94,8 +110,8 @@ def test_a_feed_raises_the_error_of_its_iterable_after_what_came_before():
     async def go():
         feed = Feed(broken())
         feed.hand_over(*feed.read(5))
-        assert await feed.take() == 0
-        await feed.take()
+        assert await anext(feed) == 0
+        await anext(feed)
 
     with pytest.raises(OSError, match="gone"):
         asyncio.run(go())
@@ -108,3 +124,39 @@ def test_a_feed_lets_an_interrupt_of_the_reader_through():
 
     with pytest.raises(KeyboardInterrupt):
         Feed(interrupted()).read(1)
+
+
+@pytest.mark.parametrize("make", [held, held_sync], ids=["async", "sync"])
+def test_closing_a_source_ends_a_generator(make):
+    async def go():
+        ended = []
+        source = source_of(make(ended))
+        assert await anext(source) == 0
+        assert ended == []
+        await source.aclose()
+        return ended
+
+    assert asyncio.run(go()) == ["ended"]
+
+
+def test_closing_a_source_leaves_what_is_no_generator_open(tmp_path):
+    (tmp_path / "lines").write_text("a\nb\n")
+
+    async def go():
+        with (tmp_path / "lines").open() as lines:
+            source = source_of(lines)
+            assert await anext(source) == "a\n"
+            await source.aclose()
+            return lines.read()
+
+    assert asyncio.run(go()) == "b\n"
+
+
+def test_closing_a_feed_ends_a_generator():
+    ended = []
+    feed = Feed(held_sync(ended))
+    feed.close()
+    assert ended == []
+    feed.read(1)
+    feed.close()
+    assert ended == ["ended"]

@@ -3,6 +3,7 @@
 import asyncio
 import contextlib
 import os
+import re
 import sqlite3
 import stat
 import subprocess
@@ -12,7 +13,7 @@ import pytest
 
 from agentkit import secret
 from agentkit.errors import ConfigurationError, OutputError
-from agentkit.many import Budget, Many, MapStore, Outcome, Terms
+from agentkit.many import Many, MapStore, Outcome, Terms
 from agentkit.many.store import forget_store
 from agentkit.wire.response import Usage
 
@@ -21,7 +22,7 @@ SAID = {"output": "text", "instructions": "Do it.", "tools": ""}
 
 def done(work, inputs, path, **terms):
     terms = {"concurrency": 4, "on_error": "keep", "ordered": True, **terms}
-    return asyncio.run(Many(work, inputs, Terms(budget=Budget(None), **terms), store=path)._all())
+    return asyncio.run(Many(work, inputs, Terms(**terms, store=path))._all())
 
 
 @pytest.fixture
@@ -79,8 +80,8 @@ def test_an_outcome_is_on_disk_before_it_is_given_out(work_of, path, tmp_path):
 
     async def go():
         counts = []
-        terms = Terms(concurrency=1, on_error="keep", ordered=True, budget=Budget(None))
-        async for outcome in Many(work_of(), range(5), terms, store=path):
+        terms = Terms(concurrency=1, on_error="keep", ordered=True, store=path)
+        async for outcome in Many(work_of(), range(5), terms):
             copy = tmp_path / f"copy{outcome.index}.sqlite"
             copy.write_bytes(_bytes_of(path))
             copy.with_name(f"{copy.name}-wal").write_bytes(_bytes_of(path.with_name(f"{path.name}-wal")))
@@ -139,8 +140,14 @@ def test_a_file_that_is_open_in_this_process_is_refused_and_stays_locked(path):
     MapStore(path, SAID).close()
 
 
+def filled(path, identity):
+    store = MapStore(path, identity)
+    store.put(store.key(b"x"), Outcome(index=0, input=""), "1")
+    store.close()
+
+
 def test_another_agents_file_is_refused_with_what_differs(path):
-    MapStore(path, SAID).close()
+    filled(path, SAID)
     now = {"output": '{"type":"object"}', "instructions": "Do it well.", "tools": ""}
     assert refusal(path, now) == (
         f"The store {str(path)!r} holds outcomes of an agent that asked for something else. "
@@ -151,10 +158,18 @@ def test_another_agents_file_is_refused_with_what_differs(path):
 
 
 def test_long_texts_are_shown_from_where_they_differ(path):
-    MapStore(path, {"instructions": "same " * 100 + "old"}).close()
+    filled(path, {"instructions": "same " * 100 + "old"})
     told = refusal(path, {"instructions": "same " * 100 + "new"})
     assert "instructions: then '...same same same same old', now '...same same same same new'. " in told
     assert "now nothing." in refusal(path, {"instructions": ""})
+
+
+def test_a_file_in_which_nothing_is_done_yet_is_for_any_agent(work_of, path):
+    done(work_of(ends={"a": OutputError("no")}), ["a"], path)
+    work = work_of()
+    work.said = {"output": "another"}
+    assert done(work, ["a"], path).summary.done == 1
+    assert done(work, ["a"], path).summary.restored == 1
 
 
 def test_a_database_of_something_else_is_refused_and_left_alone(path):
@@ -212,11 +227,27 @@ def test_a_folder_that_is_not_there_is_told(path):
     )
 
 
+@pytest.mark.parametrize("name", [":memory:", "file:x?mode=memory", "a #%20?'\".sqlite", "-x", "\u00e9 \U0001f600"])
+def test_a_name_is_a_file_whatever_it_looks_like(work_of, tmp_path, monkeypatch, name):
+    monkeypatch.chdir(tmp_path)
+    done(work_of(), ["a"], name)
+    assert done(work_of(), ["a"], name).summary.restored == 1
+    assert os.listdir() == [name]  # noqa: PTH208 # names are wanted
+
+
+def test_a_name_that_no_file_can_have_is_told():
+    assert re.fullmatch(
+        r"The store 'a\\x00b' cannot be used: .*embedded null.*\. Name a file in a folder that exists and can be "
+        r"written, on a local disk that has room\.",
+        refusal("a\0b"),
+    )
+
+
 def test_a_full_disk_ends_the_map_and_keeps_what_was_written(work_of, path):
     async def go():
         work = work_of()
-        terms = Terms(concurrency=2, on_error="keep", ordered=True, budget=Budget(None))
-        many = Many(work, (f"{number} {'x' * 5000}" for number in range(500)), terms, store=path)
+        terms = Terms(concurrency=2, on_error="keep", ordered=True, store=path)
+        many = Many(work, (f"{number} {'x' * 5000}" for number in range(500)), terms)
         seen = 0
         with pytest.raises(ConfigurationError, match="database or disk is full") as refused:
             async with many:
@@ -265,7 +296,7 @@ def test_a_type_that_cannot_be_kept_is_refused_before_anything_is_asked(work_of,
     def refuse():
         raise ConfigurationError("no JSON")
 
-    work.check_storable = refuse
+    work.identity = refuse
     with pytest.raises(ConfigurationError, match="no JSON"):
         done(work, ["a"], path)
     assert work.begun == []
@@ -283,8 +314,8 @@ def test_reasons_and_identities_of_broken_text_are_kept(path):
 
 def test_the_store_is_closed_where_a_map_is_left(work_of, path):
     async def go():
-        terms = Terms(concurrency=4, on_error="keep", ordered=True, budget=Budget(None))
-        async with Many(work_of(held={2}), range(9), terms, store=path) as many:
+        terms = Terms(concurrency=4, on_error="keep", ordered=True, store=path)
+        async with Many(work_of(held={2}), range(9), terms) as many:
             async for _ in many:
                 break
 

@@ -50,12 +50,12 @@ def test_failures_are_counted_by_class_the_most_frequent_first():
     for error in (RateLimitError("a"), OutputError("b"), OutputError("c")):
         tally.add(Outcome(index=0, input="", error=error))
     assert list(tally.summary.failed.items()) == [("OutputError", 2), ("RateLimitError", 1)]
-    assert tally.settled == 3
 
 
-def test_what_is_restored_costs_this_map_nothing():
+def test_only_what_runs_now_is_spent():
     tally = Tally(2)
     tally.add(Outcome(index=0, input="", usage=usage(5), cost=1.0, restored=True))
+    tally.spend(usage(7), 0.25)
     tally.add(Outcome(index=1, input="", usage=usage(7), cost=0.25))
     summary = tally.summary
     assert (summary.done, summary.restored, summary.usage.total_tokens, summary.cost) == (2, 1, 7, 0.25)
@@ -63,9 +63,9 @@ def test_what_is_restored_costs_this_map_nothing():
 
 def test_a_cost_that_is_not_known_is_not_guessed():
     tally = Tally()
-    tally.add(Outcome(index=0, input="", cost=0.5))
+    tally.spend(usage(1), 0.5)
     assert tally.summary.cost == 0.5
-    tally.add(Outcome(index=1, input="", cost=None))
+    tally.spend(usage(1), None)
     assert (tally.summary.cost, tally.summary.unpriced) == (None, 1)
 
 

@@ -58,6 +58,10 @@ class Color(enum.Enum):
     BLUE = "blue"
 
 
+def fail(value):
+    raise AssertionError
+
+
 def refuse(value):
     raise ValueError("is a bad one")
 
@@ -91,6 +95,7 @@ Told = Annotated[Sum, AfterValidator(lambda value: value)]
         (Annotated[int, Field(ge=3)], 1, [": should be greater than or equal to 3"]),
         (Annotated[int, AfterValidator(refuse)], 1, [": is a bad one"]),
         (Sum, {"a": 1}, [": a must be above 3"]),
+        (Annotated[int, AfterValidator(fail)], 1, [": fails a check"]),
         (Closed, {"a": "x", "b": 1}, ["a: should be integer", "b: is not a known field"]),
         (dict[str, Cat], {"x": {"kind": "cat"}}, ["x.lives: is missing"]),
         (dict[int, int], {"x": "y"}, ["x: its name should be integer", "x: should be integer"]),

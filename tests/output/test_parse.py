@@ -93,8 +93,18 @@ def test_many_open_brackets_are_given_up():
         ("[" * 101 + "]" * 101, "it nests deeper than 100 levels"),
         ("[" + "1" * 5000 + "]", "it holds a number with too many digits"),
         ('{"a":1} b', "Extra data: line 1 column 9 (char 8)"),
+        ('{"a":"\\ud83d"}', "it holds half of a surrogate pair (\\ud800 to \\udfff), which is no text"),
     ],
-    ids=["a name twice", "NaN", "Infinity", "far too deep", "too deep", "too many digits", "more behind it"],
+    ids=[
+        "a name twice",
+        "NaN",
+        "Infinity",
+        "far too deep",
+        "too deep",
+        "too many digits",
+        "more behind it",
+        "half a pair",
+    ],
 )
 def test_only_unambiguous_json_is_decoded(text, said):
     with pytest.raises(ValueError) as caught:
@@ -128,6 +138,7 @@ def test_what_python_writes_is_told_and_not_read(text, wrong):
 @pytest.mark.parametrize(
     ("rejected", "reason"),
     [
+        (Rejected.echo("ab"), "You sent the schema back. Send values: one JSON object with the keys a, b."),
         (Rejected.nothing(), f"You answered with nothing. {AGAIN}"),
         (Rejected.no_json(), f"Your answer holds no JSON. {AGAIN}"),
         (Rejected.several(2), f"Your answer holds 2 different JSON values that fit. {AGAIN}"),

@@ -174,6 +174,74 @@ def test_a_fenced_value_grows_as_a_bare_one_does():
         assert shown(Order, text) == shown(Order, bare)
 
 
+ONE = '{"name": "x", "price": 1.5}'
+TWO = f"[{ONE}, {ONE}]"
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        json.dumps(ONE),
+        f'{{"Item": {ONE}}}',
+        f'{{"name": "final_result", "arguments": {ONE}}}',
+        f'Not {{"name": 1}} but {ONE}',
+        f'Perhaps {{"name": "y"}}?</think>{ONE}',
+    ],
+)
+def test_the_last_value_is_the_one_that_the_text_is_read_as_wherever_it_stood(text):
+    assert OutputPlan.of(Item).read(text) == Item(name="x", price=1.5)
+    assert values(Item, text, 3)[-1].model_dump() == {"name": "x", "price": 1.5}
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        f"Here it is: {TWO}",
+        f"Both [of them]:\n{TWO}",
+        json.dumps(TWO),
+        f'{{"response": {json.dumps(TWO)}}}',
+        f'{{"answer": {TWO}}}',
+    ],
+)
+def test_elements_come_at_the_end_where_words_hid_them(text):
+    item = Item(name="x", price=1.5)
+    assert OutputPlan.of(list[Item]).read(text) == [item, item]
+    assert values(list[Item], text, 3, reader=ElementReader) == [item, item]
+    assert [one.model_dump() for one in values(list[Item], text, 3)[-1]] == [item.model_dump()] * 2
+
+
+def test_what_ends_twice_gives_nothing_more():
+    for reader in (PartialReader(list[int]), ElementReader(list[int])):
+        reader.feed("Here: [1, 2]")
+        assert (len(reader.read(ended=True)) > 0, reader.read(ended=True)) == (True, [])
+
+
+def test_a_word_and_a_number_that_stand_alone_are_given_at_the_end():
+    assert values(Color, "reddish") == [Color.REDDISH]
+    assert values(int, "12") == [12]
+
+
+@pytest.mark.parametrize(
+    "text", [r'{"na\x": 1, "name": "b"}', r'{"a\u12": 1}', r'{"response\x": [1]}', r'{"kind": "do\g"}']
+)
+@pytest.mark.parametrize("type_", [Item, list[Item], Cat | Dog, dict[str, int]])
+def test_escapes_that_are_none_are_no_error_of_the_reader(text, type_):
+    assert len(values(type_, text)) <= 1  # an object that has begun
+
+
+def test_what_nests_deeper_than_is_read_is_shown_no_further():
+    assert len(json.dumps(values(list, "[" * 5_000)[-1])) == 200
+    assert values(list, "[" * 5_000, reader=ElementReader) == []
+
+
+@pytest.mark.parametrize("name", ["response", "r" * 50, "r" * 51, '\\"' * 60])
+def test_a_first_name_of_any_length_is_told_from_the_wrapping(name):
+    text = f'{{"{name}": [1, 2]}}'
+    assert values(dict[str, list[int]] | list[int], text)[-1] == (
+        [1, 2] if name == "response" else {json.loads(f'"{name}"'): [1, 2]}
+    )
+
+
 def test_braces_among_words_are_no_beginning():
     assert shown(Item, 'The set {a, b} and {"name": "x"}') == [{}, {"name": ""}, {"name": "x"}]
     assert shown(Item, '{note} {"name": "x"}')[-1] == {"name": "x"}
@@ -181,6 +249,7 @@ def test_braces_among_words_are_no_beginning():
 
 def test_a_number_in_the_place_of_the_whole_waits_for_its_delimiter():
     assert values(int, '{"response": 123}') == [123]
+    assert values(list[int], f'{{"response": [ \n{" " * 9} 12{" " * 9}]}}', 4) == [[], [12]]
     assert values(int, '{"response": 12') == []  # what ends here may have been cut
 
 

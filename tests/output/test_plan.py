@@ -250,6 +250,10 @@ def test_validators_change_the_value_in_order_sync_or_async_with_or_without_cont
         (ValueError("Too high"), "Your answer is not accepted: Too high. Answer again, corrected."),
         (ValueError("Too high!"), "Your answer is not accepted: Too high! Answer again, corrected."),
         (AssertionError("Too high"), "Your answer is not accepted: Too high. Answer again, corrected."),
+        (
+            ValueError("x" * 999),
+            f"Your answer is not accepted: {'x' * 500}… (999 characters). Answer again, corrected.",
+        ),
         (AssertionError(), "Your answer is not accepted: it failed a check. Answer again, corrected."),
         (ToolRetry("Give at most 3."), "Give at most 3."),
     ],

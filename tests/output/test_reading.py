@@ -117,6 +117,54 @@ def test_where_all_may_be_missing_the_wrapping_is_not_read_as_nothing():
     assert "\n- number: should be string; you gave 7\n" in rejected(Loose, '{"Loose": {"number": 7}}')
 
 
+@pytest.mark.parametrize(
+    "text",
+    [
+        '{"response": {"result": {"number": "7"}}}',
+        '{"name": "final_result", "arguments": {"response": {"number": "7"}}}',
+        '{"name": "final_result", "arguments": {"Loose": "{\\"number\\": \\"7\\"}"}}',
+    ],
+)
+def test_a_value_that_is_wrapped_twice_is_taken_out(text):
+    assert read(Loose, text) == Loose(number="7")
+
+
+def test_an_object_of_which_nothing_would_be_read_is_refused():
+    assert rejected(Loose, '{"invoice": {"number": "7"}}') == (
+        "Your answer does not fit the schema:\n"
+        '- the whole: should have some of the keys number, lines; you gave {"invoice": {"number": "7"}}\n'
+        "Answer again with one complete JSON object that fits the schema."
+    )
+    assert read(Loose, '{"number": null}') == Loose()
+
+
+@pytest.mark.parametrize("type_", [Item, Loose, list[Item], Item | str, Item | None])
+@pytest.mark.parametrize("mode", ["native", "tool"])
+def test_a_schema_that_comes_back_is_told_as_such(type_, mode):
+    plan = OutputPlan.of(type_)
+    asked = plan.ask(mode)
+    made = (
+        asked.tools[0].function.parameters if asked.tools else asked.response_format.json_schema.model_dump()["schema"]
+    )
+    echo = json.dumps(made)
+    keys = ", ".join(made["properties"])
+    for text in (echo,) if type_ == Item | str else (echo, f"```json\n{echo}\n```"):
+        with pytest.raises(Rejected) as caught:
+            plan.read(text)
+        assert caught.value.reason == f"You sent the schema back. Send values: one JSON object with the keys {keys}."
+
+
+def test_a_schema_that_is_wanted_is_no_echo():
+    class Described(BaseModel):
+        type: str
+        properties: dict[str, dict[str, str]]
+
+    text = '{"type": "object", "properties": {"type": {"type": "string"}, "properties": {"type": "object"}}}'
+    assert read(Described, text).type == "object"
+    assert read({"type": "object"}, text)["type"] == "object"
+    assert read(Item, f"By {json.dumps(OutputPlan.of(Item).schema)} it is {JSON}") == LAMP
+
+
 def test_a_thought_that_breaks_off_json_is_passed_over():
     assert read(Item, 'Perhaps {"name": "la\n</think>\n' + JSON) == LAMP
     assert rejected(Item, "Hm.</think>") == (
@@ -132,7 +180,6 @@ def test_a_thought_that_breaks_off_json_is_passed_over():
         (dict[str, Item], f'{{"result": {JSON}}}', {"result": LAMP}),
         (Open, '{"result": {"a": 1}}', Open(result={"a": 1})),
         ({"type": "object"}, '{"result": {"a": 1}}', {"result": {"a": 1}}),
-        (Item, '{"name": "final_result", "input": 5}', Item(name="final_result")),
         (Item, '{"name": "lamp", "arguments": {"name": "x"}}', Item(name="lamp")),
     ],
     ids=[
@@ -141,7 +188,6 @@ def test_a_thought_that_breaks_off_json_is_passed_over():
         "a map",
         "an open model",
         "an open schema",
-        "no object",
         "of another name",
     ],
 )
@@ -157,10 +203,18 @@ def test_what_fits_as_it_stands_is_read_as_it_stands(type_, text, value):
         ('{"Item": {"name": 5}}', "name: should be string; you gave 5"),
         (f'{{"Item": {JSON}, "more": 1}}', "name: is missing"),
         ('{"name": "final_result", "arguments": {"price": "x"}}', "name: is missing"),
+        ('{"name": "final_result", "input": 5}', "the whole: should be object; you gave 5"),
+        ('{"name": "final_result", "arguments": null}', "the whole: should be object; you gave null"),
     ],
 )
 def test_what_is_not_plainly_wrapped_is_no_guess(text, told):
     assert f"\n- {told}\n" in rejected(Item, text)
+
+
+def test_a_source_that_is_cited_is_no_value():
+    assert read(list[int], "By [1] and table[2] it is: [3, 4]") == [3, 4]
+    assert rejected(list[int], "By [1] nothing is known.").startswith("Your answer holds no JSON.")
+    assert read(list[int], "So:\n[5]\nThat is all.") == read(list[int], "```\n[5]\n```") == [5]
 
 
 def test_json_of_python_is_told_and_not_read():

@@ -96,9 +96,6 @@ def test_what_has_one_meaning_only_is_put_right(text, value):
         (dict[str, int], '{"a": 1.5}', [
             "a: should be integer; you gave 1.5"
         ]),
-        (Item, '{"name": "\\ud83d"}', [
-            "the whole: holds half of a surrogate pair (\\ud800 to \\udfff), which is no text"
-        ]),
     ],
 )  # fmt: skip
 def test_mistakes_are_told_by_path_expectation_and_what_came(type_, text, mistakes):

@@ -65,7 +65,7 @@ def main(path):
     params.chat_template = TEMPLATE
     params.n_ctx = 32768
     params.n_parallel = 1
-    params.cpuparams.n_threads = 2
+    params.cpuparams.n_threads = 1  # more wait for each other in a loop, ten times as long where the machine is busy
     params.verbosity = -1
     server = xllamacpp.Server(params)
     print(f"{server.listening_address}/v1", flush=True)  # noqa: T201  # read by who started it

@@ -36,7 +36,7 @@ def verdicts(found):
 
 
 def test_llamacpp_does_all_that_agents_need(llamacpp):
-    found = examined(llamacpp, "gemma3-270m", bounds=Bounds(reply_tokens=24, result_bytes=1000, seconds=400))
+    found = examined(llamacpp, "gemma3-270m", bounds=Bounds(reply_tokens=12, result_bytes=1000, seconds=400))
     assert found.is_well
     assert verdicts(found)["usage in stream"] == verdicts(found)["json schema"] == "works"
     assert found.requests <= 41

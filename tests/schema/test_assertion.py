@@ -106,3 +106,28 @@ def test_long_lists_are_shown_short():
     assert show(range(1000)).endswith(", … (1000 values)")
     assert len(show([str(n) * 50 for n in range(99)])) < 350
     assert show(["x" * 999]) == '"' + "x" * 299 + "…"
+
+
+def test_a_pattern_takes_linear_time_unless_it_looks_around():
+    assert not matcher("^(a+)+$", "$")("a" * 5000 + "!")
+    assert matcher("^(?!x)a", "$")("ab")
+
+
+@pytest.mark.parametrize(
+    ("pattern", "fitting", "other"),
+    [
+        ("[a&&b]", "&", "c"),
+        ("[[]", "[", "]"),
+        ("[+--]", ",", "0"),
+        (r"^\d+$", "12", "١٢"),
+        ("a$", "a", "a\n"),
+        (r"^[^\d]$", "x", "1"),
+        (r"^(?<year>\d{4})$", "2024", "24"),
+        (r"^[\w.-]+$", "a.b-c", "é"),
+        (r"\u0041", "A", "u"),
+        (r"^(?=.*\d)[a-z\d]+$", "a1", "a"),
+        (r"^(a|b)\1$", "aa", "ab"),
+    ],
+)
+def test_patterns_mean_the_same_in_both_engines(pattern, fitting, other):
+    assert (matcher(pattern, "$")(fitting), matcher(pattern, "$")(other)) == (True, False)

@@ -223,3 +223,21 @@ def test_a_schema_that_nests_too_deep_is_refused():
     with pytest.raises(SchemaError) as caught:
         compile_check(schema)
     assert str(caught.value) == "$: the schema is nested too deep."
+
+
+def test_a_union_that_recurs_is_judged_once_at_each_place():
+    members = [{"type": "object", "properties": {"a": {"$ref": "#/$defs/n"}}, "required": [name]} for name in "xy"]
+    check = compile_check({"$ref": "#/$defs/n", "$defs": {"n": {"anyOf": members}}})
+    value = {}
+    for _ in range(90):
+        value = {"a": value}
+
+    assert len(check(value)) == 91  # each place lacks the same; two to the power of 90 ways lead to the last
+
+
+def test_a_value_that_nests_too_deep_is_no_error():
+    deep = []
+    for _ in range(5000):
+        deep = [deep]
+
+    assert [str(one.expected) for one in compile_check({"items": {"$ref": "#"}})(deep)] == ["should nest less deep"]

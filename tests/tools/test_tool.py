@@ -387,7 +387,7 @@ def test_strict_is_refused_with_its_reason_at_decoration_and_at_replace():
     assert str(caught.value) == said
 
 
-def test_a_tool_from_a_schema_checks_the_outline_and_passes_keywords():
+def test_a_tool_from_a_schema_checks_its_arguments_and_passes_keywords():
     schema = {"type": "object", "properties": {"a": {"type": "integer"}}, "required": ["a"]}
 
     def f(context: Context, **kwargs):
@@ -395,7 +395,7 @@ def test_a_tool_from_a_schema_checks_the_outline_and_passes_keywords():
 
     made = Tool.from_schema("raw", "D.", schema, f)
     assert made.definition["function"] == {"name": "raw", "description": "D.", "parameters": schema}
-    assert call(made, '{"a": "x", "b": 1}', deps="d") == ("d", {"a": "x", "b": 1})
+    assert call(made, '{"a": 2, "b": 1}', deps="d") == ("d", {"a": 2, "b": 1})
     with pytest.raises(ArgumentError) as caught:
         made.read("{}")
     assert str(caught.value) == "Argument 'a' is missing."

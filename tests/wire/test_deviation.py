@@ -161,7 +161,7 @@ CHOICE_QUIRKS = {
     "index missing": ([{"message": {"content": "a"}}, {"message": {"content": "b"}}], [(0, "a"), (1, "b")]),
     "index text or float": (
         [{"index": "1", "message": {"content": [], "role": None}}, {"index": 0.0}],
-        [(1, ""), (0, None)],
+        [(0, None), (1, "")],
     ),
     "index no number": ([{"index": "x", "message": {"content": "a"}}], [(0, "a")]),
     "message missing": ([{"index": 0, "finish_reason": "content_filter"}], [(0, None)]),

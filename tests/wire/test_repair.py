@@ -74,6 +74,13 @@ def test_an_error_in_the_place_of_a_reply_is_carried(parse, body, error):
     assert caught.value.error == error
 
 
+def test_choices_stand_in_the_order_of_their_indexes():
+    given = [{"index": index, "message": {"role": "assistant", "content": str(index)}} for index in (2, 0, 1)]
+    completion = ChatCompletion.parse({"choices": given})
+    assert [(one.index, one.message.content) for one in completion.choices] == [(0, "0"), (1, "1"), (2, "2")]
+    assert completion.message.content == "0"
+
+
 def test_json_in_json_is_read_once():
     twice = json.dumps(BODY.decode()).encode()
 

@@ -235,7 +235,7 @@ def main(arguments: Sequence[str] | None = None) -> None:
 
 def _options(arguments: Sequence[str] | None) -> argparse.Namespace:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--model", required=True, help="as Agent takes it: local, openai:gpt-4o-mini, ollama:...")
+    parser.add_argument("--model", default="local", help="as Agent takes it, openai:gpt-4o-mini for one; local")
     parser.add_argument("--base-url", help="of a server without key; --model is the name there")
     parser.add_argument("--help-off", action="store_true", help="one request a case, nothing after it")
     parser.add_argument("--only", action="append", choices=PARTS, help="one part")
