@@ -12,7 +12,7 @@ from dataclasses import dataclass, replace
 from datetime import datetime
 from typing import Any, cast
 
-from agentkit.errors import InvalidRequestError
+from agentkit.errors import UnsupportedRequestError
 from agentkit.local import phrase
 from agentkit.local.offer import Offer, make_offer, offer_tools, pick, to_engine
 from agentkit.local.reading import Call, Reading, Response, Turn
@@ -60,7 +60,7 @@ def answer(request: ChatRequest, now: datetime) -> Conversation:
     """Answer a request; `now` becomes a fact for the engine where the question counts from today.
 
     Raises:
-        InvalidRequestError: The request wants what the model cannot do at all: images, custom tools, JSON without a
+        UnsupportedRequestError: The request wants what the model cannot do at all: images, custom tools, JSON without a
             schema, several choices.
         SchemaError: A schema recurs.
     """
@@ -109,7 +109,7 @@ def _chosen(offers: tuple[Offer, ...], choice: Mapping[str, Any]) -> tuple[tuple
 def _record(request: ChatRequest) -> Offer | None:
     """Give the wanted record as a tool, None where text is wanted."""
     if request.n is not None and request.n != 1:
-        raise InvalidRequestError(
+        raise UnsupportedRequestError(
             f"The embedded model gives one choice, always the same for the same request; n={request.n} was asked for. "
             "Leave `n` out."
         )
@@ -117,13 +117,13 @@ def _record(request: ChatRequest) -> Offer | None:
     if wanted is None or wanted.type == "text":
         return None
     if wanted.type != "json_schema" or wanted.json_schema is None:
-        raise InvalidRequestError(
+        raise UnsupportedRequestError(
             f"The embedded model writes JSON only by a schema, and response_format is {wanted.type!r}. "
             "Use json_schema with the schema of what you want."
         )
     name, schema = wanted.json_schema.name, wanted.json_schema.definition or {}
     if schema.get("type") == "object" and "properties" not in schema and "$ref" not in schema:
-        raise InvalidRequestError(
+        raise UnsupportedRequestError(
             f"The embedded model fills in named properties, and the schema of {name!r} names none: it is an open map. "
             "Give a type with fields, or a list of entries with a key and a value, or use another model."
         )

@@ -13,7 +13,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Any, cast
 
-from agentkit.errors import InvalidRequestError, SchemaError
+from agentkit.errors import SchemaError, UnsupportedRequestError
 from agentkit.local.reading import Call
 from agentkit.schema.inline import inline_refs
 from agentkit.wire.request import ToolDefinition
@@ -92,7 +92,7 @@ def make_offer(name: str, description: str | None, schema: Mapping[str, Any] | N
 
     Raises:
         SchemaError: The schema recurs, or refers outside of itself.
-        InvalidRequestError: The schema is of something other than an object.
+        UnsupportedRequestError: The schema is of something other than an object.
     """
     try:
         inlined = inline_refs(schema or {})
@@ -102,7 +102,7 @@ def make_offer(name: str, description: str | None, schema: Mapping[str, Any] | N
             "Give a type of fixed depth, or use another model."
         ) from error
     if inlined.get("type", "object") != "object":
-        raise InvalidRequestError(
+        raise UnsupportedRequestError(
             f"The embedded model writes objects only, and the schema of {name!r} is of type {inlined['type']!r}. "
             "Put it into an object with one property."
         )
@@ -115,13 +115,13 @@ def offer_tools(tools: Sequence[ToolDefinition]) -> tuple[Offer, ...]:
     """Make the engine's form of the tools of a request.
 
     Raises:
-        InvalidRequestError: One is no function tool.
+        UnsupportedRequestError: One is no function tool.
         SchemaError: The parameters of one recur.
     """
     offers: list[Offer] = []
     for tool in tools:
         if tool.function is None:
-            raise InvalidRequestError(
+            raise UnsupportedRequestError(
                 f"The embedded model calls function tools only, and tool {tool.name!r} is of type {tool.type!r}. "
                 "Write it as a function, or use another model."
             )

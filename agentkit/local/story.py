@@ -10,7 +10,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, cast
 
-from agentkit.errors import InvalidRequestError
+from agentkit.errors import UnsupportedRequestError
 from agentkit.local.reading import Call, Turn
 from agentkit.wire.content import text_of
 from agentkit.wire.message import AssistantMessage, Message, ToolMessage, UserMessage
@@ -56,7 +56,7 @@ def read_story(messages: Iterable[Message]) -> Story:
     """Sort the messages; what the assistant said in prose is left out, for the engine writes and reads none.
 
     Raises:
-        InvalidRequestError: A message holds something other than text.
+        UnsupportedRequestError: A message holds something other than text.
     """
     system: list[str] = []
     turns: list[tuple[str, list[Answered]]] = []
@@ -92,7 +92,7 @@ def _text(message: Message, index: int) -> str:
         for part in message.content:
             kind: Any = part.type
             if kind not in ("text", "refusal"):
-                raise InvalidRequestError(
+                raise UnsupportedRequestError(
                     f"The embedded model reads text only, and messages[{index}] holds a part of type {kind!r}. "
                     "Leave it out, or use a model that takes such parts."
                 )

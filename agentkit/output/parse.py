@@ -84,6 +84,11 @@ class Rejected(Exception):  # noqa: N818 # an outcome that is caught and told, n
         return cls(f"You sent the schema back. Send values: one JSON object with the keys {keys}.")
 
     @classmethod
+    def scattered(cls, count: int) -> Rejected:
+        """Say that there are too many pieces to look for one that fits."""
+        return cls(f"Your answer holds {count:,} separate pieces of JSON. {_AGAIN}")
+
+    @classmethod
     def unfit(cls, mistakes: Iterable[Mistake]) -> Rejected:
         """Say what does not fit."""
         told = tuple(dict.fromkeys(mistakes))

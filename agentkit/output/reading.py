@@ -22,6 +22,7 @@ _CALLS: Final = ("arguments", "parameters", "args", "input")
 _BESIDE: Final = frozenset({"name", "type", "id"})
 _MARKS: Final = re.compile(r"[^a-z0-9]")
 _THOUGHT: Final = "</think>"
+_PIECES: Final = 1_000  # of JSON in one text, each of which is tried; more would keep the event loop busy for seconds
 _BOM: Final = "\ufeff"
 _CITED: Final = re.compile(r"\w[ \t]?(\[\d+\])")  # after a word it names a source, or a place
 _NOTHING: Final = object()
@@ -87,6 +88,8 @@ class Reading:
         found = [piece for piece in found if piece not in cited]
         if not found:
             return self._word(text)
+        if len(found) > _PIECES:
+            raise Rejected.scattered(len(found))
         located: list[tuple[Any, str]] = []
         refused: list[Rejected] = []
         for piece in found:

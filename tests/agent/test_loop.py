@@ -1,5 +1,7 @@
 """The loop driven by hand, as the pure generator that it is: no event loop, no model, no tools."""
 
+from dataclasses import replace
+
 import pytest
 
 from agentkit.agent.effect import AskModel, CallTools, Checked, CheckOutput, Finished, Paused, Prepare, Turn
@@ -96,6 +98,12 @@ def test_attempts_over_the_retries_are_an_error_with_all_of_them():
     assert [one.text for one in caught.value.attempts] == ["one", "two"]
     assert caught.value.text == "two"
     assert isinstance(next(loop(state.resumed(), BOUNDS)), Prepare)
+
+
+def test_a_single_attempt_is_told_as_one():
+    bounds = replace(BOUNDS, output_retries=0)
+    with pytest.raises(OutputError, match=r"^No valid output after 1 attempt\. The last was refused: Bad one\. "):
+        next(loop(START.with_reply(reply("one")).with_attempt("one", "Bad one.", ()), bounds))
 
 
 @pytest.mark.parametrize(("name", "most"), [("picky", 0), ("patient", 2)])

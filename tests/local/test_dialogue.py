@@ -3,7 +3,7 @@ from datetime import UTC, datetime
 
 import pytest
 
-from agentkit.errors import InvalidRequestError
+from agentkit.errors import UnsupportedRequestError
 from agentkit.local.dialogue import answer
 from agentkit.local.reading import Call, Response, Turn
 
@@ -269,7 +269,7 @@ def test_tools_come_before_the_record_and_their_results_are_read(ask, tool, call
 
 
 def test_json_without_a_schema_is_refused(ask):
-    with pytest.raises(InvalidRequestError) as caught:
+    with pytest.raises(UnsupportedRequestError) as caught:
         play(ask("Write JSON", response_format={"type": "json_object"}))
     assert str(caught.value) == (
         "The embedded model writes JSON only by a schema, and response_format is 'json_object'. "
@@ -278,7 +278,7 @@ def test_json_without_a_schema_is_refused(ask):
 
 
 def test_an_open_map_is_refused(ask):
-    with pytest.raises(InvalidRequestError) as caught:
+    with pytest.raises(UnsupportedRequestError) as caught:
         play(ask("a is 1", response_format=wants({"type": "object", "additionalProperties": {"type": "integer"}})))
     assert str(caught.value) == (
         "The embedded model fills in named properties, and the schema of 'City' names none: it is an open map. "
@@ -295,7 +295,7 @@ def test_a_wrapped_list_is_asked_for_by_a_telling_name(ask):
 
 
 def test_several_choices_are_refused(ask):
-    with pytest.raises(InvalidRequestError) as caught:
+    with pytest.raises(UnsupportedRequestError) as caught:
         play(ask("Hello", n=2))
     assert str(caught.value) == (
         "The embedded model gives one choice, always the same for the same request; n=2 was asked for. Leave `n` out."

@@ -2,7 +2,7 @@ import json
 
 import pytest
 
-from agentkit.errors import InvalidRequestError, SchemaError
+from agentkit.errors import SchemaError, UnsupportedRequestError
 from agentkit.local.offer import make_offer, offer_tools, pick, to_engine
 from agentkit.local.reading import Call
 
@@ -99,7 +99,7 @@ def test_a_union_of_several_types_and_lists_are_kept():
 
 
 def test_a_record_that_is_no_object_is_refused():
-    with pytest.raises(InvalidRequestError) as caught:
+    with pytest.raises(UnsupportedRequestError) as caught:
         make_offer("names", "", {"type": "array", "items": {"type": "string"}})
     assert str(caught.value) == (
         "The embedded model writes objects only, and the schema of 'names' is of type 'array'. "
@@ -108,7 +108,7 @@ def test_a_record_that_is_no_object_is_refused():
 
 
 def test_a_custom_tool_is_refused(ask):
-    with pytest.raises(InvalidRequestError) as caught:
+    with pytest.raises(UnsupportedRequestError) as caught:
         offer_tools(ask("Hi", tools=[{"type": "custom", "custom": {"name": "shell"}}]).tools)
     assert str(caught.value) == (
         "The embedded model calls function tools only, and tool 'shell' is of type 'custom'. "

@@ -1,6 +1,6 @@
 import pytest
 
-from agentkit.errors import InvalidRequestError
+from agentkit.errors import UnsupportedRequestError
 from agentkit.local.reading import Call, Turn
 from agentkit.local.story import Answered, Story, read_story
 
@@ -47,7 +47,7 @@ def test_no_messages_of_the_user_is_an_empty_question(ask):
 
 def test_an_image_is_refused(ask):
     parts = [{"type": "text", "text": "What is this?"}, {"type": "image_url", "image_url": {"url": "data:,"}}]
-    with pytest.raises(InvalidRequestError) as caught:
+    with pytest.raises(UnsupportedRequestError) as caught:
         read_story(ask("Hello", {"role": "user", "content": parts}).messages)
     assert str(caught.value) == (
         "The embedded model reads text only, and messages[1] holds a part of type 'image_url'. "

@@ -142,6 +142,7 @@ def test_what_python_writes_is_told_and_not_read(text, wrong):
         (Rejected.nothing(), f"You answered with nothing. {AGAIN}"),
         (Rejected.no_json(), f"Your answer holds no JSON. {AGAIN}"),
         (Rejected.several(2), f"Your answer holds 2 different JSON values that fit. {AGAIN}"),
+        (Rejected.scattered(80_000), f"Your answer holds 80,000 separate pieces of JSON. {AGAIN}"),
         (
             Rejected.unfit([Mistake("a", "Field required")] * 2 + [Mistake("b", "Too long", "5")]),
             f"Your answer does not fit the schema:\n- a: Field required\n- b: Too long; you gave 5\n{AGAIN}",

@@ -236,3 +236,8 @@ def test_a_tool_of_another_name_is_known_by_it():
     plan = OutputPlan.of(OutputSpec(Item, "tool", name="bill"))
 
     assert plan.read(f'{{"name": "bill", "arguments": {JSON}}}') == LAMP
+
+
+def test_a_text_of_thousands_of_pieces_is_not_searched():
+    pieces = " and ".join(f'{{"name": "{number}"}}' for number in range(1001))
+    assert rejected(Item, pieces).startswith("Your answer holds 1,001 separate pieces of JSON.")
