@@ -60,7 +60,7 @@ class LocalModel:
         """Answer a request.
 
         Raises:
-            UnsupportedRequestError: It wants what this model cannot do at all: images, custom tools, JSON without a schema.
+            UnsupportedRequestError: It wants what this model cannot do: images, custom tools, JSON without a schema.
             SchemaError: A schema recurs.
             LocalModelError: The worker did not start, died, or took too long.
         """
