@@ -29,6 +29,7 @@ AgentkitError
 │       ├── RateLimitError        429
 │       └── InternalServerError   500 and above
 ├── RunError                      the run cannot go on; its state can be resumed
+│   ├── BlockedError              a guard did not let a text pass
 │   ├── LimitExceededError        a limit of RunLimits
 │   ├── ToolFailedError           a tool raised and `on_tool_error` is "raise"
 │   ├── ToolRetriesExceededError  a tool's calls were refused too often
@@ -36,6 +37,7 @@ AgentkitError
 │   │   ├── LengthError           the reply was cut at the token limit
 │   │   └── RefusalError          the model declined
 │   ├── PendingCallsError         the output was read while calls are pending
+│   ├── SessionBusyError          another run goes on in the session, or took it over
 │   └── StateError                a state that cannot be read or gone on from (also a ValueError)
 ├── LocalModelError               the embedded model could not start or answer
 └── ScriptError                   a scripted model was asked what it did not expect (also an AssertionError)
@@ -59,6 +61,7 @@ __all__ = [
     "AgentkitError",
     "AuthenticationError",
     "BadRequestError",
+    "BlockedError",
     "ConfigurationError",
     "ConflictError",
     "ContentFilterError",
@@ -84,6 +87,7 @@ __all__ = [
     "RunError",
     "SchemaError",
     "ScriptError",
+    "SessionBusyError",
     "StateError",
     "StreamCutError",
     "ToolDefinitionError",
@@ -164,11 +168,7 @@ class APITimeoutError(APIConnectionError, TimeoutError):
 
 
 class StreamCutError(APIConnectionError):
-    """A stream ended before the reply did.
-
-    Attributes:
-        partial: What came until then, a `ChatCompletion`; None where nothing did.
-    """
+    """A stream ended before the reply did; `partial` is what came, a `ChatCompletion`, None where nothing did."""
 
     partial: Any = None
 
@@ -192,11 +192,7 @@ class ReplyRefusedError(APIError):
 
 
 class RedirectError(APIError):
-    """The endpoint answered with another address; agentkit does not send a key after it.
-
-    Attributes:
-        location: The address named.
-    """
+    """The endpoint answered with another address, `location`; agentkit does not send a key after it."""
 
     location: str | None = None
 
@@ -271,6 +267,13 @@ class RunError(AgentkitError):
     """The run cannot go on as it is; `state` can be resumed."""
 
 
+class BlockedError(RunError):
+    """A guard did not let a text pass; `place` is "input" or "output", `reason` what the check said."""
+
+    place: str = ""
+    reason: str = ""
+
+
 class LimitExceededError(RunError):
     """A limit of `RunLimits` was reached before the next step; `limit` is its name there."""
 
@@ -278,24 +281,14 @@ class LimitExceededError(RunError):
 
 
 class ToolFailedError(RunError):
-    """A tool raised and `on_tool_error` is "raise"; `__cause__` is what it raised.
-
-    Attributes:
-        tool_name: The tool.
-        call_id: The call.
-    """
+    """A tool raised in the call `call_id`, and `on_tool_error` is "raise"; `__cause__` is what it raised."""
 
     tool_name: str = ""
     call_id: str = ""
 
 
 class ToolRetriesExceededError(RunError):
-    """The calls of one tool were refused more often than its `retries` allow.
-
-    Attributes:
-        tool_name: The tool.
-        arguments: The last arguments, as the model wrote them.
-    """
+    """A tool's calls were refused more often than its `retries` allow; `arguments` are the last, as they came."""
 
     tool_name: str = ""
     arguments: str = ""
@@ -325,6 +318,12 @@ class RefusalError(OutputError):
 
 class PendingCallsError(RunError):
     """`result.output` was read while calls wait for a decision."""
+
+
+class SessionBusyError(RunError):
+    """Another run goes on in the session, or took it over; `messages` are those that could not be kept."""
+
+    messages: Sequence[Any] = ()
 
 
 class StateError(RunError, ValueError):

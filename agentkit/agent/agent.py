@@ -9,19 +9,19 @@ from typing import Any, Generic, Self, cast, overload
 from typing_extensions import TypeForm, TypeVar, Unpack
 
 from agentkit.agent.blocking import SyncStream, block
-from agentkit.agent.driver import drive
-from agentkit.agent.effect import Finished
+from agentkit.agent.conversation import finish
 from agentkit.agent.field import Options, check_fields, model_of
 from agentkit.agent.many import AgentWork, SyncMany
 from agentkit.agent.recipe import recipe_of
 from agentkit.agent.result import Output, Result
-from agentkit.agent.run import Instructions, Middleware, Recipe, Run
+from agentkit.agent.run import Instructions, Middleware, Recipe
 from agentkit.agent.start import Prompt, go_on, start
 from agentkit.agent.stream import AgentStream
 from agentkit.agent.swap import swapped
 from agentkit.many import Many, OnError, Progress, Terms
 from agentkit.model import Model
 from agentkit.output import OutputPlan, OutputSpec
+from agentkit.session import Session
 from agentkit.state.decision import Decision
 from agentkit.state.limit import RunLimits
 from agentkit.state.run import RunState
@@ -162,6 +162,7 @@ class Agent(Generic[Deps, Output]):
         model: str | Model | None = None,
         settings: Settings | None = None,
         limits: RunLimits | None = None,
+        session: Session | None = None,
     ) -> Result[Output]:
         """Run until there is an output, or calls wait for a decision.
 
@@ -172,12 +173,13 @@ class Agent(Generic[Deps, Output]):
             model: In the place of the agent's own.
             settings: Over the agent's own.
             limits: In the place of the agent's own.
+            session: Where the history comes from and is kept, `store.session("id")`, in the place of `history`.
 
         Raises:
             APIError: The endpoint gave no usable reply.
             RunError: The run cannot go on: a limit, no valid output, a refusal; `agent.resume(error.state)` goes on.
         """
-        return await self._finish(start(self._recipe_for(model, settings, limits), prompt, deps, history))
+        return await finish(start(self._recipe_for(model, settings, limits), prompt, deps, history, session))
 
     def run_sync(
         self,
@@ -188,10 +190,11 @@ class Agent(Generic[Deps, Output]):
         model: str | Model | None = None,
         settings: Settings | None = None,
         limits: RunLimits | None = None,
+        session: Session | None = None,
     ) -> Result[Output]:
         """Run as `run` does, from sync code; works in scripts, threads and notebooks."""
-        run = start(self._recipe_for(model, settings, limits), prompt, deps, history)
-        return block(lambda: self._finish(run))
+        run = start(self._recipe_for(model, settings, limits), prompt, deps, history, session)
+        return block(lambda: finish(run))
 
     def stream(
         self,
@@ -202,10 +205,11 @@ class Agent(Generic[Deps, Output]):
         model: str | Model | None = None,
         settings: Settings | None = None,
         limits: RunLimits | None = None,
+        session: Session | None = None,
     ) -> AgentStream[Output]:
         """Run as `run` does and watch: `async with agent.stream(...) as stream: async for event in stream: ...`."""
-        run = start(self._recipe_for(model, settings, limits), prompt, deps, history)
-        return AgentStream(run, self._finish)
+        run = start(self._recipe_for(model, settings, limits), prompt, deps, history, session)
+        return AgentStream(run, finish)
 
     def stream_sync(
         self,
@@ -216,10 +220,11 @@ class Agent(Generic[Deps, Output]):
         model: str | Model | None = None,
         settings: Settings | None = None,
         limits: RunLimits | None = None,
+        session: Session | None = None,
     ) -> SyncStream[Output]:
         """Watch a run from sync code: `with agent.stream_sync(...) as stream: for event in stream: ...`."""
-        run = start(self._recipe_for(model, settings, limits), prompt, deps, history)
-        return SyncStream(AgentStream(run, self._finish))
+        run = start(self._recipe_for(model, settings, limits), prompt, deps, history, session)
+        return SyncStream(AgentStream(run, finish))
 
     async def resume(
         self,
@@ -230,6 +235,7 @@ class Agent(Generic[Deps, Output]):
         model: str | Model | None = None,
         settings: Settings | None = None,
         limits: RunLimits | None = None,
+        session: Session | None = None,
     ) -> Result[Output]:
         """Go on from a state: `result.state`, `error.state`, or the JSON of one.
 
@@ -241,8 +247,9 @@ class Agent(Generic[Deps, Output]):
             model: In the place of the agent's own.
             settings: Over the agent's own.
             limits: In the place of the agent's own; what was spent stays spent.
+            session: Of the run so far.
         """
-        return await self._finish(go_on(self._recipe_for(model, settings, limits), state, decisions, deps))
+        return await finish(go_on(self._recipe_for(model, settings, limits), state, decisions, deps, session))
 
     def resume_sync(
         self,
@@ -253,10 +260,11 @@ class Agent(Generic[Deps, Output]):
         model: str | Model | None = None,
         settings: Settings | None = None,
         limits: RunLimits | None = None,
+        session: Session | None = None,
     ) -> Result[Output]:
         """Go on as `resume` does, from sync code."""
-        run = go_on(self._recipe_for(model, settings, limits), state, decisions, deps)
-        return block(lambda: self._finish(run))
+        run = go_on(self._recipe_for(model, settings, limits), state, decisions, deps, session)
+        return block(lambda: finish(run))
 
     def map(
         self,
@@ -318,17 +326,10 @@ class Agent(Generic[Deps, Output]):
         )
         return SyncMany(self._work(deps, model, settings, limits), inputs, terms)
 
-    async def _finish(self, run: Run) -> Result[Output]:
-        end = await drive(run)
-        answers = tuple(run.answers)
-        if isinstance(end, Finished):
-            return Result(end.state, answers, end.output, run.reply)
-        return Result(end.state, answers, reply=run.reply)
-
     def _work(
         self, deps: Any, model: str | Model | None, settings: Settings | None, limits: RunLimits | None
     ) -> AgentWork:
-        return AgentWork(self._recipe_for(model, settings, limits), self._fields["instructions"], deps, self._finish)
+        return AgentWork(self._recipe_for(model, settings, limits), self._fields["instructions"], deps, finish)
 
     def _recipe_for(self, model: str | Model | None, settings: Settings | None, limits: RunLimits | None) -> Recipe:
         model = swapped(self, model)

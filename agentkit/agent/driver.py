@@ -45,7 +45,7 @@ async def drive(run: Run) -> Finished | Paused:
     if run.watcher is not None:
         run.emit(RunStarted(run.state.run_id))
     try:
-        end = await _perform_all(run)
+        end: Finished | Paused = await run.fold("run", partial(_perform_all, run))(run.state)
     except asyncio.CancelledError as error:
         run.state = run.state.with_closed_calls(_ENDED)
         _carry(run, error)
@@ -56,7 +56,7 @@ async def drive(run: Run) -> Finished | Paused:
     finally:
         listener.reset(token)
         _inside.reset(inside)
-    run.state = state = run.state.replace(seconds=run.seconds)
+    run.state = state = end.state.replace(seconds=run.seconds)
     if run.watcher is not None:
         if isinstance(end, Finished):
             run.emit(OutputReady(end.output))
@@ -81,8 +81,9 @@ def _carry(run: Run, error: BaseException) -> None:
         run.end(RunFailed(state.run_id, text.removesuffix(": "), state.turns, state.usage))
 
 
-async def _perform_all(run: Run) -> Finished | Paused:
-    steps = loop(run.state, run.recipe.bounds)
+async def _perform_all(run: Run, state: RunState) -> Finished | Paused:
+    run.state = state
+    steps = loop(state, run.recipe.bounds)
     seconds = run.recipe.bounds.limits.seconds
     perform = _perform if seconds is None else _perform_in_time
     task = asyncio.current_task()

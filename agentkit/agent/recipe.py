@@ -63,6 +63,7 @@ def recipe_of(
         middleware=(*outermost, *fields["middleware"]),
         profile=profile,
         renew=partial(recipe_of, model, plan, fields, settings, limits),
+        name=fields["name"],
     )
 
 

@@ -11,11 +11,12 @@ from dataclasses import dataclass, field
 from functools import partial
 from typing import Any
 
-from agentkit.agent.effect import Turn
+from agentkit.agent.effect import Finished, Paused, Turn
 from agentkit.agent.event import OutputAsked, Progress
 from agentkit.agent.loop import Bounds
 from agentkit.model import Model, ModelFellBack, Report, RequestRetried, RequestSent
 from agentkit.output import Mode, OutputPlan
+from agentkit.session import Session
 from agentkit.state.decision import Decision
 from agentkit.state.run import RunState
 from agentkit.tools.answer import Answer
@@ -27,7 +28,7 @@ from agentkit.wire.request import ChatRequest
 from agentkit.wire.response import ChatCompletion
 from agentkit.wire.setting import Settings
 
-__all__ = ["Ask", "Call", "Instructions", "Middleware", "Recipe", "Run", "Told", "context_of", "outermost"]
+__all__ = ["Ask", "Call", "Instructions", "Middleware", "Perform", "Recipe", "Run", "Told", "context_of", "outermost"]
 
 Told = Callable[[Context[Any]], str | Awaitable[str | None] | None]
 """Instructions that are found anew for each request."""
@@ -37,14 +38,22 @@ Instructions = str | Told | Callable[[], str | Awaitable[str | None] | None]
 
 Ask = Callable[[ChatRequest], Awaitable[ChatCompletion]]
 Call = Callable[[CallTool], Awaitable[Answer]]
+Perform = Callable[[RunState], Awaitable[Finished | Paused]]
 
 
 class Middleware:
-    """What stands around a run's two acts; override one method or both.
+    """What stands around a run and its two acts; override the methods that are wanted.
 
     Each gets what is about to happen, the run, and `next`, which lets it happen and gives the outcome. It may change
     either, or answer without `next`. The first of an agent's list is the outermost.
     """
+
+    async def run(self, state: RunState, run: Run, next: Perform, /) -> Finished | Paused:  # noqa: A002, ARG002 # as in starlette; for those that override
+        """Stand around one part of a run: from its start, or where it is resumed, to its end, a pause or an error.
+
+        The time that it takes itself counts for `RunLimits(seconds=)`, which cuts it nowhere.
+        """
+        return await next(state)
 
     async def ask(self, request: ChatRequest, run: Run, next: Ask, /) -> ChatCompletion:  # noqa: A002, ARG002 # as in starlette; for those that override
         """Stand around one request to the model."""
@@ -71,6 +80,7 @@ class Recipe:
         final: The same for the last turn, where the output's format may not stand beside tools: they come first then.
         profile: What was known of the endpoint when this was made.
         renew: Makes the recipe again, from what is known of the endpoint now.
+        name: The agent's, if it has one.
     """
 
     model: Model
@@ -87,6 +97,7 @@ class Recipe:
     middleware: tuple[Middleware, ...]
     profile: Any
     renew: Callable[[], Recipe]
+    name: str | None = None
 
     @property
     def way(self) -> tuple[Any, ...]:
@@ -123,6 +134,8 @@ class Run:
         under_way: The ids of the calls that run; what an abandoned thread tells of another one is dropped.
         known: The last request whose tokens the endpoint counted, with that count.
         started: When this part of the run began, by the monotonic clock.
+        session: Where the history comes from and goes to, if anywhere.
+        resumed: Whether the state is that of an earlier part.
     """
 
     recipe: Recipe
@@ -141,6 +154,8 @@ class Run:
     under_way: set[str] = field(default_factory=set[str])
     known: tuple[ChatRequest, int] | None = None
     started: float = field(default_factory=time.monotonic)
+    session: Session | None = None
+    resumed: bool = False
     _stacks: dict[str, Callable[[Any], Awaitable[Any]]] = field(
         default_factory=dict[str, Callable[[Any], Awaitable[Any]]]
     )

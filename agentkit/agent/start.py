@@ -11,47 +11,61 @@ from agentkit.agent.effect import Turn
 from agentkit.agent.run import Recipe, Run
 from agentkit.errors import InvalidRequestError, StateError
 from agentkit.kind import is_map
+from agentkit.session import Session
 from agentkit.state.decision import Approve, Decision, Deny, Give
 from agentkit.state.run import RunState, new_run_id
 from agentkit.tools.execute import running
 from agentkit.wire.content import Part, TextPart
-from agentkit.wire.message import (
-    AssistantMessage,
-    Message,
-    SystemMessage,
-    ToolMessage,
-    UserMessage,
-    parse_messages,
-)
+from agentkit.wire.message import Message, UserMessage, parse_messages
 
-__all__ = ["Prompt", "go_on", "start"]
+__all__ = ["WENT_ON", "Prompt", "go_on", "start"]
 
 Prompt = str | Sequence[Part | Mapping[str, Any] | media.Source] | None
 """What the user says: text; a list of texts, content parts (ours or the contract's dicts), paths, bytes and open files,
 which `media.part` reads; or None to go on from the history."""
 
-_WENT_ON = "Not run: the user went on."
+WENT_ON = "Not run: the user went on."
+"""What the model is told of calls that waited when the user said something else."""
+
 _BYTES = (bytes, bytearray, memoryview)
 
 
-def start(recipe: Recipe, prompt: Prompt, deps: Any, history: Iterable[Message | Mapping[str, Any]]) -> Run:
+def start(
+    recipe: Recipe,
+    prompt: Prompt,
+    deps: Any,
+    history: Iterable[Message | Mapping[str, Any]],
+    session: Session | None = None,
+) -> Run:
     """Make a run; calls of the history that still wait are answered with that the user went on.
 
     Raises:
-        InvalidRequestError: A message of the history is not of the contract, or the prompt is neither text nor parts.
+        InvalidRequestError: A message of the history is not of the contract, the prompt is neither text nor parts, or
+            a history is given beside a session, which has its own.
     """
-    messages = _read(history)
+    messages = parse_messages(history)
+    if session is not None and messages:
+        raise InvalidRequestError(
+            "Both `history` and `session` are given, and a session brings its own history. Give one of them; to put "
+            "messages into a session: `async with session.turn() as turn: await turn.keep(messages)`."
+        )
     if messages and prompt is not None:
-        messages = RunState(messages=messages).with_closed_calls(_WENT_ON).messages
+        messages = RunState(messages=messages).with_closed_calls(WENT_ON).messages
     begin = len(messages)
     if prompt is not None:
         messages = (*messages, _user_message(prompt))
     parent = running.get()
     state = RunState(run_id=parent.next_id() if parent else new_run_id(), messages=messages, start=begin)
-    return Run(recipe, state, deps=deps, turn=Turn(toolbox=recipe.toolbox))
+    return Run(recipe, state, deps=deps, turn=Turn(toolbox=recipe.toolbox), session=session)
 
 
-def go_on(recipe: Recipe, state: RunState | str | bytes, decisions: Mapping[str, Decision] | None, deps: Any) -> Run:
+def go_on(
+    recipe: Recipe,
+    state: RunState | str | bytes,
+    decisions: Mapping[str, Decision] | None,
+    deps: Any,
+    session: Session | None = None,
+) -> Run:
     """Make a run of the state of an earlier part.
 
     Raises:
@@ -63,7 +77,9 @@ def go_on(recipe: Recipe, state: RunState | str | bytes, decisions: Mapping[str,
     except StateError as error:
         error.state = saved
         raise
-    return Run(recipe, saved.resumed(), deps=deps, decisions=decisions or {}, turn=Turn(toolbox=recipe.toolbox))
+    run = Run(recipe, saved.resumed(), deps=deps, decisions=decisions or {}, turn=Turn(toolbox=recipe.toolbox))
+    run.session, run.resumed = session, True
+    return run
 
 
 def _check_decisions(state: RunState, decisions: Mapping[str, Any]) -> None:
@@ -79,13 +95,6 @@ def _check_decisions(state: RunState, decisions: Mapping[str, Any]) -> None:
                 f"The decision on the call {call_id!r} is {decision!r}, which says neither yes nor no. "
                 "Give True, False, Approve(...), Deny(...) or Give(...)."
             )
-
-
-def _read(history: Iterable[Message | Mapping[str, Any]]) -> tuple[Message, ...]:
-    given = tuple(history)
-    kinds = (UserMessage, AssistantMessage, ToolMessage, SystemMessage)
-    ours = all(isinstance(message, kinds) for message in given)  # a long conversation is not read again
-    return cast("tuple[Message, ...]", given) if ours else parse_messages(given)
 
 
 def _user_message(prompt: Any) -> UserMessage:

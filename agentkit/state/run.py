@@ -16,7 +16,7 @@ from pydantic_core import from_json
 
 from agentkit.errors import StateError
 from agentkit.kind import is_object
-from agentkit.tools.answer import Answer
+from agentkit.tools.answer import CARRIED, Answer
 from agentkit.wire.content import Part, TextPart, text_of
 from agentkit.wire.message import AssistantMessage, Message, ToolCall, ToolMessage, UserMessage, open_calls
 from agentkit.wire.reading import new_call_id
@@ -187,7 +187,7 @@ class RunState:
         carried = (*self.carried, *(part for answer in answers for part in answer.parts))
         messages: tuple[Message, ...] = (*self.messages[: index + 1], *results)
         if carried and len(results) == len(order):
-            messages = (*messages, UserMessage(content=(TextPart(text="Returned by the tools:"), *carried)))
+            messages = (*messages, UserMessage(content=(TextPart(text=CARRIED), *carried)))
             carried = ()
         performed = sum(answer.status not in ("refused", "cancelled", "denied") for answer in answers)
         return self.replace(messages=messages, carried=carried, tool_calls=self.tool_calls + performed)

@@ -16,10 +16,13 @@ from agentkit.wire.message import ToolMessage
 from agentkit.wire.mime import part_of
 from agentkit.wire.value import well_formed
 
-__all__ = ["MOST_CHARACTERS", "Answer", "Status", "answer_error", "answer_value", "content_of"]
+__all__ = ["CARRIED", "MOST_CHARACTERS", "Answer", "Status", "answer_error", "answer_value", "content_of"]
 
 MOST_CHARACTERS = 100_000
 """A longer result is cut for the model, with a notice; the whole value stays on the answer."""
+
+CARRIED = "Returned by the tools:"
+"""What stands before a batch's images and files in the user message that carries them."""
 
 _MOST_ERROR = 500
 

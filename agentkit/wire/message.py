@@ -9,6 +9,7 @@ from pydantic import Field, TypeAdapter, ValidationError
 from pydantic_core import to_json
 
 from agentkit.errors import InvalidRequestError
+from agentkit.kind import is_array, is_object
 from agentkit.wire.content import Content
 from agentkit.wire.reading import part_text
 from agentkit.wire.value import WireValue, is_empty
@@ -154,16 +155,30 @@ Message = Annotated[
 
 _MESSAGES: TypeAdapter[tuple[Message, ...]] = TypeAdapter(tuple[Message, ...], config={"defer_build": True})
 _NULLS_ARE_EMPTY = ("tool_calls",)
+_OURS = frozenset((SystemMessage, DeveloperMessage, UserMessage, AssistantMessage, ToolMessage, FunctionMessage))
 
 
 def _plain(message: Any) -> Any:
-    """Read `"tool_calls": null`, which the official SDK's own dumps contain, as no calls, and replies as history."""
+    """Read `"tool_calls": null`, which the official SDK's own dumps contain, as no calls, and replies as history.
+
+    A call of a custom tool gets the `function` that it is read through.
+    """
     if isinstance(message, Mapping):
         given = cast("Mapping[str, Any]", message)
+        calls: Any = given.get("tool_calls")
+        if is_array(calls) and any(is_object(call) and "custom" in call for call in calls):
+            given = {**given, "tool_calls": [*map(_read_custom, calls)]}
         nulls = [name for name in _NULLS_ARE_EMPTY if name in given and given[name] is None]
         return {k: v for k, v in given.items() if k not in nulls} if nulls else given
     to_history = getattr(message, "to_history", None)
     return to_history() if callable(to_history) else message
+
+
+def _read_custom(call: Any) -> Any:
+    custom = call.get("custom") if is_object(call) else None
+    if not is_object(custom) or call.get("function"):
+        return call
+    return {**call, "function": {"name": custom.get("name"), "arguments": custom.get("input", "")}}
 
 
 def parse_messages(messages: Iterable[Any]) -> tuple[Message, ...]:
@@ -172,7 +187,10 @@ def parse_messages(messages: Iterable[Any]) -> tuple[Message, ...]:
     Raises:
         InvalidRequestError: A message is not of the contract; the text names its position and what is wrong.
     """
-    given = [_plain(message) for message in messages]
+    told = tuple(messages)
+    if all(type(message) in _OURS for message in told):
+        return told  # a long conversation is not read again
+    given = [_plain(message) for message in told]
     try:
         return _MESSAGES.validate_python(given)
     except ValidationError as error:

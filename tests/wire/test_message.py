@@ -163,3 +163,13 @@ def _assistant(*ids):
 )
 def test_open_calls_are_those_of_the_last_reply_without_an_answer(messages, still_open):
     assert [call.id for call in open_calls(messages)] == still_open
+
+
+def test_a_call_of_a_custom_tool_comes_and_goes_as_openai_has_it():
+    custom = {"id": "b", "type": "custom", "custom": {"name": "shell", "input": "ls"}}
+    told = {"role": "assistant", "content": None, "tool_calls": [custom]}
+    message = parse_messages([told])[0]
+    assert (message.tool_calls[0].function.name, message.tool_calls[0].function.arguments) == ("shell", "ls")
+    assert json.loads(message.encoded) == told
+    with pytest.raises(InvalidRequestError, match=r"tool_calls\.0\.function: Field required"):
+        parse_messages([{"role": "assistant", "tool_calls": [{"id": "b", "type": "custom", "custom": "ls"}]}])

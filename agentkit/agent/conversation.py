@@ -1,0 +1,92 @@
+"""A run driven to its result, within a turn of its session where it has one; `Agent` and its streams call `finish`."""
+
+from __future__ import annotations
+
+from contextlib import suppress
+from typing import Any
+
+from agentkit.agent.driver import drive
+from agentkit.agent.effect import Finished
+from agentkit.agent.result import Result
+from agentkit.agent.run import Run
+from agentkit.agent.start import WENT_ON
+from agentkit.errors import SessionBusyError, StateError
+from agentkit.session import Turn
+from agentkit.state.run import RunState
+from agentkit.wire.message import Message
+
+__all__ = ["finish"]
+
+
+async def finish(run: Run) -> Result[Any]:
+    """Drive a run to its end or a pause; what it added is kept in its session, if it has one.
+
+    Raises:
+        SessionBusyError: Another run goes on in the session, or took it over: `error.state` is then the run that ended.
+        StateError: The session does not stand where the state that was resumed left it.
+    """
+    if run.session is None:
+        return await _result(run)
+    async with run.session.turn() as turn:
+        waiting = None if turn.pending is None else RunState.from_json(turn.pending)
+        mine = waiting is not None and waiting.run_id == run.state.run_id
+        # a run that the user did not wait for ends here: its messages are kept with those of this one
+        before = () if waiting is None or mine else waiting.with_closed_calls(WENT_ON).new_messages
+        history = await turn.history(before)
+        if run.resumed:
+            _check_stands(run.state, history, waiting if mine else None, run.session.id)
+        else:
+            if before and not run.state.messages:
+                raise StateError(
+                    f"A run waits in session {run.session.id!r}, and there is no prompt that goes on from it. "
+                    "Give one, or resume: `agent.resume(await session.pending(), decisions=..., session=session)`."
+                )
+            run.state = run.state.replace(messages=(*history, *run.state.messages), start=len(history))
+        try:
+            result = await _result(run)
+        except BaseException:
+            if waiting is not None and mine and len(run.state.messages) > len(waiting.messages):
+                # what was decided is done: nobody may be asked for it again
+                with suppress(SessionBusyError, OSError):  # the run's own error says more
+                    await turn.keep((), pending=run.state.to_json())
+            raise
+        await _keep(turn, before, result.state)
+        return result
+
+
+async def _result(run: Run) -> Result[Any]:
+    end = await drive(run)
+    answers = tuple(run.answers)
+    if isinstance(end, Finished):
+        return Result(end.state, answers, end.output, run.reply)
+    return Result(end.state, answers, reply=run.reply)
+
+
+async def _keep(turn: Turn, before: tuple[Message, ...], state: RunState) -> None:
+    try:
+        if state.held:
+            await turn.keep(before, pending=state.to_json())
+        else:
+            await turn.keep((*before, *state.new_messages))
+    except (SessionBusyError, OSError) as error:
+        error.state = state  # type: ignore[union-attr] # any error can carry it
+        raise
+
+
+def _check_stands(state: RunState, history: tuple[Message, ...], waiting: RunState | None, session: str) -> None:
+    """See that a state goes on from where the session is; that it came back later than what waits there."""
+    begun = state.messages[: state.start]
+    if [message.encoded for message in begun] != [message.encoded for message in history]:
+        error = StateError(
+            f"The state does not go on from session {session!r} as it is now: other messages were kept since, or its "
+            "window is another. Ask anew with `agent.run(..., session=)`, or resume without `session`."
+        )
+        error.state = state
+        raise error
+    if waiting is not None and len(waiting.messages) > len(state.messages):
+        error = StateError(
+            f"The state is older than what session {session!r} has of the same run, which would call tools twice. "
+            "Resume `await session.pending()`."
+        )
+        error.state = state
+        raise error

@@ -1,0 +1,174 @@
+import asyncio
+import json
+
+import pytest
+
+from agentkit.errors import ConfigurationError, SessionBusyError
+from agentkit.session import SqliteStore
+from agentkit.wire.message import parse_messages
+
+
+def user(text):
+    return {"role": "user", "content": text}
+
+
+def said(text):
+    return {"role": "assistant", "content": text}
+
+
+async def put(store, session, *messages, pending=None):
+    async with store.session(session).turn() as turn:
+        await turn.keep(messages, pending=pending)
+
+
+def with_store(tmp_path, act):
+    async def main():
+        store = SqliteStore(tmp_path / "chat.db")
+        try:
+            return await act(store)
+        finally:
+            await store.aclose()
+
+    return asyncio.run(main())
+
+
+def test_sessions_are_listed_with_titles_the_last_first(tmp_path):
+    async def act(store):
+        await put(store, "a", user("  Where is\nmy parcel? " + "x" * 99), said("There."))
+        await put(store, "b", user("Hi"), pending="{}")
+        await put(store, "a", user("Thanks"))
+        return await store.list()
+
+    first, second = with_store(tmp_path, act)
+    assert (first.id, first.title, first.messages, first.pending) == ("a", f"Where is my parcel? {'x' * 39}…", 3, False)
+    assert (second.id, second.title, second.messages, second.pending) == ("b", "Hi", 1, True)
+    assert first.created < second.created < first.updated
+
+
+def test_a_session_that_nothing_was_kept_of_is_not_listed(tmp_path):
+    async def act(store):
+        async with store.session("a").turn():
+            pass
+        return await store.list(), await store.session("a").load(), await store.session("a").pending()
+
+    assert with_store(tmp_path, act) == ((), (), None)
+
+
+def test_a_title_that_was_given_stays(tmp_path):
+    async def act(store):
+        await put(store, "a", user("Hi"))
+        await store.rename("a", "Parcels")
+        await put(store, "a", user("Again"))
+        return (await store.list())[0].title
+
+    assert with_store(tmp_path, act) == "Parcels"
+
+
+def test_a_deleted_session_is_gone_and_a_run_in_it_is_told(tmp_path):
+    async def act(store):
+        await put(store, "a", user("Hi"))
+        async with store.session("a").turn() as turn:
+            await store.delete("a")
+            with pytest.raises(SessionBusyError):
+                await turn.keep([user("Still?")])
+        return await store.list(), await store.session("a").load()
+
+    assert with_store(tmp_path, act) == ((), ())
+
+
+def test_a_fork_goes_its_own_way(tmp_path):
+    async def act(store):
+        await put(store, "a", user("1"), said("one"), user("2"), said("two"))
+        await put(store, "a", pending="{}")
+        early = await store.fork("a", "b", at=2)
+        whole = await store.fork("a", "c")
+        await put(store, "b", user("3"))
+        loaded = [[m.content for m in await one.load()] for one in (store.session("a"), early, whole)]
+        return loaded, await whole.pending()
+
+    loaded, pending = with_store(tmp_path, act)
+    assert loaded == [["1", "one", "2", "two"], ["1", "one", "3"], ["1", "one", "2", "two"]]
+    assert pending is None
+
+
+HISTORY = [
+    user("Hi"),
+    {
+        "role": "assistant",
+        "content": None,
+        "tool_calls": [
+            {"id": "a", "type": "function", "function": {"name": "look", "arguments": "{}"}, "extra_content": {"s": 1}},
+            {"id": "b", "type": "custom", "custom": {"name": "shell", "input": "ls"}},
+        ],
+    },
+    {"role": "tool", "tool_call_id": "a", "content": "é", "odd": [1]},
+    {"role": "tool", "tool_call_id": "b", "content": "total 0"},
+    said("Done."),
+]
+
+
+def test_an_export_is_what_openai_takes_and_comes_back_with_nothing_lost(tmp_path):
+    async def act(store):
+        await put(store, "a", *HISTORY)
+        return await store.export("a"), await store.session("a").load(), await store.export("a", "markdown")
+
+    exported, loaded, text = with_store(tmp_path, act)
+    assert json.loads(exported) == HISTORY
+    assert loaded == parse_messages(HISTORY)
+    assert text.startswith("## User\n\nHi\n\n## Assistant\n\nCalls look (a):")
+
+
+def test_half_of_a_surrogate_pair_harms_nothing(tmp_path):
+    async def act(store):
+        await put(store, "a", user("a\ud83d"))
+        await store.rename("a", "b\ud83d")
+        return (await store.list())[0].title, (await store.session("a").load())[0].content
+
+    assert with_store(tmp_path, act) == ("b\ufffd", "a\ufffd")
+
+
+@pytest.mark.parametrize(
+    "act",
+    [
+        lambda store: store.rename("x", "t"),
+        lambda store: store.delete("x"),
+        lambda store: store.fork("x", "y"),
+        lambda store: store.export("x"),
+    ],
+)
+def test_a_session_that_there_is_not_is_named(tmp_path, act):
+    with pytest.raises(ConfigurationError) as caught:
+        with_store(tmp_path, act)
+    assert str(caught.value) == (
+        f"There is no session 'x' in {str(tmp_path / 'chat.db')!r}. `await store.list()` gives those there are."
+    )
+
+
+async def forked(store, new_id, at):
+    await put(store, "a", user("1"))
+    await store.fork("a", new_id, at=at)
+
+
+def test_a_fork_that_cannot_be_says_why(tmp_path):
+    with pytest.raises(ConfigurationError) as caught:
+        with_store(tmp_path, lambda store: forked(store, "b", 9))
+    assert str(caught.value) == "The session 'a' has 1 messages. Fork it at 0 to 1, not 9."
+    with pytest.raises(ConfigurationError) as caught:
+        with_store(tmp_path, lambda store: forked(store, "a", None))
+    assert str(caught.value) == "There is a session 'a' already. Give the fork another id, or delete it."
+
+
+def test_arguments_that_cannot_be_are_refused(tmp_path):
+    with pytest.raises(ConfigurationError) as caught:
+        with_store(tmp_path, lambda store: store.export("a", "pdf"))
+    assert str(caught.value) == 'The format \'pdf\' is unknown. Give "json" or "markdown".'
+    with pytest.raises(ConfigurationError) as caught:
+        SqliteStore(tmp_path / "chat.db", lease=0)
+    assert str(caught.value) == "SqliteStore(lease=0) would hold nothing. Give more than 0 seconds."
+
+
+def test_a_store_shows_its_file(tmp_path):
+    async def act(store):
+        return repr(store), store.lease
+
+    assert with_store(tmp_path, act) == (f"SqliteStore({str(tmp_path / 'chat.db')!r})", 30.0)
