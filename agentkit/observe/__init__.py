@@ -1,5 +1,6 @@
-"""Runs made visible: logs now; traces are an extra."""
+"""Runs made visible: as log lines, and as spans and metrics of OpenTelemetry (extra `otel`)."""
 
 from agentkit.observe.log import Log
+from agentkit.observe.trace import Trace
 
-__all__ = ["Log"]
+__all__ = ["Log", "Trace"]

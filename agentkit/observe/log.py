@@ -32,7 +32,8 @@ class Log(Middleware):
     whether or not this is on, so it is not said here again.
 
     Arguments, results and texts are not logged, for they may be private; `contents=True` adds them, cut at 200
-    characters. Known keys are hidden in either case.
+    characters. Known keys are hidden in either case; but a logger of yours is given a tool's exception as it is, and
+    writes its traceback itself.
 
     Args:
         contents: Whether arguments and results are logged.
@@ -51,8 +52,8 @@ class Log(Middleware):
         before = listener.set(partial(_tell, log, above))
         try:
             completion = await next(request)
-        except Exception as error:
-            log.warning("request failed", seconds=_since(started), error=scrub(f"{type(error).__name__}: {error}"))
+        except BaseException as error:  # a cancelled request is one, too
+            log.warning("request failed", seconds=_since(started), error=_told(error))
             raise
         finally:
             listener.reset(before)
@@ -69,8 +70,9 @@ class Log(Middleware):
             log = log.bind(arguments=_shown(call.call.function.arguments))
         try:
             answer = await next(call)
-        except Exception as error:
-            log.warning("call", status="raised", error=scrub(f"{type(error).__name__}: {error}"), exc_info=error)
+        except BaseException as error:
+            trace = error if isinstance(error, Exception) else None
+            log.warning("call", status="raised", error=_told(error), exc_info=trace)
             raise
         if self._contents:
             log = log.bind(result=_shown(answer.message.content))
@@ -99,6 +101,10 @@ def _tell(log: Any, above: Callable[[Report], None] | None, event: Report) -> No
             pass
     if above is not None:
         above(event)
+
+
+def _told(error: BaseException) -> str:
+    return scrub(f"{type(error).__name__}: {error}").removesuffix(": ")
 
 
 def _since(started: float) -> float:

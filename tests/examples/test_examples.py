@@ -14,7 +14,13 @@ from agentkit.testing import FakeEndpoint, call, calls
 
 ROOT = Path(__file__).resolve().parents[2]
 NAMES = sorted(path.stem for path in (ROOT / "examples").glob("*.py"))
-NEEDS_MORE = ["classification", "document", "entities", "table"]  # than the embedded model can do, and they say so
+NEEDS_MORE = [
+    "classification",
+    "conversation",
+    "document",
+    "entities",
+    "table",
+]  # than the embedded model can do, and they say so
 
 
 def run(name, *arguments, **environment):
@@ -201,6 +207,37 @@ def test_document_reads_overlapping_pieces_and_counts_nothing_twice(tmp_path):
     assert answered("document", [], "--store", store).splitlines() == whole  # all of it was kept
 
 
+def test_privacy_shows_what_the_model_saw_and_what_the_program_has():
+    assert run("privacy").splitlines() == [
+        "I am ann@example.org, and a lamp is broken.",
+        "  the tool is called for ann@example.org",
+        "  A person is asked: It promises money. ann@example.org has one order, for 3 lamps. I will refund 120 euros.",
+        "  ann@example.org has one order, for 3 lamps. I will refund 120 euros.",
+        "You idiot!",
+        "  not sent: Please stay civil.",
+        "the model saw: user: I am [email 1], and a lamp is broken.",
+        "the model saw: assistant: None",
+        "the model saw: tool: [email 1]: 3 lamps, paid with [card 1]",
+        "the model saw: assistant: None",
+        "the model saw: tool: [email 1]: 3 lamps, paid with [card 1]",
+    ]
+
+
+def test_conversation_goes_on_with_each_start_of_the_program(tmp_path):
+    file = ("--file", str(tmp_path / "chat.db"))
+
+    def recalled(request):
+        return f"I know {len(request['messages']) - 1} messages."
+
+    remind = call("remind", {"text": "lunch"})
+    assert answered("conversation", ["Hello, Ada."], "My name is Ada.", *file) == "Hello, Ada.\n"
+    asked = answered("conversation", [remind], "Remind me of lunch.", *file)
+    assert asked == '\nMay I call remind({"text":"lunch"})? Say "yes" or "no".\n'
+    assert answered("conversation", ["I will."], "yes", *file) == "I will.\n"
+    assert answered("conversation", [recalled], "What is my name?", *file) == "I know 7 messages.\n"
+    assert answered("conversation", [], "--list", *file).startswith("main: My name is Ada. (8 messages, ")
+
+
 def test_document_loses_no_word_and_repeats_what_stands_at_a_cut():
     spec = importlib.util.spec_from_file_location("document", ROOT / "examples" / "document.py")
     document = importlib.util.module_from_spec(spec)
@@ -217,6 +254,7 @@ PROOFS = {
     "tools": ["get_weather is called with {'city': 'Oslo'}", "get_time is called with {'city': 'Tokyo'}"],
     "assistant": ["in Oslo, arrives on Friday", "delivered on Monday", "reached its limit", "still being packed"],
     "extraction": ["Northwind Traders gets 389.90", "Acme Tools gets 1284.50", "no invoice", "To pay: 1674.40"],
+    "privacy": ["called for ann@example.org", "A person", "not sent: Please stay civil.", "I am [email 1]"],
     "resilience": ["request_retried", "model_fell_back", "reply_cached", "(0 tokens)"],
 }
 

@@ -168,3 +168,36 @@ def test_what_happens_below_a_request_is_logged_and_passed_on():
 
 
 SHOWN = ("event", "seconds", "reason", "attempt", "wait", "error", "next_model", "fingerprint")
+
+
+def test_a_request_and_a_call_that_are_cancelled_are_lines_too():
+    logger = structlog.testing.CapturingLogger()
+    wrapped = structlog.wrap_logger(logger, processors=[], wrapper_class=structlog.BoundLogger)
+
+    async def cancel(model, tools, started):
+        task = asyncio.create_task(Agent(model, tools=tools, middleware=[Log(logger=wrapped)]).run("Go."))
+        await started.wait()
+        task.cancel()
+        await asyncio.wait([task])
+
+    async def both():
+        asked, called = asyncio.Event(), asyncio.Event()
+
+        class Waiting(ScriptedModel):
+            async def complete(self, request, /):
+                asked.set()
+                await asyncio.Event().wait()
+
+        async def wait() -> str:
+            """Wait."""
+            called.set()
+            await asyncio.Event().wait()
+
+        await cancel(Waiting([]), [], asked)
+        await cancel(ScriptedModel([call("wait")]), [wait], called)
+
+    asyncio.run(both())
+
+    lines = [(line.kwargs["event"], line.kwargs.get("error")) for line in logger.calls]
+    assert lines == [("request failed", "CancelledError"), ("reply", None), ("call", "CancelledError")]
+    assert logger.calls[-1].kwargs["exc_info"] is None
