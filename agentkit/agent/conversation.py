@@ -6,12 +6,12 @@ from contextlib import suppress
 from typing import Any
 
 from agentkit.agent.driver import drive
-from agentkit.agent.effect import Finished
+from agentkit.agent.effect import Finished, Paused
 from agentkit.agent.result import Result
 from agentkit.agent.run import Run
 from agentkit.agent.start import WENT_ON
 from agentkit.errors import SessionBusyError, StateError
-from agentkit.session import Turn
+from agentkit.session import Session, Turn
 from agentkit.state.run import RunState
 from agentkit.wire.message import Message
 
@@ -25,41 +25,39 @@ async def finish(run: Run) -> Result[Any]:
         SessionBusyError: Another run goes on in the session, or took it over: `error.state` is then the run that ended.
         StateError: The session does not stand where the state that was resumed left it.
     """
-    if run.session is None:
-        return await _result(run)
-    async with run.session.turn() as turn:
+    end = await (drive(run) if run.session is None else _drive_in(run, run.session))
+    answers = tuple(run.answers)
+    if isinstance(end, Finished):
+        return Result(end.state, answers, end.output, run.reply)
+    return Result(end.state, answers, reply=run.reply)
+
+
+async def _drive_in(run: Run, session: Session) -> Finished | Paused:
+    async with session.turn() as turn:
         waiting = None if turn.pending is None else RunState.from_json(turn.pending)
         mine = waiting is not None and waiting.run_id == run.state.run_id
         # a run that the user did not wait for ends here: its messages are kept with those of this one
         before = () if waiting is None or mine else waiting.with_closed_calls(WENT_ON).new_messages
         history = await turn.history(before)
         if run.resumed:
-            _check_stands(run.state, history, waiting if mine else None, run.session.id)
+            _check_stands(run.state, history, turn.messages, waiting if mine else None, session.id)
         else:
             if before and not run.state.messages:
                 raise StateError(
-                    f"A run waits in session {run.session.id!r}, and there is no prompt that goes on from it. "
+                    f"A run waits in session {session.id!r}, and there is no prompt that goes on from it. "
                     "Give one, or resume: `agent.resume(await session.pending(), decisions=..., session=session)`."
                 )
             run.state = run.state.replace(messages=(*history, *run.state.messages), start=len(history))
         try:
-            result = await _result(run)
+            end = await drive(run)
         except BaseException:
             if waiting is not None and mine and len(run.state.messages) > len(waiting.messages):
                 # what was decided is done: nobody may be asked for it again
                 with suppress(SessionBusyError, OSError):  # the run's own error says more
                     await turn.keep((), pending=run.state.to_json())
             raise
-        await _keep(turn, before, result.state)
-        return result
-
-
-async def _result(run: Run) -> Result[Any]:
-    end = await drive(run)
-    answers = tuple(run.answers)
-    if isinstance(end, Finished):
-        return Result(end.state, answers, end.output, run.reply)
-    return Result(end.state, answers, reply=run.reply)
+        await _keep(turn, before, end.state)
+        return end
 
 
 async def _keep(turn: Turn, before: tuple[Message, ...], state: RunState) -> None:
@@ -73,10 +71,14 @@ async def _keep(turn: Turn, before: tuple[Message, ...], state: RunState) -> Non
         raise
 
 
-def _check_stands(state: RunState, history: tuple[Message, ...], waiting: RunState | None, session: str) -> None:
-    """See that a state goes on from where the session is; that it came back later than what waits there."""
-    begun = state.messages[: state.start]
-    if [message.encoded for message in begun] != [message.encoded for message in history]:
+_Messages = tuple[Message, ...]
+
+
+def _check_stands(state: RunState, history: _Messages, kept: _Messages, waiting: RunState | None, session: str) -> None:
+    """See that a state goes on from where the session is, and is no older than what waits or was kept there."""
+    begun, stands = _encoded(state.messages[: state.start]), _encoded(history)
+    # a window may show nothing of what was kept of the same run
+    if begun != stands or (waiting is None and _holds(_encoded(kept), _encoded(state.new_messages))):
         error = StateError(
             f"The state does not go on from session {session!r} as it is now: other messages were kept since, or its "
             "window is another. Ask anew with `agent.run(..., session=)`, or resume without `session`."
@@ -90,3 +92,11 @@ def _check_stands(state: RunState, history: tuple[Message, ...], waiting: RunSta
         )
         error.state = state
         raise error
+
+
+def _encoded(messages: _Messages) -> list[bytes]:
+    return [message.encoded for message in messages]
+
+
+def _holds(whole: list[bytes], part: list[bytes]) -> bool:
+    return bool(part) and any(whole[place : place + len(part)] == part for place in range(len(whole)))

@@ -14,6 +14,7 @@ from typing import Any
 from agentkit.agent.effect import Finished, Paused, Turn
 from agentkit.agent.event import OutputAsked, Progress
 from agentkit.agent.loop import Bounds
+from agentkit.errors import ConfigurationError
 from agentkit.model import Model, ModelFellBack, Report, RequestRetried, RequestSent
 from agentkit.output import Mode, OutputPlan
 from agentkit.session import Session
@@ -205,8 +206,14 @@ class Run:
         return step
 
 
-def _through(around: Callable[..., Awaitable[Any]], run: Run, step: Any, act: Any) -> Awaitable[Any]:
-    return around(act, run, step)
+async def _through(around: Callable[..., Awaitable[Any]], run: Run, step: Any, act: Any) -> Any:
+    outcome = await around(act, run, step)
+    if outcome is None:
+        raise ConfigurationError(
+            f"The middleware {type(getattr(around, '__self__', around)).__name__} gave None. "
+            "Give what `next` gives, or another of its kind: `return await next(...)`."
+        )
+    return outcome
 
 
 def context_of(run: Run, call: ToolCall | None = None) -> Context[Any]:

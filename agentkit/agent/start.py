@@ -9,7 +9,7 @@ from typing import Any, cast
 from agentkit import media
 from agentkit.agent.effect import Turn
 from agentkit.agent.run import Recipe, Run
-from agentkit.errors import InvalidRequestError, StateError
+from agentkit.errors import ConfigurationError, InvalidRequestError, StateError
 from agentkit.kind import is_map
 from agentkit.session import Session
 from agentkit.state.decision import Approve, Decision, Deny, Give
@@ -42,13 +42,16 @@ def start(
     Raises:
         InvalidRequestError: A message of the history is not of the contract, the prompt is neither text nor parts, or
             a history is given beside a session, which has its own.
+        ConfigurationError: What is given as session is none.
     """
     messages = parse_messages(history)
-    if session is not None and messages:
-        raise InvalidRequestError(
-            "Both `history` and `session` are given, and a session brings its own history. Give one of them; to put "
-            "messages into a session: `async with session.turn() as turn: await turn.keep(messages)`."
-        )
+    if session is not None:
+        _check_session(session)
+        if messages:
+            raise InvalidRequestError(
+                "Both `history` and `session` are given, and a session brings its own history. Give one of them; to "
+                "put messages into a session: `async with session.turn() as turn: await turn.keep(messages)`."
+            )
     if messages and prompt is not None:
         messages = RunState(messages=messages).with_closed_calls(WENT_ON).messages
     begin = len(messages)
@@ -70,7 +73,10 @@ def go_on(
 
     Raises:
         StateError: The state cannot be read, or a decision is none or on a call that does not wait.
+        ConfigurationError: What is given as session is none.
     """
+    if session is not None:
+        _check_session(session)
     saved = state if isinstance(state, RunState) else RunState.from_json(state)
     try:
         _check_decisions(saved, decisions or {})
@@ -80,6 +86,14 @@ def go_on(
     run = Run(recipe, saved.resumed(), deps=deps, decisions=decisions or {}, turn=Turn(toolbox=recipe.toolbox))
     run.session, run.resumed = session, True
     return run
+
+
+def _check_session(given: Any) -> None:
+    if not isinstance(given, Session):
+        raise ConfigurationError(
+            f"The session is {given!r}, which is none. Give one of a store: "
+            '`SqliteStore("chat.db").session("id")` of agentkit.session.'
+        )
 
 
 def _check_decisions(state: RunState, decisions: Mapping[str, Any]) -> None:

@@ -2,24 +2,21 @@
 
 from __future__ import annotations
 
-import os
 import sqlite3
-import threading
-import weakref
 from collections.abc import Callable
-from contextlib import suppress
 from pathlib import Path
 from time import time
-from typing import Any, TypeVar
+from typing import TypeVar
 
-from agentkit.around.child import renew_in_child
 from agentkit.around.store import check_bound
 from agentkit.errors import ConfigurationError
+from agentkit.sqlite import SqliteFile, set_wal
 from agentkit.tools.thread import run_in_thread
 
 __all__ = ["SqliteStore"]
 
 _T = TypeVar("_T")
+_PATIENCE = 5.0  # seconds for another process's transaction
 
 # The name has the version of what is kept: another version has a table of its own and never meets this one's.
 _SCHEMA = """
@@ -38,7 +35,7 @@ class SqliteStore:
     and may be shared by several processes of one machine; on network file systems it may not.
 
     Args:
-        path: The file; its folder must exist.
+        path: The file; its folder must exist. Not one of `agentkit.session.SqliteStore`, which keeps conversations.
         seconds: How long a value is kept; older ones are deleted. None is for ever.
 
     Raises:
@@ -49,20 +46,14 @@ class SqliteStore:
         check_bound("SqliteStore", "seconds", seconds)
         self._path = Path(path)
         self._seconds = seconds
-        self._renew()
-        renew_in_child(self, SqliteStore._renew)
-        self._open: dict[int, sqlite3.Connection] = {}  # by process: SQLite's may not be used in a forked child
-        weakref.finalize(self, _close, self._open)
         try:
-            self._connection()
-        except (OSError, sqlite3.Error) as error:
+            self._file = SqliteFile(path, _prepare, patience=_PATIENCE)
+            self._file.use(lambda _: None)
+        except (OSError, ValueError, sqlite3.Error) as error:  # ValueError: a zero byte in the name
             raise ConfigurationError(
                 f"SqliteStore cannot use {str(path)!r}: {error}. Name a file in a folder that exists, "
                 "a new one or one that a SqliteStore made."
             ) from error
-
-    def _renew(self) -> None:
-        self._lock = threading.Lock()
 
     def __repr__(self) -> str:
         age = "" if self._seconds is None else f", seconds={self._seconds:g}"
@@ -97,41 +88,19 @@ class SqliteStore:
 
     def close(self) -> None:
         """Close the file, for sync code; again is no error, and a later use opens it again."""
-        with self._lock:
-            _close(self._open)
+        self._file.close()
 
     async def _run(self, act: Callable[[sqlite3.Connection], _T]) -> _T:
-        def run() -> _T:
-            with self._lock:
-                return act(self._connection())
-
         try:
-            return await run_in_thread(run)
+            return await run_in_thread(lambda: self._file.use(act))
         except sqlite3.Error as error:
             raise OSError(f"{self!r}: {error}") from error
 
     def _oldest(self) -> float:
         return 0.0 if self._seconds is None else time() - self._seconds
 
-    def _connection(self) -> sqlite3.Connection:
-        db = self._open.get(os.getpid())
-        if db is None:
-            os.close(os.open(self._path, os.O_RDWR | os.O_CREAT, 0o600))  # SQLite gives the files beside it the same
-            db = sqlite3.connect(self._path, isolation_level=None, check_same_thread=False)
-            try:
-                with suppress(sqlite3.OperationalError):  # locked: another process is just doing it, for the file
-                    db.execute("PRAGMA journal_mode = WAL")
-                db.execute("PRAGMA synchronous = NORMAL")  # of WAL: a power cut may lose the last replies, nothing else
-                db.executescript(_SCHEMA)
-            except sqlite3.Error:
-                db.close()
-                raise
-            self._open[os.getpid()] = db
-        return db
 
-
-def _close(connections: dict[int, Any]) -> None:
-    db = connections.pop(os.getpid(), None)
-    if db is not None:
-        with suppress(sqlite3.Error):  # what is not written then is lost anyway
-            db.close()
+def _prepare(db: sqlite3.Connection) -> None:
+    set_wal(db)
+    db.execute("PRAGMA synchronous = NORMAL")  # of WAL: a power cut may lose the last replies, nothing else
+    db.executescript(_SCHEMA)

@@ -79,7 +79,13 @@ class ToolCache(Middleware):
     def _key(self, call: CallTool) -> str:
         """Name the call by the tool as the model is told of it, the arguments in any order, and what `by` gives."""
         arguments = json.dumps(read_object(call.context.arguments), sort_keys=True)
-        parts = (call.tool.encoded.decode(), call.name, arguments, self._by(call.context) if self._by else "")
+        by: Any = self._by(call.context) if self._by else ""
+        if not isinstance(by, str):
+            raise ConfigurationError(
+                f"ToolCache(by=...) gave {by!r} for a call of {call.name!r}. "
+                "Give a text that names whose result it is: by=lambda context: context.deps.user."
+            )
+        parts = (call.tool.encoded.decode(), call.name, arguments, by)
         return hashlib.sha256(json.dumps(parts).encode()).hexdigest()
 
     async def _find(self, key: str) -> dict[str, Any] | None:

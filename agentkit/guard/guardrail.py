@@ -8,7 +8,7 @@ from __future__ import annotations
 import inspect
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass, replace
-from typing import Any, Literal, cast
+from typing import Any, Literal
 
 from agentkit.agent.effect import Finished, Paused
 from agentkit.agent.run import Ask, Call, Middleware, Perform, Run, context_of
@@ -68,12 +68,12 @@ class Guard(Middleware):
     """Check texts; a verdict may let one pass, change it, block it, or have a person asked.
 
     A blocked input or output ends the run with `BlockedError`; of a blocked result the model is told the reason.
-    Images, audio and files are not checked; those of a blocked result go with it.
+    Reasoning, images, audio and files are not checked; those of a blocked result go with it.
 
     Args:
         input: Checks the text of each user message that a run begins with, before anything is sent.
-        output: Checks the text of each reply, and the arguments of a call that gives the output, before anybody sees
-            them; a streamed run therefore shows its replies whole.
+        output: Checks the text of each reply, or its refusal, and the arguments of a call that gives the output, before
+            anybody sees them; a streamed run therefore shows its replies whole.
         result: Checks what the model would be told of a call that has ended; `answer.value` stays as it is.
         decide: Asks a person, sync or async; without it, `AskFirst` blocks.
     """
@@ -135,26 +135,37 @@ class Guard(Middleware):
         calls: list[ToolCall] = []
 
         async def passed(text: str) -> str:
-            said, blocked = await self._check(check, "output", text, context)
+            reason: str | None
+            reason = "The check did not end."
+            try:
+                said, blocked = await self._check(check, "output", text, context)
+                reason = blocked
+            finally:
+                if reason is not None:
+                    run.state = run.state.with_reply(reply).with_attempt(text, reason, ())  # it was paid for
             if blocked is not None:
-                run.state = run.state.with_reply(reply).with_attempt(text, blocked, ())  # it was paid for
                 raise _error("output", blocked, "It is in `error.state.attempts`; `agent.resume` asks again.")
             return said
 
-        content = await passed(message.content) if message.content else message.content
+        content, refusal = [await passed(text) if text else text for text in (message.content, message.refusal)]
         for call in message.tool_calls:
             if call.function.name == run.recipe.output_tool:
                 arguments = await passed(call.function.arguments)
                 calls.append(call.replace(function=call.function.replace(arguments=arguments)))
             else:
                 calls.append(call)
-        return choice.replace(message=message.replace(content=content, tool_calls=tuple(calls)))
+        return choice.replace(message=message.replace(content=content, refusal=refusal, tool_calls=tuple(calls)))
 
     async def _check(self, check: Check, place: Any, text: str, context: Context[Any]) -> tuple[str, str | None]:
         """Give the text that passes, and why none does."""
-        verdict = cast("Verdict", await _awaited(check(text, context)) if text else None)
+        verdict: Any = await _awaited(check(text, context)) if text else None
         if verdict is None or isinstance(verdict, str):
             return (text if verdict is None else verdict), None
+        if not isinstance(verdict, Block | AskFirst):
+            raise ConfigurationError(
+                f"The check of the {place} gave {verdict!r}, which is no verdict. "
+                "Give None to let the text pass, another text, Block(reason) or AskFirst(reason)."
+            )
         if isinstance(verdict, AskFirst) and self._decide is not None:
             allowed = await _awaited(self._decide(Question(place, text, verdict.reason, context)))
             return text, None if allowed is True else verdict.reason

@@ -50,17 +50,35 @@ def pieces_of(text: str, patterns: Mapping[str, Pattern]) -> tuple[tuple[str | N
 def _cut(text: str, kind: str, pattern: Pattern) -> list[tuple[str | None, str]]:
     pieces: list[tuple[str | None, str]] = []
     done = 0
-    for begin, end in pattern.find(text):
+    for begin, end in pattern.find(_plain(text)):
         pieces += (None, text[done:begin]), (kind, text[begin:end])
         done = end
     return [*pieces, (None, text[done:])]
 
 
+def _plain(text: str) -> str:
+    """Give a text of the same length in which JSON's line breaks are spaces, and rare spaces and hyphens the usual."""
+    if "\\" in text:
+        text = _ESCAPE.sub("  ", text)
+    return text if text.isascii() else text.translate(_USUAL)
+
+
+_ESCAPE = re.compile(r"\\[nrt]")  # else their letter would be taken for the beginning of what follows
+_USUAL = dict.fromkeys((0xA0, *range(0x2000, 0x200B), 0x202F), " ") | dict.fromkeys(range(0x2010, 0x2016), "-")
+
+
 def _card(found: str) -> int:
-    """Check the Luhn digit of ISO/IEC 7812-1."""
-    digits = [int(sign) for sign in reversed(found) if sign.isdigit()]
-    doubled = (digit * 2 - 9 if digit > 4 else digit * 2 for digit in digits[1::2])
-    return len(found) if (sum(digits[::2]) + sum(doubled)) % 10 == 0 else 0
+    """Check the Luhn digit of ISO/IEC 7812-1; a date or a code may follow, and what is in pairs is a list."""
+    groups = [group.span() for group in re.finditer("[0-9]+", found)]
+    while groups and groups[-1][1] >= 14:
+        size = groups[-1][1]
+        digits = [int(sign) for sign in reversed(found[:size]) if sign.isdigit()]
+        doubled = (digit * 2 - 9 if digit > 4 else digit * 2 for digit in digits[1::2])
+        grouped = all(end - begin > 2 for begin, end in groups)
+        if grouped and len(digits) >= 14 and (sum(digits[::2]) + sum(doubled)) % 10 == 0:
+            return size
+        groups.pop()
+    return 0
 
 
 def _iban(found: str) -> int:
@@ -76,12 +94,12 @@ def _iban(found: str) -> int:
 
 
 def _phone(found: str) -> int:
-    """Count the digits: 8 to 15 by ITU-T E.164 with a country's code, 9 to 12 of those that begin with one 0."""
+    """Count the digits: 8 to 15 by ITU-T E.164 with a country's code, 9 to 12 behind one 0, 10 in North America."""
     if found.count("(") != found.count(")"):  # the first stands around more than the number
         return 0
     digits = sum(sign.isdigit() for sign in found)
     abroad = found.startswith(("+", "00", "(+"))
-    least, most = (8, 17) if abroad else (9, 12) if found.lstrip("(").startswith("0") else (10, 10)
+    least, most = (8, 17) if abroad else (9, 12) if found.lstrip("(").startswith("0") else (10, 11)
     return len(found) if least <= digits <= most else 0
 
 
@@ -96,13 +114,13 @@ _REGISTRY = (
 _LENGTHS = {entry[:2]: int(entry[2:]) for entry in _REGISTRY.split()}
 
 _CARD = (
-    r"(?:4(?:[ -]?[0-9]){12}(?:(?:[ -]?[0-9]){3}){0,2}"  # Visa: 13, 16, 19 digits
-    r"|3[47](?:[ -]?[0-9]){13}"  # American Express
-    r"|3[068](?:[ -]?[0-9]){12}"  # Diners Club
+    r"(?:4(?:[ -]?[0-9]){15,18}"  # Visa; its old ones of 13 digits look like the numbers of articles
+    r"|3[47](?:[ -]?[0-9]){13,17}"  # American Express
+    r"|3[068](?:[ -]?[0-9]){12,17}"  # Diners Club
     r"|(?:2[2-7]|35|5[0-9]|6[0-9])(?:[ -]?[0-9]){14,17})"  # Mastercard, JCB, Maestro, Discover, UnionPay
 )
 _KEY = (
-    r"\b(?:sk|rk|pk|gsk|xai|hf|pplx|nvapi|glpat|npm)[-_][\w-]{16,}"  # model providers, Stripe, GitLab, npm
+    r"\b(?:sk|rk|pk|gsk|xai|hf|pplx|nvapi|glpat|npm)[-_](?=[\w-]{0,40}[0-9])[\w-]{16,}"  # models, Stripe, npm
     r"|\b(?:gh[pousr]_|github_pat_)\w{20,}|\bxox[a-z]-[\w-]{10,}"  # GitHub, Slack
     r"|\b(?:AKIA|ASIA)[0-9A-Z]{16}\b|\bAIza[\w-]{30,}"  # Amazon, Google
     r"|\beyJ[\w-]{10,}\.[\w-]{10,}\.[\w-]+"  # a JSON Web Token
@@ -117,9 +135,11 @@ PATTERNS = {
     "card": Pattern(re.compile(rf"(?<![\w.-]){_CARD}(?![\w-])"), _card),
     "phone": Pattern(
         re.compile(
-            r"(?<![\w.+/-])(?:\(?(?:\+|00)[1-9](?:[ ()./-]{0,2}[0-9]){7,14}"  # with a country's code
+            r"(?<![\w+/-])(?<![0-9]\.)(?![0-9]{1,2}[ /-][0-9]{1,2}[ /-](?:19|20)[0-9]{2}\b)"  # that is a date
+            r"(?:\(?(?:\+|00)(?:1(?=[ ()./-]{0,2}[2-9])|[2-9])(?:[ ()./-]{0,2}[0-9]){7,14}"  # with a country's code
             r"|\(?0[1-9](?:[ ()/-]{0,2}[0-9]){7,10}"  # within a country, after its 0
-            r"|\(?[2-9][0-9]{2}\)?[ .-][2-9][0-9]{2}[ .-][0-9]{4})(?![\w:]|[.-][0-9])"  # in North America
+            r"|(?:1[ .-])?\(?[2-9][0-9]{2}(?:\)?[ -]|\.(?=[0-9]{3}\.))[2-9][0-9]{2}[ .-][0-9]{4})"  # in North America
+            r"(?!\w|[:.-][0-9])"
         ),
         _phone,
     ),

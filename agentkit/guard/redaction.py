@@ -9,12 +9,12 @@ import json
 import re
 from collections.abc import Callable, Collection, Mapping
 from functools import lru_cache, partial
-from typing import Any
+from typing import Any, TypeVar
 
 from pydantic_core import from_json, to_json
 
 from agentkit.agent.run import Ask, Middleware, Run
-from agentkit.errors import ConfigurationError
+from agentkit.errors import ConfigurationError, ToolUseFailedError
 from agentkit.guard.pattern import PATTERNS, Pattern, pieces_of
 from agentkit.guard.whole import ask_whole
 from agentkit.kind import is_array, is_object
@@ -22,19 +22,23 @@ from agentkit.secret import scrub
 from agentkit.wire.content import Part, RefusalPart, TextPart
 from agentkit.wire.message import AssistantMessage, FunctionCall, Message, ToolCall
 from agentkit.wire.request import ChatRequest
-from agentkit.wire.response import ChatCompletion, Choice
+from agentkit.wire.response import ChatCompletion, Choice, ResponseMessage
 
 __all__ = ["Redact"]
 
+_Any = TypeVar("_Any", Message, ResponseMessage)
 _Change = Callable[[str], str]
+_NAME = "a name"  # the kind of what looks like one of our names, and stood in the text before
 
 
 class Redact(Middleware):
     """Hide what is private in all texts of a request, as `[email 1]`, and put it back into the reply.
 
     So the model never sees it, while tools, the output and the history have it. Equal values of a request have one
-    name. Keys that this process was given become `[secret]` and are not put back. Images, audio and files are not
-    looked into, nor the definitions of tools. A reply that something may be put back into is shown whole in a stream.
+    name, and what looks like a name beforehand gets one, too. Keys that this process was given become `[secret]` and
+    are not put back. Images, audio and files are not looked into, nor the definitions of tools, the schema of the
+    output, and fields that the contract has not. A reply that something may be put back into is shown whole in a
+    stream.
 
     Called with a text, it gives the text with `[email]` in the place of each.
 
@@ -68,13 +72,15 @@ class Redact(Middleware):
                     f"The name {name!r} of a pattern is not of letters only. Write e.g. 'customer'."
                 )
         self._patterns = {**own, **{kind: PATTERNS[kind] for kind in PATTERNS if kind in wanted and kind not in own}}
-        self._pieces = lru_cache(maxsize=4096)(partial(pieces_of, patterns=self._patterns))  # a history comes again
-        self._named = re.compile(rf"\[(?:{'|'.join(self._patterns)}) [0-9]+\]") if self._patterns else None
+        self._named = re.compile(rf"\[(?:{'|'.join(self._patterns)}) [0-9]+\]")
+        before = {_NAME: Pattern(self._named)} if restore and self._patterns else {}
+        patterns_and_names = {**before, **self._patterns}
+        self._pieces = lru_cache(maxsize=4096)(partial(pieces_of, patterns=patterns_and_names))  # a history comes again
         self._restore = restore
 
     def __call__(self, text: str, _context: object = None, /) -> str:
         """Hide what is private for good."""
-        return self._hide(text, lambda kind, _: f"[{kind}]")
+        return self._hide(text, lambda kind, found: found if kind is _NAME else f"[{kind}]")
 
     async def ask(self, request: ChatRequest, run: Run, next: Ask, /) -> ChatCompletion:  # noqa: A002 # as in starlette
         """Send the request without what is private."""
@@ -83,6 +89,7 @@ class Redact(Middleware):
 
         def name(kind: str, value: str) -> str:
             if value not in names:
+                kind = value[1:].partition(" ")[0] if kind is _NAME else kind
                 counts[kind] += 1
                 names[value] = f"[{kind} {counts[kind]}]"
             return names[value]
@@ -94,24 +101,28 @@ class Redact(Middleware):
         if not (names and self._restore):
             return await next(request)
 
+        put = partial(self._put_back, {name: value for value, name in names.items()})
+
         async def restored(reply: ChatCompletion) -> ChatCompletion:
-            put = partial(self._put_back, {name: value for value, name in names.items()})
             return reply.replace(choices=tuple(_restored(choice, put) for choice in reply.choices))
 
-        return await ask_whole(request, run, next, restored)
+        try:
+            return await ask_whole(request, run, next, restored)
+        except ToolUseFailedError as error:
+            error.failed_generation = error.failed_generation and put(error.failed_generation)
+            raise
 
     def _hide(self, text: str, name: Callable[[str, str], str]) -> str:
         pieces = self._pieces(scrub(text))
         return "".join([name(kind, piece) if kind else piece for kind, piece in pieces])
 
     def _put_back(self, values: Mapping[str, str], text: str) -> str:
-        assert self._named is not None
         is_json = _decoded(text) is not None
         shown = {name: json.dumps(value)[1:-1] if is_json else value for name, value in values.items()}
         return self._named.sub(lambda match: shown.get(match[0], match[0]), text)
 
 
-def _changed(message: Message, change: _Change) -> Message:
+def _changed(message: _Any, change: _Change) -> _Any:
     """Change all texts of a message; one that holds nothing to change is the same value, and keeps its bytes."""
     changes: dict[str, Any] = {}
     content = message.content
@@ -119,7 +130,7 @@ def _changed(message: Message, change: _Change) -> Message:
         changes["content"] = change(content)
     elif content is not None:
         changes["content"] = tuple(_changed_part(part, change) for part in content)
-    if isinstance(message, AssistantMessage):
+    if isinstance(message, AssistantMessage | ResponseMessage):
         changes["tool_calls"] = tuple(_changed_call(call, change) for call in message.tool_calls)
         for name in ("refusal", "reasoning_text", "reasoning_content"):
             changes[name] = change(value) if (value := getattr(message, name)) else value
@@ -172,11 +183,5 @@ def _decoded(text: str) -> Any:
         return None
 
 
-def _restored(choice: Choice, change: _Change) -> Choice:
-    message = choice.message
-    content = change(message.content) if message.content else message.content
-    calls = tuple(
-        call.replace(function=call.function.replace(arguments=change(call.function.arguments)))
-        for call in message.tool_calls
-    )
-    return choice.replace(message=message.replace(content=content, tool_calls=calls))
+def _restored(choice: Choice, put: _Change) -> Choice:
+    return choice.replace(message=_changed(choice.message, put))

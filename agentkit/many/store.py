@@ -17,6 +17,7 @@ from typing import Any
 from agentkit.errors import ConfigurationError
 from agentkit.many.outcome import Outcome
 from agentkit.secret import scrub
+from agentkit.sqlite import make_private
 from agentkit.wire.response import Usage
 from agentkit.wire.value import well_formed
 
@@ -193,9 +194,9 @@ def forget_store(path: str | os.PathLike[str]) -> None:
 
 
 def _opened(path: Path) -> sqlite3.Connection:
-    with suppress(FileExistsError):  # one that exists is not opened by us: closing it would free SQLite's own lock
-        os.close(os.open(path, os.O_RDWR | os.O_CREAT | os.O_EXCL, 0o600))
-    db = sqlite3.connect(path.absolute(), timeout=0, isolation_level=None)
+    real = os.path.realpath(path)
+    make_private(real)
+    db = sqlite3.connect(real, timeout=0, isolation_level=None)
     db.execute("PRAGMA locking_mode = EXCLUSIVE")
     return db
 

@@ -35,7 +35,7 @@ class Telemetry:
     """A tracer and the histograms beside it.
 
     Args:
-        mask: What the text of an error goes through.
+        mask: What the text of an error goes through; None leaves it out, for it may be what a person or a model said.
         tracer_provider: None is the one that the process has set.
         meter_provider: The same for metrics.
 
@@ -43,7 +43,7 @@ class Telemetry:
         MissingExtraError: OpenTelemetry is not installed.
     """
 
-    def __init__(self, mask: Callable[[str], str], tracer_provider: Any, meter_provider: Any) -> None:
+    def __init__(self, mask: Callable[[str], str] | None, tracer_provider: Any, meter_provider: Any) -> None:
         try:
             from opentelemetry import metrics, trace  # noqa: PLC0415 # of an extra
         except ImportError as error:
@@ -63,7 +63,7 @@ class Telemetry:
 
     @contextmanager
     def act(self, operation: str, name: str | None, about: Attributes) -> Generator[Act]:
-        """Open a span, the current one until it ends; an error that leaves it is told by its class and text."""
+        """Open a span, the current one until it ends; an error that leaves it is told, by its class at least."""
         kind = self._api.SpanKind.CLIENT if operation == "chat" else self._api.SpanKind.INTERNAL
         about = {"gen_ai.operation.name": operation, **about}
         title, started = f"{operation} {name}" if name else operation, time.perf_counter()
@@ -87,7 +87,7 @@ class Telemetry:
 
     def set_failed(self, span: Any, text: str) -> None:
         """Mark a span as one that ended in an error."""
-        span.set_status(self._api.StatusCode.ERROR, self.mask(text))
+        span.set_status(self._api.StatusCode.ERROR, self.mask(text) if self.mask else None)
 
 
 class Act:
@@ -112,11 +112,20 @@ class Act:
         return {name: self.told[name] for name in names if name in self.told}
 
     def note(self, event: str, attributes: Attributes) -> None:
-        """Add an event at this moment; its texts are masked."""
+        """Add an event at this moment; its texts are masked, or of its `error` the class is told."""
         mask = self._telemetry.mask
-        self._span.add_event(event, {k: mask(v) if isinstance(v, str) else v for k, v in attributes.items()})
+        if mask is not None:
+            attributes = {name: mask(value) if isinstance(value, str) else value for name, value in attributes.items()}
+        elif "error" in attributes:
+            attributes = {**attributes, "error": _class_in(attributes["error"])}
+        self._span.add_event(event, attributes)
 
     def fail(self, kind: str, text: str) -> None:
-        """Say what it ended with: a class, which metrics have too, and a text, which is masked."""
+        """Say what it ended with: a class, which metrics have too, and a text, which is masked or left out."""
         self.tell({"error.type": kind})
         self._telemetry.set_failed(self._span, text)
+
+
+def _class_in(error: str) -> str:
+    name, colon, _ = error.partition(":")
+    return name if colon and name.isidentifier() else "refused"  # else why a reply was not taken

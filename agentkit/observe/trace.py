@@ -36,12 +36,12 @@ class Trace(Middleware):
     """Give a span for each part of a run, `invoke_agent`, and in it one for each request, `chat`, and each call.
 
     The last is `execute_tool`; a run that the tool starts stands in it. Metrics: `gen_ai.client.token.usage`, and the
-    times of the three. Texts, arguments and results are left out, for they may be private; errors are told by class
-    and text.
+    times of the three. Texts, arguments and results are left out, for they may be private, and so are the texts of
+    errors, which may repeat them: errors are told by their class.
 
     Args:
-        contents: Whether messages, arguments and results are told too.
-        mask: What each text of these, and of an error, goes through; by default known keys are hidden.
+        contents: Whether messages, arguments, results and the texts of errors are told too.
+        mask: What each text of these goes through; by default known keys are hidden.
         tracer_provider: By default the one that the process has set.
         meter_provider: The same for metrics.
 
@@ -57,7 +57,7 @@ class Trace(Middleware):
         tracer_provider: Any = None,
         meter_provider: Any = None,
     ) -> None:
-        self._telemetry = Telemetry(mask, tracer_provider, meter_provider)
+        self._telemetry = Telemetry(mask if contents else None, tracer_provider, meter_provider)
         self._contents = contents
         self._mask = mask
 
@@ -134,6 +134,8 @@ def _hear(act: Act, above: Callable[[Report], None] | None, event: Report) -> No
         act.tell({**of_place(event.endpoint), "agentkit.request.attempts": event.attempt})
     elif isinstance(event, _Noted):
         told = asdict(event)
+        if isinstance(event, ProfileLearned):
+            del told["reason"]  # the endpoint's words, which may repeat the request
         act.note(told.pop("type"), told)
     if above is not None:
         above(event)

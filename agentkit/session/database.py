@@ -1,6 +1,6 @@
-"""One file of SQLite for this process: opened once, looked at before it is changed, used from worker threads.
+"""The file of the sessions: looked at before it is changed, and used from worker threads, a transaction at a time.
 
-`sqlite` keeps sessions in it; this knows its version and rights only.
+`sqlite` keeps sessions in it; this knows its version only.
 """
 
 from __future__ import annotations
@@ -8,14 +8,14 @@ from __future__ import annotations
 import asyncio
 import os
 import sqlite3
-import threading
-import weakref
 from collections.abc import Callable, Generator
-from contextlib import contextmanager, suppress
+from contextlib import contextmanager
+from functools import partial
 from pathlib import Path
-from typing import Any, TypeVar
+from typing import TypeVar
 
 from agentkit.errors import ConfigurationError
+from agentkit.sqlite import SqliteFile, set_wal
 from agentkit.tools.thread import run_in_thread
 
 __all__ = ["Database"]
@@ -39,12 +39,10 @@ class Database:
 
     def __init__(self, path: str | os.PathLike[str], mark: int, version: int, schema: str) -> None:
         self.path = Path(path)
-        self._mark, self._version, self._schema = mark, version, schema
-        self._open: dict[int, _Connection] = {}  # by process: SQLite's may not be used in a forked child, nor its lock
-        weakref.finalize(self, _close, self._open)
         try:
-            self._connection().act(lambda _: None, self._opened)
-        except (OSError, sqlite3.Error) as error:
+            self._file = SqliteFile(path, partial(_prepare, str(path), mark, version, schema), patience=_PATIENCE)
+            self._file.use(lambda _: None)
+        except (OSError, ValueError, sqlite3.Error) as error:  # ValueError: a zero byte in the name
             raise ConfigurationError(
                 f"The file {str(self.path)!r} cannot be used for sessions: {error}. Name a file in a folder that "
                 "exists and can be written, a new one or one that a session store made."
@@ -56,7 +54,7 @@ class Database:
         Raises:
             OSError: SQLite could not do it; nothing of it was done.
         """
-        doing = asyncio.ensure_future(run_in_thread(self._connection().act, function, self._opened))
+        doing = asyncio.ensure_future(run_in_thread(lambda: self._file.use(partial(_in_transaction, function))))
         try:
             return await asyncio.shield(doing)
         except asyncio.CancelledError:
@@ -67,73 +65,43 @@ class Database:
 
     def close(self) -> None:
         """Close the file; again is no error, and a later use opens it again."""
-        self._connection().close()
+        self._file.close()
 
-    def _connection(self) -> _Connection:
-        return self._open.setdefault(os.getpid(), _Connection())
 
-    def _opened(self) -> sqlite3.Connection:
-        with suppress(FileExistsError):  # one that exists is not opened by us: closing it would free SQLite's own locks
-            os.close(os.open(self.path, os.O_RDWR | os.O_CREAT | os.O_EXCL, 0o600))
-        db = sqlite3.connect(self.path, timeout=_PATIENCE, isolation_level=None, check_same_thread=False)
-        try:
-            db.execute("PRAGMA foreign_keys = ON")
-            with suppress(sqlite3.OperationalError):  # locked: another process is just doing it, for the file
-                db.execute("PRAGMA journal_mode = WAL")
-            if not self._is_made(db):
-                with _transaction(db):
-                    self._make(db)
-        except BaseException:
-            db.close()
-            raise
-        return db
-
-    def _is_made(self, db: sqlite3.Connection) -> bool:
-        (tables,) = db.execute("SELECT count(*) FROM sqlite_master").fetchone()  # first: what marks them is there then
-        (mark,), (version,) = (db.execute(f"PRAGMA {name}").fetchone() for name in ("application_id", "user_version"))
-        if tables and mark != self._mark:
-            raise ConfigurationError(
-                f"The file {str(self.path)!r} is a database of something else, and was left as it is. "
-                "Name a new file, or one that a session store made."
-            )
-        if version > self._version:
-            raise ConfigurationError(
-                f"The sessions in {str(self.path)!r} have version {version}; this agentkit reads version "
-                f"{self._version}. Go on with the release that made them, or name a new file."
-            )
-        return bool(tables)
-
-    def _make(self, db: sqlite3.Connection) -> None:
-        if self._is_made(db):
+def _prepare(path: str, mark: int, version: int, schema: str, db: sqlite3.Connection) -> None:
+    db.execute("PRAGMA foreign_keys = ON")
+    made = _is_made(path, mark, version, db)  # before anything is changed
+    set_wal(db)
+    if made:
+        return
+    with _transaction(db):
+        if _is_made(path, mark, version, db):
             return  # by another process, just now
-        for statement in self._schema.split(";"):  # `executescript` would end the transaction
+        for statement in schema.split(";"):  # `executescript` would end the transaction
             db.execute(statement)
-        db.execute(f"PRAGMA application_id = {self._mark}")
-        db.execute(f"PRAGMA user_version = {self._version}")
+        db.execute(f"PRAGMA application_id = {mark}")
+        db.execute(f"PRAGMA user_version = {version}")
 
 
-class _Connection:
-    """A connection, opened when it is needed, and the lock that threads take in turn."""
+def _is_made(path: str, mark: int, version: int, db: sqlite3.Connection) -> bool:
+    (tables,) = db.execute("SELECT count(*) FROM sqlite_master").fetchone()  # first: what marks them is there then
+    (marked,), (made,) = (db.execute(f"PRAGMA {name}").fetchone() for name in ("application_id", "user_version"))
+    if tables and marked != mark:
+        raise ConfigurationError(
+            f"The file {path!r} is a database of something else, and was left as it is. "
+            "Name a new file, or one that a session store made."
+        )
+    if made > version:
+        raise ConfigurationError(
+            f"The sessions in {path!r} have version {made}; this agentkit reads version "
+            f"{version}. Go on with the release that made them, or name a new file."
+        )
+    return bool(tables)
 
-    def __init__(self) -> None:
-        self._lock = threading.Lock()
-        self._db: sqlite3.Connection | None = None
 
-    def act(self, function: Callable[[sqlite3.Connection], _T], opened: Callable[[], sqlite3.Connection]) -> _T:
-        with self._lock:
-            if self._db is None:
-                self._db = opened()
-            with _transaction(self._db):
-                return function(self._db)
-
-    def close(self) -> None:
-        with self._lock:
-            db, self._db = self._db, None
-            if db is not None:
-                with suppress(
-                    sqlite3.Error
-                ):  # everything is committed; what cannot be tidied now is at the next opening
-                    db.close()
+def _in_transaction(function: Callable[[sqlite3.Connection], _T], db: sqlite3.Connection) -> _T:
+    with _transaction(db):
+        return function(db)
 
 
 @contextmanager
@@ -146,9 +114,3 @@ def _transaction(db: sqlite3.Connection) -> Generator[None, None, None]:
         if db.in_transaction:
             db.execute("ROLLBACK")
         raise
-
-
-def _close(connections: dict[int, Any]) -> None:
-    mine = connections.pop(os.getpid(), None)
-    if mine is not None:
-        mine.close()

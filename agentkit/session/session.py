@@ -159,15 +159,15 @@ class Turn:
             pending: The state of a run that waits, as JSON; None says that none does.
 
         Raises:
-            SessionBusyError: The turn was over: it slept longer than the lease and another one began, or the session
-                was deleted. Nothing was added; `error.messages` has it.
+            SessionBusyError: The turn was over: it was left, it slept longer than the lease and another one began, or
+                the session was deleted. Nothing was added; `error.messages` has it.
         """
         new = parse_messages(messages)
         if not await self._store.append(self._session, self._holder, new, pending):
             error = SessionBusyError(
-                f"The turn of session {self._session!r} was over before its messages were kept: another run took the "
-                f"session after this one did not move for {self._store.lease:g} s, or it was deleted. "
-                "Nothing was added; the messages are in `error.messages`. Ask again."
+                f"The turn of session {self._session!r} was over before its messages were kept: its `async with` was "
+                f"left, another run took the session after this one did not move for {self._store.lease:g} s, or the "
+                "session was deleted. Nothing was added; the messages are in `error.messages`. Ask again."
             )
             error.messages = new
             raise error

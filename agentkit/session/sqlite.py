@@ -47,7 +47,8 @@ class SqliteStore:
     """Keeps sessions in a file, which is made with the rights 0600: conversations are private.
 
     SQLite's calls run in a worker thread. The file is in WAL mode (`-wal` and `-shm` stand beside it while it is open);
-    on network file systems it may not be shared. What was kept survives a `kill -9` and a power cut.
+    on network file systems it may not be shared. What was kept survives a `kill -9` and a power cut. The `SqliteStore`
+    of `agentkit.around` is another one, for replies: each wants a file of its own.
 
     Args:
         path: The file; its folder must exist.
@@ -58,7 +59,7 @@ class SqliteStore:
     """
 
     def __init__(self, path: str | os.PathLike[str], *, lease: float = 30.0) -> None:
-        if lease <= 0:
+        if not lease > 0:  # not a number, too
             raise ConfigurationError(f"SqliteStore(lease={lease:g}) would hold nothing. Give more than 0 seconds.")
         self._lease = lease
         self._file = Database(path, _MARK, _VERSION, _SCHEMA)
@@ -98,9 +99,10 @@ class SqliteStore:
         Raises:
             ConfigurationError: There is no such session.
         """
+        key = self.session(id).id
 
         def rename(db: sqlite3.Connection) -> None:
-            self._must(db.execute("UPDATE session SET title = ? WHERE id = ?", (well_formed(title), id)), id)
+            self._must(db.execute("UPDATE session SET title = ? WHERE id = ?", (well_formed(title), key)), key)
 
         await self._file.act(rename)
 
@@ -110,10 +112,11 @@ class SqliteStore:
         Raises:
             ConfigurationError: There is no such session.
         """
+        key = self.session(id).id
 
         def delete(db: sqlite3.Connection) -> None:
-            self._must(db.execute("DELETE FROM session WHERE id = ?", (id,)), id)
-            db.execute("DELETE FROM lease WHERE session = ?", (id,))
+            self._must(db.execute("DELETE FROM session WHERE id = ?", (key,)), key)
+            db.execute("DELETE FROM lease WHERE session = ?", (key,))
 
         await self._file.act(delete)
 
@@ -123,9 +126,10 @@ class SqliteStore:
         Raises:
             ConfigurationError: There is no such session, one with the new id, or it has fewer messages.
         """
+        source, made = self.session(id).id, self.session(new_id)
 
         def fork(db: sqlite3.Connection) -> None:
-            count = self._count(db, id)
+            count = self._count(db, source)
             if at is not None and not 0 <= at <= count:
                 raise ConfigurationError(f"The session {id!r} has {count} messages. Fork it at 0 to {count}, not {at}.")
             if db.execute("SELECT 1 FROM session WHERE id = ?", (new_id,)).fetchone():
@@ -133,11 +137,12 @@ class SqliteStore:
                     f"There is a session {new_id!r} already. Give the fork another id, or delete it."
                 )
             copied = "INSERT INTO session SELECT ?, title, ?, ?, NULL, notes FROM session WHERE id = ?"
-            db.execute(copied, (new_id, time(), time(), id))
+            db.execute(copied, (new_id, time(), time(), source))
             copied = "INSERT INTO message SELECT ?, position, message FROM message WHERE session = ? AND position < ?"
-            db.execute(copied, (new_id, id, count if at is None else at))
+            db.execute(copied, (new_id, source, count if at is None else at))
+            # a run that began in it when it was empty has not seen these messages
+            db.execute("DELETE FROM lease WHERE session = ?", (new_id,))
 
-        made = self.session(new_id)
         await self._file.act(fork)
         return made
 
@@ -147,15 +152,16 @@ class SqliteStore:
         Args:
             id: The session.
             format: "json" is the list of messages as OpenAI has them, which `turn.keep` and `history=` read again with
-                nothing lost; "markdown" is for people.
+                nothing lost but nulls; "markdown" is for people.
 
         Raises:
             ConfigurationError: There is no such session or format.
         """
         if format not in ("json", "markdown"):
             raise ConfigurationError(f'The format {format!r} is unknown. Give "json" or "markdown".')
-        await self._file.act(lambda db: self._count(db, id))
-        messages = (await self.read(id)).messages
+        key = self.session(id).id
+        await self._file.act(lambda db: self._count(db, key))
+        messages = (await self.read(key)).messages
         if format == "markdown":
             return markdown(messages)
         return json.dumps([from_json(message.encoded) for message in messages], ensure_ascii=False, indent=2)
@@ -194,7 +200,13 @@ class SqliteStore:
             return row or (None, None), rows
 
         (pending, notes), rows = await self._file.act(read)
-        return Record(parse_messages(from_json(text) for (text,) in rows), pending, json.loads(notes or "{}"))
+        try:
+            return Record(parse_messages(from_json(text) for (text,) in rows), pending, json.loads(notes or "{}"))
+        except ValueError as error:
+            raise OSError(
+                f"The session {session!r} in {str(self._file.path)!r} is damaged: {error}. "
+                "`await store.delete(id)` forgets it; the others are as they were."
+            ) from error
 
     async def append(self, session: str, holder: str, messages: tuple[Message, ...], pending: str | None, /) -> bool:
         """Add messages and set what is pending, whole or not at all; False where the lease is not the holder's."""

@@ -5,7 +5,6 @@ A session applies one; each can be called on a plain history too.
 
 from __future__ import annotations
 
-import re
 from collections.abc import Awaitable, Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -13,7 +12,7 @@ from typing import Any
 from agentkit.errors import ConfigurationError
 from agentkit.session.repair import repair
 from agentkit.tools.answer import CARRIED
-from agentkit.wire.content import TextPart
+from agentkit.wire.content import AudioPart, FilePart, ImagePart, TextPart
 from agentkit.wire.message import AssistantMessage, DeveloperMessage, Message, SystemMessage, ToolMessage, UserMessage
 
 __all__ = ["LastTokens", "LastTurns", "Window", "cut_before", "tokens_of", "turn_starts"]
@@ -24,7 +23,6 @@ Window = Callable[[tuple[Message, ...]], Iterable[Message] | Awaitable[Iterable[
 _BYTES_A_TOKEN = 3  # of JSON: English has 4 and more, languages with few speakers and digits fewer
 _TOKENS_A_MESSAGE = 4  # what a server's template adds to each
 _TOKENS_A_MEDIUM = 1500  # of an image in full detail at most providers
-_MEDIA = re.compile(rb'(;base64,|"data":")[A-Za-z0-9+/=]+')
 
 
 @dataclass(frozen=True, slots=True)
@@ -89,8 +87,10 @@ def cut_before(messages: tuple[Message, ...], place: int) -> tuple[Message, ...]
 
 def tokens_of(message: Message) -> int:
     """Estimate a message's tokens, rather too high: 3 bytes of its JSON a token, 1,500 for an image, audio or file."""
-    plain, media = _MEDIA.subn(b"", message.encoded)
-    return -(-len(plain) // _BYTES_A_TOKEN) + _TOKENS_A_MESSAGE + media * _TOKENS_A_MEDIUM
+    parts = message.content if isinstance(message.content, tuple) else ()
+    media = [len(part.encoded) for part in parts if isinstance(part, ImagePart | AudioPart | FilePart)]
+    plain = len(message.encoded) - sum(media)
+    return -(-plain // _BYTES_A_TOKEN) + _TOKENS_A_MESSAGE + len(media) * _TOKENS_A_MEDIUM
 
 
 def _fitting(messages: Sequence[Message], starts: Sequence[int], room: int) -> int:

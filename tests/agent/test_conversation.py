@@ -4,7 +4,7 @@ import pytest
 
 from agentkit import Agent, RunLimits, RunState, tool
 from agentkit.agent import RunEnded
-from agentkit.errors import InvalidRequestError, LimitExceededError, SessionBusyError, StateError
+from agentkit.errors import ConfigurationError, InvalidRequestError, LimitExceededError, SessionBusyError, StateError
 from agentkit.http import ChatModel
 from agentkit.session import LastTurns, SqliteStore
 from agentkit.testing import FakeEndpoint, ScriptedModel, call, calls
@@ -207,6 +207,17 @@ def test_an_older_state_of_the_run_that_waits_is_refused(session):
     assert SENT == ["ann"]
 
 
+def test_a_state_of_a_run_that_has_ended_is_refused_where_the_window_shows_nothing_of_it_too(session):
+    session = session._store.session("a", window=lambda _: ())
+    anna = agent(call("send", {"to": "ann"}), "Sent.", "Again.")
+    paused = anna.run_sync("1", session=session)
+    yes = {paused.pending[0].id: True}
+    anna.resume_sync(paused.state, decisions=yes, session=session)
+    with pytest.raises(StateError, match="other messages were kept since"):
+        anna.resume_sync(paused.state, decisions=yes, session=session)
+    assert SENT == ["ann"]
+
+
 def test_going_on_without_a_prompt_needs_a_session_where_nothing_waits(session):
     anna = agent(call("send", {"to": "ann"}), "Welcome.")
     anna.run_sync("1", session=session)
@@ -235,6 +246,16 @@ def test_a_session_and_a_history_are_one_too_many(session):
     assert str(caught.value) == (
         "Both `history` and `session` are given, and a session brings its own history. Give one of them; "
         "to put messages into a session: `async with session.turn() as turn: await turn.keep(messages)`."
+    )
+
+
+@pytest.mark.parametrize("ask", ["run_sync", "resume_sync"])
+def test_a_session_that_is_none_is_refused(ask):
+    with pytest.raises(ConfigurationError) as caught:
+        getattr(agent(), ask)("1", session="ada")
+    assert str(caught.value) == (
+        "The session is 'ada', which is none. Give one of a store: "
+        '`SqliteStore("chat.db").session("id")` of agentkit.session.'
     )
 
 

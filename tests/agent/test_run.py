@@ -4,6 +4,7 @@ import asyncio
 
 import pytest
 
+from agentkit import errors
 from agentkit.agent import Agent, Middleware
 from agentkit.agent.run import outermost
 from agentkit.testing.reply import call, calls, completion
@@ -185,3 +186,20 @@ def test_progress_that_nobody_watches_is_no_error():
         return "told"
 
     assert told(Agent(ScriptedModel([call("tell"), "done"]), tools=[tell]).run_sync("x")) == ["told"]
+
+
+@pytest.mark.parametrize("method", ["run", "ask", "call"])
+def test_a_middleware_that_forgets_to_return_is_told(method):
+    async def forget(self, act, run, step, /):
+        await step(act)
+
+    forgetful = type("Forgetful", (Middleware,), {method: forget})
+    model = ScriptedModel([call("add", {"a": 1, "b": 2}), "3"])
+
+    with pytest.raises(errors.ConfigurationError) as caught:
+        Agent(model, tools=[add], middleware=[forgetful()]).run_sync("Add.")
+
+    assert str(caught.value) == (
+        "The middleware Forgetful gave None. Give what `next` gives, or another of its kind: `return await next(...)`."
+    )
+    assert caught.value.state.messages

@@ -221,3 +221,12 @@ def test_what_is_no_store_is_refused():
     assert str(caught.value) == (
         f"ToolCache keeps results in a store, and got {MemoryStore!r}. Give MemoryStore() or SqliteStore('results.db')."
     )
+
+
+def test_by_that_gives_no_text_is_told():
+    with pytest.raises(errors.ConfigurationError) as caught:
+        run(Counted(str), ToolCache(["look"], by=lambda context: context.deps), {"city": "Oslo"}, deps=7)
+    assert str(caught.value) == (
+        "ToolCache(by=...) gave 7 for a call of 'look'. "
+        "Give a text that names whose result it is: by=lambda context: context.deps.user."
+    )

@@ -286,3 +286,41 @@ def test_what_is_no_function_is_refused():
     with pytest.raises(errors.ConfigurationError) as caught:
         Guard(output="no swearing")
     assert str(caught.value) == "Guard(output=...) is 'no swearing', which cannot be called. Give a function."
+
+
+def test_a_reply_whose_check_fails_is_paid_and_shown_to_nobody():
+    def check(text, context):
+        raise RuntimeError("The list of words is gone.")
+
+    seen = []
+
+    async def read():
+        async with Agent(ScriptedModel(["Secret."]), middleware=[Guard(output=check)]).stream("Go.") as stream:
+            async for event in stream:
+                seen.append(event)
+
+    with pytest.raises(RuntimeError) as caught:
+        asyncio.run(read())
+
+    assert caught.value.state.usage.total_tokens > 0
+    assert [(one.text, one.reason) for one in caught.value.state.attempts] == [("Secret.", "The check did not end.")]
+    assert "Secret." not in str(seen)
+
+
+@pytest.mark.parametrize("verdict", [True, False, 0])
+def test_what_is_no_verdict_is_told_and_lets_nothing_pass(verdict):
+    model = ScriptedModel([])
+    with pytest.raises(errors.ConfigurationError) as caught:
+        Agent(model, middleware=[Guard(input=lambda _text, _context: verdict)]).run_sync("Go.")
+    assert str(caught.value) == (
+        f"The check of the input gave {verdict}, which is no verdict. "
+        "Give None to let the text pass, another text, Block(reason) or AskFirst(reason)."
+    )
+    assert model.requests == []
+
+
+def test_a_refusal_is_checked_too():
+    guard = Guard(output=lambda text, _context: text.replace("Ann", "she"))
+    with pytest.raises(errors.RefusalError) as caught:
+        Agent(ScriptedModel([{"refusal": "Not for Ann."}]), middleware=[guard]).run_sync("Go.")
+    assert caught.value.text == "Not for she."

@@ -124,6 +124,49 @@ def test_names_that_stand_for_nothing_stay():
     assert result.output == "[email 7] a@b.co"
 
 
+def test_what_looks_like_a_name_beforehand_stays_itself():
+    model = ScriptedModel(["You wrote [email 1], she is [email 2].", "Yes."])
+    agent = Agent(model, middleware=[Redact()])
+
+    result = agent.run_sync("I wrote [email 1] to ann@example.org.")
+    agent.run_sync("Sure?", history=result.messages)
+
+    assert "I wrote [email 1] to [email 2]." in sent(model, 0)
+    assert result.output == "You wrote [email 1], she is ann@example.org."
+    assert "You wrote [email 1], she is [email 2]." in sent(model, 1)
+    assert Redact()("[email 1] a@b.co") == "[email 1] [email]"
+
+
+def test_values_are_put_back_into_reasoning_and_refusals():
+    model = ScriptedModel([{"content": "Hi.", "reasoning_content": "She is [email 1]."}])
+    result = Agent(model, middleware=[Redact()]).run_sync("I am a@b.co.")
+    assert result.messages[-1].reasoning_content == "She is a@b.co."
+
+    with pytest.raises(errors.RefusalError) as caught:
+        Agent(ScriptedModel([{"refusal": "Not for [email 1]."}]), middleware=[Redact()]).run_sync("I am a@b.co.")
+    assert caught.value.text == "Not for a@b.co."
+
+
+def test_values_are_put_back_into_a_call_that_the_endpoint_could_not_read():
+    failure = errors.ToolUseFailedError("No call.")
+    failure.failed_generation = "<send>[email 1]"
+    result = Agent(ScriptedModel([failure, "Done."]), middleware=[Redact()]).run_sync("I am a@b.co.")
+    assert result.attempts[0].text == "<send>a@b.co"
+
+
+def test_lines_of_a_result_that_is_json_are_looked_into():
+    @tool
+    def notes() -> dict[str, str]:
+        """Read."""
+        return {"notes": "Ann:\nann@example.org\n020 7946 0958"}
+
+    model = ScriptedModel([call("notes"), call("send", {"to": "[email 1]", "text": "Hi."}), "Done."])
+    result = Agent(model, tools=[notes, send], middleware=[Redact()]).run_sync("Go.")
+
+    assert model.requests[1].messages[-1].content == '{"notes":"Ann:\\n[email 1]\\n[phone 1]"}'
+    assert result.answers[1].value == "sent to ann@example.org"
+
+
 def test_without_restoring_the_names_stay_and_streams_come_in_pieces():
     async def read(redact):
         model = ScriptedModel(["Mail to [email 1], now."])

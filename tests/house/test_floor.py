@@ -6,6 +6,7 @@ FLOORS = {
     "errors": 1,
     "kind": 1,
     "secret": 1,
+    "sqlite": 1,
     "wire": 2,
     "schema": 2,
     "media": 3,

@@ -1,5 +1,4 @@
 import asyncio
-import os
 import re
 import sqlite3
 import stat
@@ -108,12 +107,14 @@ def test_a_database_of_something_else_is_refused_and_left_alone(tmp_path):
     with sqlite3.connect(path) as db:
         db.execute("CREATE TABLE mine (x)")
     db.close()
+    before = path.read_bytes()
     with pytest.raises(ConfigurationError) as caught:
         opened(path)
     assert str(caught.value) == (
         f"The file {str(path)!r} is a database of something else, and was left as it is. "
         "Name a new file, or one that a session store made."
     )
+    assert path.read_bytes() == before
 
 
 def test_a_later_version_is_refused(tmp_path):
@@ -127,19 +128,10 @@ def test_a_later_version_is_refused(tmp_path):
     )
 
 
-@pytest.mark.skipif(not hasattr(os, "fork"), reason="there is no fork")
-@pytest.mark.filterwarnings("ignore:This process:DeprecationWarning")
-def test_a_forked_child_opens_its_own(tmp_path):
-    database = opened(tmp_path / "x.db")
-    held = database._connection()._lock
-    held.acquire()  # as if a thread of the parent were at it
-    child = os.fork()
-    if child == 0:
-        try:
-            asyncio.run(database.act(put("child")))
-        finally:
-            os._exit(0)
-    os.waitpid(child, 0)
-    held.release()
-    assert asyncio.run(database.act(names)) == ["child"]
-    database.close()
+def test_a_zero_byte_in_the_name_is_refused():
+    with pytest.raises(ConfigurationError) as caught:
+        opened("a\0b")
+    assert str(caught.value) == (
+        "The file 'a\\x00b' cannot be used for sessions: embedded null byte. "
+        "Name a file in a folder that exists and can be written, a new one or one that a session store made."
+    )

@@ -175,9 +175,9 @@ def test_a_turn_that_slept_until_another_began_keeps_nothing_and_has_its_message
     error = asyncio.run(main())
     assert texts(error.messages) == ["sleeper"]
     assert str(error) == (
-        "The turn of session 'a' was over before its messages were kept: another run took the session after this one "
-        "did not move for 0.05 s, or it was deleted. Nothing was added; the messages are in `error.messages`. "
-        "Ask again."
+        "The turn of session 'a' was over before its messages were kept: its `async with` was left, another run took "
+        "the session after this one did not move for 0.05 s, or the session was deleted. Nothing was added; the "
+        "messages are in `error.messages`. Ask again."
     )
 
 

@@ -1,5 +1,6 @@
 import asyncio
 import json
+import sqlite3
 
 import pytest
 
@@ -172,3 +173,49 @@ def test_a_store_shows_its_file(tmp_path):
         return repr(store), store.lease
 
     assert with_store(tmp_path, act) == (f"SqliteStore({str(tmp_path / 'chat.db')!r})", 30.0)
+
+
+@pytest.mark.parametrize(
+    "act",
+    [
+        lambda store: store.rename("a\ud83d", "t"),
+        lambda store: store.delete("a\ud83d"),
+        lambda store: store.fork("a\ud83d", "y"),
+        lambda store: store.export("a\ud83d"),
+    ],
+)
+def test_an_id_that_none_can_have_is_refused(tmp_path, act):
+    with pytest.raises(ConfigurationError, match=r"^A session's id is 'a\\ud83d'"):
+        with_store(tmp_path, act)
+
+
+def test_a_run_that_began_in_an_empty_session_is_not_added_to_a_fork_that_took_its_id(tmp_path):
+    async def act(store):
+        await put(store, "a", user("1"))
+        async with store.session("b").turn() as turn:
+            fork = await store.fork("a", "b")
+            with pytest.raises(SessionBusyError):
+                await turn.keep([user("2")])
+        return [message.content for message in await fork.load()]
+
+    assert with_store(tmp_path, act) == ["1"]
+
+
+def test_a_damaged_session_is_named_and_harms_no_other(tmp_path):
+    async def act(store):
+        await put(store, "a", user("1"))
+        await put(store, "b", user("2"))
+        with sqlite3.connect(tmp_path / "chat.db") as db:
+            db.execute("UPDATE message SET message = '{\"role\": ' WHERE session = 'a'")
+        db.close()
+        with pytest.raises(OSError) as caught:
+            await store.session("a").load()
+        await store.delete("a")
+        return str(caught.value), [message.content for message in await store.session("b").load()]
+
+    told, others = with_store(tmp_path, act)
+    assert told == (
+        f"The session 'a' in {str(tmp_path / 'chat.db')!r} is damaged: EOF while parsing a value at line 1 column 9. "
+        "`await store.delete(id)` forgets it; the others are as they were."
+    )
+    assert others == ["2"]

@@ -97,7 +97,11 @@ def test_tokens_are_estimated_rather_too_high():
     assert tokens_of(UserMessage(content="x" * 3000)) == 1014
     assert tokens_of(parse_messages([IMAGE])[0]) > 1500
     big = {"type": "image_url", "image_url": {"url": "data:image/png;base64," + "A" * 999_999}}
-    assert tokens_of(parse_messages([{"role": "user", "content": [big]}])[0]) < 1600
+    assert 1500 < tokens_of(parse_messages([{"role": "user", "content": [big]}])[0]) < 1600
+    linked = {"type": "image_url", "image_url": {"url": "https://x.test/a.png"}}
+    assert tokens_of(parse_messages([{"role": "user", "content": [linked]}])[0]) > 1500
+    page = "<img src='data:image/png;base64," + "A" * 30_000  # text, and sent as such
+    assert tokens_of(UserMessage(content=page)) > 10_000
 
 
 @pytest.mark.parametrize("window", [LastTurns, LastTokens])
