@@ -68,9 +68,9 @@ def request_for(state: RunState, turn: Turn) -> ChatRequest:
 def _check(state: RunState, bounds: Bounds) -> None:
     failed = state.attempts[state.forgiven :]
     if len(failed) > bounds.output_retries:
-        times = "1 attempt" if len(failed) == 1 else f"{len(failed)} attempts"
+        tried = "1 attempt" if len(failed) == 1 else f"{len(failed)} attempts"
         error = OutputError(
-            f"No valid output after {times}. The last was refused: {failed[-1].reason[:500]} "
+            f"No valid output after {tried}. The last was refused: {failed[-1].reason[:500]} "
             "The attempts are in `error.attempts`; `agent.resume(error.state)` asks again."
         )
         error.attempts, error.text = failed, failed[-1].text
