@@ -52,6 +52,8 @@ class SqliteFile:
     def __init__(
         self, path: str | os.PathLike[str], prepare: Callable[[sqlite3.Connection], None], *, patience: float
     ) -> None:
+        if "\0" in os.fspath(path):
+            raise ValueError("a zero byte is in the name")
         self._path = os.path.realpath(path)  # a link to a file that is not there would be refused as one that is
         self._prepare, self._patience = prepare, patience
         self._lock = threading.Lock()

@@ -97,18 +97,23 @@ def _fitting(messages: Sequence[Message], starts: Sequence[int], room: int) -> i
     """Give the first of the starts from which on all fits; the end where that is none."""
     cut = len(messages)
     for start in reversed(starts):
-        room -= sum(map(tokens_of, messages[start:cut]))
+        room -= _size(messages[start:cut])
         if room < 0:
             break
         cut = start
     return cut
 
 
+def _size(messages: Sequence[Message]) -> int:
+    """Estimate the tokens of messages without the instructions among them, which are counted beforehand."""
+    return sum(tokens_of(message) for message in messages if not _is_instruction(message))
+
+
 def _thinned(turn: tuple[Message, ...], room: int) -> tuple[Message, ...]:
     """Give what the user said and the last steps that fit; nothing where none does."""
     steps = [place for place, message in enumerate(turn) if isinstance(message, AssistantMessage)]
     said = turn[: steps[0]] if steps else turn
-    cut = _fitting(turn, steps, room - sum(map(tokens_of, said)))
+    cut = _fitting(turn, steps, room - _size(said))
     return (*said, *cut_before(turn[len(said) :], cut - len(said))) if cut < len(turn) else cut_before(turn, cut)
 
 

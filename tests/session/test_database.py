@@ -132,6 +132,6 @@ def test_a_zero_byte_in_the_name_is_refused():
     with pytest.raises(ConfigurationError) as caught:
         opened("a\0b")
     assert str(caught.value) == (
-        "The file 'a\\x00b' cannot be used for sessions: embedded null byte. "
+        "The file 'a\\x00b' cannot be used for sessions: a zero byte is in the name. "
         "Name a file in a folder that exists and can be written, a new one or one that a session store made."
     )

@@ -104,6 +104,13 @@ def test_tokens_are_estimated_rather_too_high():
     assert tokens_of(UserMessage(content=page)) > 10_000
 
 
+def test_instructions_among_the_turns_are_counted_once():
+    history = [*FIRST, SYSTEM, said("y")]
+    seen = LastTokens(47)(history)
+    assert dicts(seen) == [user("1"), SYSTEM, said("y")]
+    assert LastTokens(47)(seen) == seen
+
+
 @pytest.mark.parametrize("window", [LastTurns, LastTokens])
 def test_a_window_that_would_keep_nothing_is_refused(window):
     with pytest.raises(ConfigurationError) as caught:
