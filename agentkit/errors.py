@@ -9,6 +9,7 @@ AgentkitError
 │   │   └── UnsupportedRequestError   the endpoint's profile says that it does not take this
 │   ├── UnknownModelError         a model name that no provider owns, or no model at all
 │   ├── MissingKeyError           a provider's key is not set
+│   ├── StoreMismatchError        a map's store holds what another agent was asked
 │   └── MissingExtraError         an optional package is not installed (also an ImportError)
 ├── APIError                      a request was sent and no usable reply came
 │   ├── APIConnectionError        no connection, or it broke
@@ -89,6 +90,7 @@ __all__ = [
     "ScriptError",
     "SessionBusyError",
     "StateError",
+    "StoreMismatchError",
     "StreamCutError",
     "ToolDefinitionError",
     "ToolFailedError",
@@ -137,6 +139,10 @@ class MissingKeyError(ConfigurationError):
     """A provider's key is not set; the text names its environment variable."""
 
 
+class StoreMismatchError(ConfigurationError):
+    """The store of a map holds outcomes of an agent that asked for something else; the text shows what differs."""
+
+
 class MissingExtraError(ConfigurationError, ImportError):
     """A package of an extra is missing; the text has the install command."""
 
@@ -174,12 +180,7 @@ class StreamCutError(APIConnectionError):
 
 
 class InvalidResponseError(APIError):
-    """The endpoint answered with something that is no Chat Completions reply.
-
-    Attributes:
-        body: The beginning of what came, as text.
-        error: The decoded `error` object, where one stood in the place of a reply.
-    """
+    """The endpoint answered with no Chat Completions reply: `body` is how it begins, `error` an object found there."""
 
     body: str | None = None
     error: dict[str, Any] | None = None

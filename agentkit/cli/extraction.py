@@ -13,14 +13,12 @@ from agentkit.agent.start import Prompt
 from agentkit.cli.screen import Screen
 from agentkit.cli.source import Source
 from agentkit.cli.target import Target
-from agentkit.errors import ConfigurationError, InvalidRequestError, LimitExceededError
+from agentkit.errors import ConfigurationError, InvalidRequestError, LimitExceededError, StoreMismatchError
 from agentkit.many.outcome import Outcome
 from agentkit.many.summary import Summary
 from agentkit.state.limit import RunLimits
 
 __all__ = ["Extraction"]
-
-_OTHER_AGENT = "asked for something else"  # how the store says that it belongs to another agent
 
 
 class Extraction:
@@ -64,10 +62,11 @@ class Extraction:
                 f"--max-tokens-total {tokens} is spent ({self._summary.usage.total_tokens:,} tokens), "
                 f"and no more inputs were begun. {again}"
             ) from error
-        except BaseException as error:
+        except StoreMismatchError as error:
             self._tell(whole=False)
-            if isinstance(error, ConfigurationError) and _OTHER_AGENT in str(error):
-                raise ConfigurationError(f"{error} On the command line --fresh does so.") from error
+            raise StoreMismatchError(f"{error} On the command line --fresh does so.") from error
+        except BaseException:
+            self._tell(whole=False)
             raise
         if not self._tell(whole=True):
             raise ConfigurationError(f"There are no inputs in {self._source.name!r}.")

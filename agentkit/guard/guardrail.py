@@ -135,16 +135,14 @@ class Guard(Middleware):
         calls: list[ToolCall] = []
 
         async def passed(text: str) -> str:
-            reason: str | None
-            reason = "The check did not end."
+            reason: str | None = "The check did not end."
             try:
-                said, blocked = await self._check(check, "output", text, context)
-                reason = blocked
+                said, reason = await self._check(check, "output", text, context)
             finally:
                 if reason is not None:
                     run.state = run.state.with_reply(reply).with_attempt(text, reason, ())  # it was paid for
-            if blocked is not None:
-                raise _error("output", blocked, "It is in `error.state.attempts`; `agent.resume` asks again.")
+            if reason is not None:
+                raise _error("output", reason, "It is in `error.state.attempts`; `agent.resume` asks again.")
             return said
 
         content, refusal = [await passed(text) if text else text for text in (message.content, message.refusal)]

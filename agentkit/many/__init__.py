@@ -3,7 +3,6 @@
 from agentkit.many.many import Many
 from agentkit.many.outcome import MapResult, Outcome
 from agentkit.many.source import Feed
-from agentkit.many.store import MapStore
 from agentkit.many.summary import Summary
 from agentkit.many.term import OnError, Progress, Terms
 from agentkit.many.work import Job, Work
@@ -13,7 +12,6 @@ __all__ = [
     "Job",
     "Many",
     "MapResult",
-    "MapStore",
     "OnError",
     "Outcome",
     "Progress",

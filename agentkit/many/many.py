@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import AsyncIterable, AsyncIterator, Generator, Iterable
-from typing import Any, Generic, Self
+from typing import TYPE_CHECKING, Any, Generic, Self
 
 from agentkit.errors import RunError
 from agentkit.many.bar import Bar, has_bar
@@ -11,10 +11,12 @@ from agentkit.many.budget import Budget
 from agentkit.many.outcome import MapResult, Outcome, Output
 from agentkit.many.pool import Pool
 from agentkit.many.source import source_of, total_of
-from agentkit.many.store import MapStore
 from agentkit.many.summary import Summary, Tally
 from agentkit.many.term import Terms
 from agentkit.many.work import Work
+
+if TYPE_CHECKING:
+    from agentkit.many.store import MapStore
 
 __all__ = ["Many"]
 
@@ -94,6 +96,8 @@ class Many(Generic[Output]):
                 "The map was begun before, and its outcomes are given once. Make another one, `agent.map(...)`."
             )
         if self._terms.store is not None:
+            from agentkit.many.store import MapStore  # noqa: PLC0415 # loads sqlite3, which few runs need
+
             self._store = MapStore(self._terms.store, self._work.identity())
         self._pool = Pool(
             self._work, self._source, self._terms, budget=self._budget, tally=self._tally, store=self._store

@@ -10,7 +10,7 @@ import time
 from collections import deque
 from collections.abc import AsyncIterator, Callable
 from dataclasses import replace
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from agentkit.errors import (
     AuthenticationError,
@@ -23,11 +23,13 @@ from agentkit.errors import (
 from agentkit.http.fault import Fault
 from agentkit.many.budget import Budget
 from agentkit.many.outcome import Outcome
-from agentkit.many.store import Key, MapStore
 from agentkit.many.summary import Tally
 from agentkit.many.term import Terms
 from agentkit.many.work import Job, Work
 from agentkit.state.run import RunState
+
+if TYPE_CHECKING:
+    from agentkit.many.store import Key, MapStore
 
 __all__ = ["Pool"]
 

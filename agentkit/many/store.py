@@ -14,7 +14,7 @@ from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
-from agentkit.errors import ConfigurationError
+from agentkit.errors import ConfigurationError, StoreMismatchError
 from agentkit.many.outcome import Outcome
 from agentkit.secret import scrub
 from agentkit.sqlite import make_private
@@ -62,8 +62,8 @@ class MapStore:
         fresh: Whether what it holds is forgotten.
 
     Raises:
-        ConfigurationError: Another map has it open, it is no such file or a damaged one, or one of a later release, or
-            its outcomes are those of an agent that asked for something else.
+        ConfigurationError: Another map has it open, it is no such file or a damaged one, or one of a later release.
+        StoreMismatchError: Its outcomes are those of an agent that asked for something else.
     """
 
     def __init__(self, path: str | os.PathLike[str], identity: Mapping[str, str], *, fresh: bool = False) -> None:
@@ -163,7 +163,7 @@ class MapStore:
             db.executemany("INSERT INTO agent VALUES (?, ?)", identity.items())
         db.execute("COMMIT")
         if kept and kept != identity:
-            raise ConfigurationError(_differences(str(self.path), kept, identity))
+            raise StoreMismatchError(_differences(str(self.path), kept, identity))
         db.execute(_COUNTS)
 
     def _refused(self, error: Exception) -> ConfigurationError:

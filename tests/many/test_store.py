@@ -13,8 +13,8 @@ import pytest
 
 from agentkit import secret
 from agentkit.errors import ConfigurationError, OutputError
-from agentkit.many import Many, MapStore, Outcome, Terms
-from agentkit.many.store import forget_store
+from agentkit.many import Many, Outcome, Terms
+from agentkit.many.store import MapStore, forget_store
 from agentkit.wire.response import Usage
 
 SAID = {"output": "text", "instructions": "Do it.", "tools": ""}
@@ -115,7 +115,7 @@ def test_inputs_are_not_in_the_file_and_known_secrets_are_hidden(work_of, path):
 
 def test_a_file_that_is_open_in_another_process_is_refused_at_once(path):
     holder = (
-        f"from agentkit.many import MapStore; store = MapStore({str(path)!r}, {SAID!r}); print('open', flush=True); "
+        f"from agentkit.many.store import MapStore; store = MapStore({str(path)!r}, {SAID!r}); print('open', flush=True); "
         "import sys; sys.stdin.read()"
     )
     pipe = subprocess.PIPE
@@ -132,7 +132,7 @@ def test_a_file_that_is_open_in_another_process_is_refused_at_once(path):
 def test_a_file_that_is_open_in_this_process_is_refused_and_stays_locked(path):
     store = MapStore(path, SAID)
     assert "is open in another map" in refusal(path)
-    script = f"from agentkit.many import MapStore; MapStore({str(path)!r}, {SAID!r})"
+    script = f"from agentkit.many.store import MapStore; MapStore({str(path)!r}, {SAID!r})"
     other = subprocess.run([sys.executable, "-c", script], check=False, capture_output=True, text=True)
     assert "is open in another map" in other.stderr
     store.close()
