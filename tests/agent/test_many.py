@@ -18,13 +18,13 @@ from pydantic import BaseModel
 from agentkit.agent import Agent, Many, MapResult, Middleware, SyncMany
 from agentkit.agent.blocking import block
 from agentkit.errors import (
-    ConfigurationError,
     InvalidRequestError,
     LimitExceededError,
     OutputError,
     PendingCallsError,
     RunError,
     SchemaError,
+    StoreMismatchError,
 )
 from agentkit.http import ChatModel
 from agentkit.output import OutputSpec
@@ -290,7 +290,7 @@ def test_an_agent_that_asks_for_something_else_is_refused(tmp_path, changes, par
     store = tmp_path / "run.sqlite"
     agent = Agent(Echo(), instructions=["Read.", lambda: "Now."], tools=[look])
     agent.map_sync(["x"], store=store).result()
-    with pytest.raises(ConfigurationError) as refused:
+    with pytest.raises(StoreMismatchError) as refused:
         agent.replace(**changes).map_sync(["x"], store=store).result()
     assert str(refused.value).startswith(
         f"The store {str(store)!r} holds outcomes of an agent that asked for something else. "

@@ -115,8 +115,8 @@ def test_inputs_are_not_in_the_file_and_known_secrets_are_hidden(work_of, path):
 
 def test_a_file_that_is_open_in_another_process_is_refused_at_once(path):
     holder = (
-        f"from agentkit.many.store import MapStore; store = MapStore({str(path)!r}, {SAID!r}); print('open', flush=True); "
-        "import sys; sys.stdin.read()"
+        f"from agentkit.many.store import MapStore; store = MapStore({str(path)!r}, {SAID!r}); "
+        "print('open', flush=True); import sys; sys.stdin.read()"
     )
     pipe = subprocess.PIPE
     with subprocess.Popen([sys.executable, "-c", holder], stdin=pipe, stdout=pipe, text=True) as process:
