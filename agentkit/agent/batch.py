@@ -7,22 +7,22 @@ batch has passed the gate.
 from __future__ import annotations
 
 import asyncio
-import inspect
 from functools import partial
-from typing import Any, cast
+from typing import cast
 
 from pydantic_core import to_json
 
 from agentkit.agent.event import ToolCallReady, ToolResulted
+from agentkit.agent.gate import gate
 from agentkit.agent.run import Run, context_of
 from agentkit.errors import StateError
 from agentkit.schema.argument import ArgumentError, read_object, shorten
-from agentkit.state.decision import Approve, Deny, Give
+from agentkit.state.decision import Approve
 from agentkit.state.run import PendingCall, RunState
-from agentkit.tools.answer import Answer, answer_error, answer_value
+from agentkit.tools.answer import Answer, answer_error
 from agentkit.tools.execute import CallTool, execute
 from agentkit.wire.ending import is_cut
-from agentkit.wire.message import ToolCall, ToolMessage
+from agentkit.wire.message import ToolCall
 
 __all__ = ["call_tools"]
 
@@ -42,7 +42,7 @@ async def call_tools(run: Run, calls: tuple[ToolCall, ...]) -> RunState:
     read = [_read(run, call) for call in calls]
     allowed = sum(isinstance(entry, CallTool) for entry in read)
     run.recipe.bounds.limits.check_calls(run.state, allowed)
-    gated = [await _gate(run, entry) for entry in read]
+    gated = [await gate(run, entry) for entry in read]
     answers = [entry for entry in gated if isinstance(entry, Answer)]
     for answer in answers:
         _land(run, answer)
@@ -89,35 +89,6 @@ def _may_be_cut(run: Run, call: ToolCall) -> bool:
     except ArgumentError:
         return True
     return not call.function.arguments.strip()
-
-
-async def _gate(run: Run, entry: CallTool | Answer) -> CallTool | Answer | PendingCall:
-    if isinstance(entry, Answer):
-        return entry
-    decision = run.decisions.get(entry.id)
-    if decision is None:
-        return _pending(entry.call) if await _asks(entry) else entry
-    if isinstance(decision, Give):
-        return answer_value(entry.id, entry.name, decision.result, status="given")
-    if decision is False or isinstance(decision, Deny):
-        reason = (decision or Deny()).reason
-        return Answer(ToolMessage(tool_call_id=entry.id, content=f"Not run: {reason}"), "denied", entry.name)
-    return entry
-
-
-async def _asks(entry: CallTool) -> bool:
-    approval = entry.tool.approval
-    if not callable(approval):
-        return approval
-    try:
-        wanted = approval(entry.context, entry.arguments)
-        return bool(await cast("Any", wanted)) if inspect.isawaitable(wanted) else bool(wanted)
-    except Exception:  # noqa: BLE001 # a predicate that fails has not said that it is safe: ask
-        return True
-
-
-def _pending(call: ToolCall) -> PendingCall:
-    return PendingCall(call.id, call.function.name, call.function.arguments)
 
 
 def _land(run: Run, answer: Answer) -> None:

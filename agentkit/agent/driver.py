@@ -15,8 +15,9 @@ from agentkit.agent.check import answer_outputs, check_output
 from agentkit.agent.effect import AskModel, CallTools, Checked, CheckOutput, Effect, Finished, Paused, Prepare, Turn
 from agentkit.agent.event import OutputReady, RunEnded, RunFailed, RunStarted, SubRunEvent
 from agentkit.agent.loop import loop
+from agentkit.agent.prepare import prepare
 from agentkit.agent.run import Run
-from agentkit.agent.turn import ask_model, prepare
+from agentkit.agent.turn import ask_model
 from agentkit.errors import OutputError
 from agentkit.model import listener
 from agentkit.secret import scrub

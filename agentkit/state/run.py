@@ -5,27 +5,21 @@ Each transition gives a new state. Nothing here awaits, sends or logs.
 
 from __future__ import annotations
 
-import json
 import uuid
 from dataclasses import dataclass, field
 from functools import cache
 from typing import Any, Literal
 
-from pydantic import ConfigDict, TypeAdapter, ValidationError, with_config
-from pydantic_core import from_json
+from pydantic import ConfigDict, TypeAdapter, with_config
 
-from agentkit.errors import StateError
-from agentkit.kind import is_object
+from agentkit.state.document import read_document, write_document
 from agentkit.tools.answer import CARRIED, Answer
 from agentkit.wire.content import Part, TextPart, text_of
 from agentkit.wire.message import AssistantMessage, Message, ToolCall, ToolMessage, UserMessage, open_calls
 from agentkit.wire.reading import new_call_id
 from agentkit.wire.response import ChatCompletion, Usage
-from agentkit.wire.value import well_formed
 
 __all__ = ["Attempt", "PendingCall", "RunState", "new_run_id"]
-
-VERSION = 1
 
 
 def new_run_id() -> str:
@@ -260,8 +254,7 @@ class RunState:
 
     def to_json(self) -> str:
         """Give the state as one JSON document, without secrets."""
-        plain = _adapter().dump_python(self, mode="json", exclude_none=True, by_alias=True)
-        return well_formed(json.dumps(plain, ensure_ascii=False, separators=(",", ":")))
+        return write_document(_adapter().dump_python(self, mode="json", exclude_none=True, by_alias=True))
 
     @classmethod
     def from_json(cls, document: str | bytes) -> RunState:
@@ -272,34 +265,7 @@ class RunState:
         Raises:
             StateError: It is no state, or of another version.
         """
-        given: Any = document
-        if not isinstance(given, str | bytes | bytearray):
-            raise StateError(
-                f"This is no state of a run: it is of type {type(given).__name__}. "
-                "Give `result.state`, `error.state`, or what `to_json` gave."
-            )
-        try:
-            return _adapter().validate_python(_of_this_version(from_json(given)))
-        except ValidationError as error:
-            first = error.errors(include_url=False)[0]
-            where = ".".join(str(step) for step in first["loc"]) or "document"
-            raise StateError(
-                f"This is no state of a run: {where}: {first['msg']}. Give what `to_json` gave."
-            ) from error
-        except StateError:
-            raise
-        except ValueError as error:
-            raise StateError(f"This is no state of a run: {error}. Give what `to_json` gave.") from error
-
-
-def _of_this_version(given: Any) -> Any:
-    version = given.get("version") if is_object(given) else None
-    if version is not None and version != VERSION:
-        raise StateError(
-            f"The state has version {version!r}; this agentkit reads version {VERSION}. "
-            "Finish the run with the release that saved it."
-        )
-    return given
+        return read_document(document, _adapter().validate_python)
 
 
 def _calls(message: Message) -> tuple[ToolCall, ...]:

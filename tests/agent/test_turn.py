@@ -9,9 +9,8 @@ from agentkit.errors import ContentFilterError, OutputError, RefusalError, Strea
 from agentkit.testing.chunk import chunked
 from agentkit.testing.reply import call, calls, completion
 from agentkit.testing.scripted import ScriptedModel
-from agentkit.tools import Context, tool
+from agentkit.tools import tool
 from agentkit.wire.chunk import ChatCompletionChunk
-from agentkit.wire.setting import Settings
 
 
 @tool
@@ -22,78 +21,6 @@ def now() -> str:
 @tool
 def later() -> str:
     return "evening"
-
-
-def sent(model):
-    """The instructions of each request; None where there are none."""
-    return [m.content if (m := request.messages[0]).role == "system" else None for request in model.requests]
-
-
-def test_instructions_are_sent_first_with_each_request_and_never_kept():
-    model = ScriptedModel([call("now"), "done"])
-    result = Agent(model, tools=[now], instructions="Be brief.").run_sync("x")
-    assert sent(model) == ["Be brief."] * 2
-    assert [m.role for m in result.messages] == ["user", "assistant", "tool", "assistant"]
-
-
-def test_dynamic_instructions_sync_and_async_see_the_context_and_are_joined():
-    def day(context: Context[str]):
-        return f"Today is {context.deps}, turn {context.turn}."
-
-    async def user(context):
-        await asyncio.sleep(0)
-        return f"Run {context.run_id[:0]}of ada."
-
-    model = ScriptedModel([call("now"), "done"])
-    agent = Agent(model, tools=[now], instructions=["Be brief.", day, user, lambda context: None])
-    agent.run_sync("x", deps="Monday")
-    assert sent(model) == [
-        "Be brief.\n\nToday is Monday, turn 0.\n\nRun of ada.",
-        "Be brief.\n\nToday is Monday, turn 1.\n\nRun of ada.",
-    ]
-
-
-def test_instructions_that_say_nothing_are_not_sent():
-    model = ScriptedModel(["done"])
-    Agent(model, instructions=lambda context: None).run_sync("x")
-    assert sent(model) == [None]
-
-
-@pytest.mark.parametrize("choice", ["required", "any", "now", {"type": "function", "function": {"name": "now"}}])
-def test_a_forced_choice_is_relaxed_after_it_was_obeyed(choice):
-    model = ScriptedModel([call("now"), "done"])
-    Agent(model, tools=[now], settings=Settings(tool_choice=choice)).run_sync("x")
-    assert [request.tool_choice for request in model.requests] == [choice, "auto"]
-
-
-def test_a_named_choice_stays_forced_until_that_tool_was_called():
-    model = ScriptedModel([call("later"), call("now"), "done"])
-    Agent(model, tools=[now, later], settings=Settings(tool_choice="now")).run_sync("x")
-    assert [request.tool_choice for request in model.requests] == ["now", "now", "auto"]
-
-
-def test_a_forced_choice_holds_for_the_next_run_anew():
-    model = ScriptedModel([call("now"), "one", call("now"), "two"])
-    agent = Agent(model, tools=[now], settings=Settings(tool_choice="required"))
-    agent.run_sync("y", history=agent.run_sync("x").messages)
-    assert [request.tool_choice for request in model.requests] == ["required", "auto"] * 2
-
-
-@pytest.mark.parametrize("mode", ["required", "auto"])
-def test_allowed_tools_stay_allowed_alone_when_the_choice_is_relaxed(mode):
-    one = {"type": "function", "function": {"name": "now"}}
-    choice = {"type": "allowed_tools", "allowed_tools": {"mode": mode, "tools": [one]}}
-    model = ScriptedModel([call("now"), "done"])
-    Agent(model, tools=[now, later], settings=Settings(tool_choice=choice)).run_sync("x")
-    assert model.requests[0].tool_choice == choice
-    assert model.requests[1].tool_choice == {"type": "allowed_tools", "allowed_tools": {"mode": "auto", "tools": [one]}}
-
-
-@pytest.mark.parametrize("choice", ["auto", "none"])
-def test_a_free_choice_is_sent_as_it_is(choice):
-    model = ScriptedModel([call("now"), "done"])
-    Agent(model, tools=[now], settings=Settings(tool_choice=choice)).run_sync("x")
-    assert [request.tool_choice for request in model.requests] == [choice] * 2
 
 
 def test_a_text_cut_at_the_token_limit_is_given_with_its_reason():
@@ -224,24 +151,6 @@ def test_a_stream_is_closed_when_its_reader_leaves():
         return stream.state
 
     assert [m.role for m in asyncio.run(main()).messages] == ["user"]
-
-
-def test_instructions_may_be_a_function_of_nothing():
-    model = ScriptedModel(["done"])
-    Agent(model, instructions=lambda: "Be brief.").run_sync("x")
-    assert model.requests[0].messages[0].content == "Be brief."
-
-
-def test_instructions_may_be_an_object_that_is_called_and_has_no_hash():
-    class Told:
-        __hash__ = None
-
-        def __call__(self, context):
-            return f"Turn {context.turn}."
-
-    model = ScriptedModel(["done"])
-    Agent(model, instructions=Told()).run_sync("x")
-    assert model.requests[0].messages[0].content == "Turn 0."
 
 
 def deltas(*calls_):

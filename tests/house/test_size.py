@@ -9,13 +9,16 @@ PARAMETERS = 8
 FACES = {
     *(
         "Agent.__init__",
-        "Agent.run",
-        "Agent.stream",
-        "Agent.run_sync",
-        "Agent.stream_sync",
-        "Agent.map",
-        "Agent.map_sync",
-        "Agent.resume",
+        "Runner.run",
+        "Runner.stream",
+        "Runner.run_sync",
+        "Runner.stream_sync",
+        "Runner.map",
+        "Runner.map_sync",
+        "Runner.resume",
+        "Runner.resume_sync",
+        "Runner.resume_stream",
+        "Runner.resume_stream_sync",
     ),
     *("ChatModel.__init__", "OutputSpec.__init__", "tool", "map"),
 }

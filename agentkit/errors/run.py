@@ -1,0 +1,91 @@
+"""Errors of runs that cannot go on; each carries the state to go on from."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+from agentkit.errors.root import AgentkitError
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+__all__ = [
+    "BlockedError",
+    "LengthError",
+    "LimitExceededError",
+    "OutputError",
+    "PendingCallsError",
+    "RefusalError",
+    "RunError",
+    "SessionBusyError",
+    "StateError",
+    "ToolFailedError",
+    "ToolRetriesExceededError",
+]
+
+
+class RunError(AgentkitError):
+    """The run cannot go on as it is; `state` can be resumed."""
+
+
+class BlockedError(RunError):
+    """A guard did not let a text pass; `place` is "input" or "output", `reason` what the check said."""
+
+    place: str = ""
+    reason: str = ""
+
+
+class LimitExceededError(RunError):
+    """A limit of `RunLimits` was reached before the next step; `limit` is its name there."""
+
+    limit: str = ""
+
+
+class ToolFailedError(RunError):
+    """A tool raised in the call `call_id`, and `on_tool_error` is "raise"; `__cause__` is what it raised."""
+
+    tool_name: str = ""
+    call_id: str = ""
+
+
+class ToolRetriesExceededError(RunError):
+    """A tool's calls were refused more often than its `retries` allow; `arguments` are the last, as they came."""
+
+    tool_name: str = ""
+    arguments: str = ""
+
+
+class OutputError(RunError):
+    """No valid output came within the retries.
+
+    Attributes:
+        attempts: The failed attempts, oldest first, each with its raw text and the reason.
+        text: The last raw text.
+    """
+
+    attempts: Sequence[Any] = ()
+    text: str = ""
+
+
+class LengthError(OutputError):
+    """The reply was cut at the token limit before its output was whole."""
+
+
+class RefusalError(OutputError):
+    """The model declined; `text` is its refusal, `reply` the whole `ChatCompletion`."""
+
+    reply: Any = None
+
+
+class PendingCallsError(RunError):
+    """`result.output` was read while calls wait for a decision."""
+
+
+class SessionBusyError(RunError):
+    """Another run goes on in the session, or took it over; `messages` are those that could not be kept."""
+
+    messages: Sequence[Any] = ()
+
+
+class StateError(RunError, ValueError):
+    """A state cannot be read, or does not fit the agent it was given to."""
