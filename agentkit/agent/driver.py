@@ -12,7 +12,7 @@ from typing import Any
 
 from agentkit.agent.batch import call_tools
 from agentkit.agent.check import answer_outputs, check_output
-from agentkit.agent.effect import AskModel, CallTools, Checked, CheckOutput, Effect, Finished, Paused, Prepare, Turn
+from agentkit.agent.effect import AskModel, CallTools, Checked, CheckOutput, Effect, Finished, Paused, Prepare, Prepared
 from agentkit.agent.event import OutputReady, RunEnded, RunFailed, RunStarted, SubRunEvent
 from agentkit.agent.loop import loop
 from agentkit.agent.prepare import prepare
@@ -102,7 +102,7 @@ async def _perform_all(run: Run, state: RunState) -> Finished | Paused:
         return end
 
 
-async def _perform_in_time(run: Run, effect: Effect) -> Turn | RunState | Checked:
+async def _perform_in_time(run: Run, effect: Effect) -> Prepared | RunState | Checked:
     seconds = run.recipe.bounds.limits.seconds
     assert seconds is not None
     if run.seconds >= seconds:  # a clock that is over notices nothing that does not wait
@@ -118,11 +118,11 @@ async def _perform_in_time(run: Run, effect: Effect) -> Turn | RunState | Checke
         raise over_limit("seconds", run.seconds, seconds, "what was on its way was cancelled") from error
 
 
-async def _perform(run: Run, effect: Effect) -> Turn | RunState | Checked:
+async def _perform(run: Run, effect: Effect) -> Prepared | RunState | Checked:
     match effect:
         case Prepare():
             run.turn = await prepare(run)
-            return run.turn
+            return Prepared(run.state, run.turn)
         case AskModel():
             run.state = await ask_model(run, effect.request)
         case CallTools():

@@ -10,7 +10,18 @@ from agentkit.tools.toolbox import Toolbox
 from agentkit.wire.message import Message
 from agentkit.wire.request import ChatRequest
 
-__all__ = ["AskModel", "CallTools", "CheckOutput", "Checked", "Effect", "Finished", "Paused", "Prepare", "Turn"]
+__all__ = [
+    "AskModel",
+    "CallTools",
+    "CheckOutput",
+    "Checked",
+    "Effect",
+    "Finished",
+    "Paused",
+    "Prepare",
+    "Prepared",
+    "Turn",
+]
 
 
 @dataclass(frozen=True, slots=True)
@@ -30,9 +41,17 @@ class Turn:
 
 @dataclass(frozen=True, slots=True)
 class Prepare:
-    """Find the instructions, tools and settings of the next request; the outcome is a `Turn`."""
+    """Find the instructions, tools and settings of the next request; the outcome is `Prepared`."""
 
     state: RunState
+
+
+@dataclass(frozen=True, slots=True)
+class Prepared:
+    """What the next request is made of, and the state that it is asked in."""
+
+    state: RunState
+    turn: Turn
 
 
 @dataclass(frozen=True, slots=True)

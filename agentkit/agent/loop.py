@@ -10,7 +10,18 @@ from collections.abc import Generator
 from dataclasses import dataclass
 from typing import Any
 
-from agentkit.agent.effect import AskModel, CallTools, Checked, CheckOutput, Effect, Finished, Paused, Prepare, Turn
+from agentkit.agent.effect import (
+    AskModel,
+    CallTools,
+    Checked,
+    CheckOutput,
+    Effect,
+    Finished,
+    Paused,
+    Prepare,
+    Prepared,
+    Turn,
+)
 from agentkit.errors import OutputError, ToolRetriesExceededError
 from agentkit.state.limit import RunLimits
 from agentkit.state.run import RunState
@@ -56,8 +67,8 @@ def loop(state: RunState, bounds: Bounds) -> Generator[Effect, Any, Finished | P
                 return Finished(state, checked.output)
         else:
             _check(state, bounds)
-            turn: Turn = yield Prepare(state)
-            state = yield AskModel(state, request_for(state, turn))
+            prepared: Prepared = yield Prepare(state)
+            state = yield AskModel(prepared.state, request_for(prepared.state, prepared.turn))
 
 
 def request_for(state: RunState, turn: Turn) -> ChatRequest:

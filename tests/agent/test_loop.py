@@ -4,7 +4,7 @@ from dataclasses import replace
 
 import pytest
 
-from agentkit.agent.effect import AskModel, CallTools, Checked, CheckOutput, Finished, Paused, Prepare, Turn
+from agentkit.agent.effect import AskModel, CallTools, Checked, CheckOutput, Finished, Paused, Prepare, Prepared, Turn
 from agentkit.agent.loop import Bounds, loop, request_for
 from agentkit.errors import LimitExceededError, OutputError, ToolRetriesExceededError
 from agentkit.state import PendingCall, RunLimits, RunState
@@ -37,7 +37,7 @@ def ended(steps, outcome):
 def test_a_reply_without_calls_is_checked_and_ends_the_run():
     steps = loop(START, BOUNDS)
     assert next(steps) == Prepare(START)
-    asking = steps.send(Turn())
+    asking = steps.send(Prepared(START, Turn()))
     assert isinstance(asking, AskModel)
     assert asking.request.messages == START.messages
     state = START.with_reply(reply("hello"))
@@ -48,12 +48,12 @@ def test_a_reply_without_calls_is_checked_and_ends_the_run():
 def test_calls_are_answered_before_the_model_is_asked_again():
     steps = loop(START, BOUNDS)
     next(steps)
-    steps.send(Turn())
+    steps.send(Prepared(START, Turn()))
     state = START.with_reply(reply(calls(call("a"), call("b"))))
     assert steps.send(state) == CallTools(state)
     answered = state.with_answers(answers(state))
     assert steps.send(answered) == Prepare(answered)
-    assert steps.send(Turn()).request.messages == answered.messages
+    assert steps.send(Prepared(answered, Turn())).request.messages == answered.messages
 
 
 def test_a_held_call_pauses_the_run():
@@ -79,7 +79,7 @@ def test_a_failed_attempt_is_sent_with_one_correction_and_not_kept():
     correction = (*state.messages[-1:], UserMessage(content="again"))
     aside = state.with_attempt("bad", "again", correction)
     assert steps.send(Checked(aside, valid=False)) == Prepare(aside)
-    request = steps.send(Turn()).request
+    request = steps.send(Prepared(aside, Turn())).request
     assert request.messages == (*START.messages, *correction)
     taken = aside.with_reply(reply("good"))
     assert [m.content for m in taken.messages] == ["x", "good"]
