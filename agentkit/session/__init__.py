@@ -1,6 +1,6 @@
 """Conversations that outlive their process: stores, windows over long histories, and the repair of histories.
 
-`SqliteStore` comes when it is first asked for, for an agent knows sessions, and few need SQLite.
+`SqliteStore` and `SqlStore` come when they are first asked for, for an agent knows sessions, and few need SQL.
 """
 
 from importlib import import_module
@@ -13,6 +13,7 @@ from agentkit.session.summary import Summary
 from agentkit.session.window import LastTokens, LastTurns, Window
 
 if TYPE_CHECKING:
+    from agentkit.session.sql import SqlStore
     from agentkit.session.sqlite import SqliteStore
 
 __all__ = [
@@ -24,6 +25,7 @@ __all__ = [
     "Session",
     "SessionInfo",
     "SessionStore",
+    "SqlStore",
     "SqliteStore",
     "Summary",
     "Turn",
@@ -32,9 +34,12 @@ __all__ = [
 ]
 
 
+_LATE = {"SqlStore": "agentkit.session.sql", "SqliteStore": "agentkit.session.sqlite"}
+
+
 def __getattr__(name: str) -> Any:
-    if name != "SqliteStore":
+    if name not in _LATE:
         raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
-    found = getattr(import_module("agentkit.session.sqlite"), name)
+    found = getattr(import_module(_LATE[name]), name)
     globals()[name] = found
     return found

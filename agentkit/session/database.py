@@ -5,7 +5,6 @@
 
 from __future__ import annotations
 
-import asyncio
 import os
 import sqlite3
 from collections.abc import Callable, Generator
@@ -15,6 +14,7 @@ from pathlib import Path
 from typing import TypeVar
 
 from agentkit.errors import ConfigurationError
+from agentkit.session.table import to_the_end
 from agentkit.sqlite import SqliteFile, set_wal
 from agentkit.tools.thread import run_in_thread
 
@@ -54,12 +54,8 @@ class Database:
         Raises:
             OSError: SQLite could not do it; nothing of it was done.
         """
-        doing = asyncio.ensure_future(run_in_thread(lambda: self._file.use(partial(_in_transaction, function))))
         try:
-            return await asyncio.shield(doing)
-        except asyncio.CancelledError:
-            await asyncio.wait({doing})  # it takes milliseconds, and whoever was cancelled must know what is true
-            raise
+            return await to_the_end(run_in_thread(lambda: self._file.use(partial(_in_transaction, function))))
         except sqlite3.Error as error:
             raise OSError(f"The sessions in {str(self.path)!r} cannot be reached: {error}") from error
 

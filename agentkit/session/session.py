@@ -54,9 +54,10 @@ class Session:
         patience: float = 60.0,
     ) -> None:
         given: Any = id
-        if not isinstance(given, str) or not given or given != well_formed(given):
+        if not isinstance(given, str) or not given or given != well_formed(given) or "\0" in given:
             raise ConfigurationError(
-                f"A session's id is {id!r}. Give a text of one character or more, each of them whole."
+                f"A session's id is {id!r}. Give a text of one character or more, each of them whole and none a zero "
+                "byte."
             )
         if on_busy not in ("wait", "raise"):
             raise ConfigurationError(f'on_busy is {on_busy!r}, which is unknown. Give "wait" or "raise".')

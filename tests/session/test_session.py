@@ -3,15 +3,8 @@ import asyncio
 import pytest
 
 from agentkit.errors import ConfigurationError, SessionBusyError
-from agentkit.session import LastTurns, SqliteStore, Summary
+from agentkit.session import LastTurns, Summary
 from agentkit.testing import ScriptedModel
-
-
-@pytest.fixture
-def store(tmp_path):
-    store = SqliteStore(tmp_path / "chat.db")
-    yield store
-    asyncio.run(store.aclose())
 
 
 def user(text):
@@ -62,7 +55,7 @@ def test_a_later_turn_waits_for_the_end_of_the_one_before(store, monkeypatch):
         begun, refused = asyncio.Event(), asyncio.Event()
 
         async def take(session, holder):
-            granted = await SqliteStore.take(store, session, holder)
+            granted = await type(store).take(store, session, holder)
             if not granted:
                 refused.set()
             return granted
@@ -144,9 +137,9 @@ def test_a_turn_that_fails_or_is_cancelled_frees_the_session(store):
     assert len(asyncio.run(main())) == 1  # what renews the turn that is on
 
 
-def test_a_turn_is_renewed_while_it_goes_on(tmp_path):
+def test_a_turn_is_renewed_while_it_goes_on(place):
     async def main():
-        store = SqliteStore(tmp_path / "chat.db", lease=0.1)
+        store = place.open(lease=0.1)
         async with store.session("a").turn() as turn:
             with pytest.raises(SessionBusyError):
                 async with store.session("a", patience=0.5).turn():
@@ -157,9 +150,9 @@ def test_a_turn_is_renewed_while_it_goes_on(tmp_path):
     asyncio.run(main())
 
 
-def test_a_turn_that_slept_until_another_began_keeps_nothing_and_has_its_messages_on_the_error(tmp_path):
+def test_a_turn_that_slept_until_another_began_keeps_nothing_and_has_its_messages_on_the_error(place):
     async def main():
-        store = SqliteStore(tmp_path / "chat.db", lease=0.05)
+        store = place.open(lease=0.05)
         session = store.session("a")
         async with session.turn() as sleeper:
             await store.release("a", sleeper._holder)  # as if the lease had ended while the process stood still
@@ -181,9 +174,9 @@ def test_a_turn_that_slept_until_another_began_keeps_nothing_and_has_its_message
     )
 
 
-def test_a_lease_that_ended_but_that_nobody_took_still_keeps(tmp_path):
+def test_a_lease_that_ended_but_that_nobody_took_still_keeps(place):
     async def main():
-        store = SqliteStore(tmp_path / "chat.db", lease=1e-6)  # over before it is looked at
+        store = place.open(lease=1e-6)  # over before it is looked at
         async with store.session("a").turn() as turn:
             await turn.keep([user("1")])
         messages = await store.session("a").load()
@@ -223,9 +216,9 @@ def test_a_window_of_ones_own_orphans_nothing(store):
     assert texts(asyncio.run(main())) == ["one"]
 
 
-def test_a_summary_is_kept_in_the_store_so_that_another_process_does_not_ask_again(tmp_path):
+def test_a_summary_is_kept_in_the_store_so_that_another_process_does_not_ask_again(place):
     async def history(replies):
-        store = SqliteStore(tmp_path / "chat.db")
+        store = place.open()
         async with store.session("a", window=Summary(ScriptedModel(replies), keep=1)).turn() as turn:
             if not turn.messages:
                 await turn.keep([user("1"), said("one"), user("2"), said("two")])
@@ -238,12 +231,12 @@ def test_a_summary_is_kept_in_the_store_so_that_another_process_does_not_ask_aga
     assert "They asked 1." in first[0].content
 
 
-@pytest.mark.parametrize("given", ["", 7, "a\ud83d"])
+@pytest.mark.parametrize("given", ["", 7, "a\ud83d", "a\0"])
 def test_an_id_that_is_none_is_refused(store, given):
     with pytest.raises(ConfigurationError) as caught:
         store.session(given)
-    assert (
-        str(caught.value) == f"A session's id is {given!r}. Give a text of one character or more, each of them whole."
+    assert str(caught.value) == (
+        f"A session's id is {given!r}. Give a text of one character or more, each of them whole and none a zero byte."
     )
 
 
