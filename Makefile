@@ -3,10 +3,10 @@ VENV := .venv
 PYTHON := $(VENV)/bin/python
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test real aimock lint check bench peers quality soak
+.PHONY: help demo test real aimock lint check bench peers lines quality soak soak-runs
 
 help: ## Show the targets
-	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  %-8s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  %-9s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
 
 $(VENV)/.ready: pyproject.toml
 	python3 -m venv $(VENV)
@@ -41,8 +41,14 @@ bench: $(VENV)/.ready ## Compare with the bare HTTP client, as ratios in one run
 peers: $(VENV)/.ready ## Compare asking again with instructor and pydantic-ai, in environments of their own
 	$(PYTHON) tests/benchmarks/asking.py
 
+lines: $(VENV)/.ready ## Count the code of ten common assistants beside pydantic-ai and openai-agents, and run them
+	$(PYTHON) tests/benchmarks/lines.py
+
 quality: $(VENV)/.ready ## Ask the embedded model our labelled cases, with and without help (2 to 5 minutes)
 	$(PYTHON) tests/benchmarks/quality/evaluate.py
 
 soak: $(VENV)/.ready ## Map 10,000 inputs over sockets and watch the memory (a minute)
 	$(PYTHON) tests/many/soak.py
+
+soak-runs: $(VENV)/.ready ## Do 10,000 mixed runs over sockets and see what they leave behind (2 minutes)
+	$(PYTHON) tests/agent/soak.py

@@ -12,30 +12,39 @@ from agentkit import errors
 
 if TYPE_CHECKING:
     from agentkit.agent import Agent, Result
+    from agentkit.agent.compose import handoff
     from agentkit.agent.extract import extract, extract_sync
     from agentkit.http import ChatModel
     from agentkit.model import Model
     from agentkit.output import OutputSpec
-    from agentkit.state import RunLimits, RunState
-    from agentkit.tools import Context, Tool, Toolbox, ToolRetry, tool
+    from agentkit.price import Price
+    from agentkit.state import Approve, Budget, Deny, Give, RunLimits, RunState
+    from agentkit.tools import Context, Tool, Toolbox, ToolResult, ToolRetry, tool
     from agentkit.wire import Settings
 
 __all__ = [
     "Agent",
+    "Approve",
+    "Budget",
     "ChatModel",
     "Context",
+    "Deny",
+    "Give",
     "Model",
     "OutputSpec",
+    "Price",
     "Result",
     "RunLimits",
     "RunState",
     "Settings",
     "Tool",
+    "ToolResult",
     "ToolRetry",
     "Toolbox",
     "errors",
     "extract",
     "extract_sync",
+    "handoff",
     "tool",
 ]
 
@@ -43,19 +52,26 @@ __version__ = "0.1.0"
 
 _HOMES = {
     "Agent": "agent",
+    "Approve": "state",
+    "Budget": "state",
     "ChatModel": "http",
     "Context": "tools",
+    "Deny": "state",
+    "Give": "state",
     "Model": "model",
     "OutputSpec": "output",
+    "Price": "price",
     "Result": "agent",
     "RunLimits": "state",
     "RunState": "state",
     "Settings": "wire",
     "Tool": "tools",
+    "ToolResult": "tools",
     "ToolRetry": "tools",
     "Toolbox": "tools",
     "extract": "agent",
     "extract_sync": "agent",
+    "handoff": "agent",
     "tool": "tools",
 }
 

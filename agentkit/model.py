@@ -1,18 +1,20 @@
 """The one seam between a run and what answers it: a `Model` has two methods; HTTP, embedded, scripted are peers.
 
-What happens below the loop is told through `report`, which a run sets and sub-agents inherit.
+What happens below the loop is told through `report`, and reserved through `attempt_again`; a run sets both, and
+sub-agents inherit them.
 """
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator, Callable, Iterable
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterable
 from contextvars import ContextVar
-from dataclasses import dataclass, fields
+from dataclasses import dataclass, field, fields
 from typing import Any, Literal, Protocol, cast, runtime_checkable
 
 from pydantic_core import to_json, to_jsonable_python
 
 from agentkit.kind import is_object
+from agentkit.price import Price
 from agentkit.wire.chunk import ChatCompletionChunk
 from agentkit.wire.request import ChatRequest
 from agentkit.wire.response import ChatCompletion
@@ -28,7 +30,10 @@ __all__ = [
     "RequestRetried",
     "RequestSent",
     "RequestWaited",
+    "attempt_again",
+    "ledgers",
     "listener",
+    "meter",
     "report",
 ]
 
@@ -74,7 +79,7 @@ class Report:
 
     def to_json(self) -> str:
         """Encode as one JSON object, `type` first; what has no JSON is shown by its text."""
-        values = {field.name: getattr(self, field.name) for field in fields(cast("Any", self))}
+        values = {one.name: getattr(self, one.name) for one in fields(cast("Any", self)) if one.repr}
         kind = values.pop("type")
         event = {"type": kind, **values}
         try:
@@ -92,12 +97,14 @@ class RequestSent(Report):
         model: The model's name in the request.
         attempt: 1 for the first, more for a retry.
         bytes_sent: The size of the body; 0 where there is none.
+        price: What the model costs, where that was given with it; not in the JSON.
     """
 
     endpoint: str
     model: str
     attempt: int = 1
     bytes_sent: int = 0
+    price: Price | None = field(default=None, repr=False, compare=False)
     type: Literal["request_sent"] = "request_sent"
 
 
@@ -208,6 +215,25 @@ def _text(value: Any) -> str:
 
 
 listener: ContextVar[Callable[[Report], None] | None] = ContextVar("agentkit_listener", default=None)
+
+ledgers: ContextVar[tuple[Any, ...]] = ContextVar("agentkit_ledgers", default=())
+"""The accounts that runs begun here spend from, the nearest first: those of budgets, and of the run that is on."""
+
+meter: ContextVar[Callable[[Exception], Awaitable[None]] | None] = ContextVar("agentkit_meter", default=None)
+"""Reserves another attempt of the request that is on; set where a limit bounds it."""
+
+
+async def attempt_again(error: Exception) -> None:
+    """Have another attempt reserved before it is made, for the one that failed may have been billed all the same.
+
+    A model around models, or one that tries again itself, awaits this before each attempt but the first.
+
+    Raises:
+        LimitExceededError: There is not enough left for it.
+    """
+    reserve = meter.get()
+    if reserve is not None:
+        await reserve(error)
 
 
 def report(event: Report) -> None:

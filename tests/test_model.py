@@ -5,7 +5,8 @@ import contextvars
 import json
 
 from agentkit.http import ChatModel
-from agentkit.model import Model, RequestRetried, RequestSent, listener, report
+from agentkit.model import Model, RequestRetried, RequestSent, attempt_again, listener, meter, report
+from agentkit.price import FREE
 from agentkit.testing.scripted import ScriptedModel
 
 
@@ -47,3 +48,26 @@ def test_events_below_a_run_have_json():
         "bytes_sent": 10,
     }
     assert json.loads(RequestRetried(1, "RateLimitError: slow", 0.5).to_json())["wait"] == 0.5
+
+
+def test_another_attempt_is_reserved_by_whoever_meters_the_request():
+    seen = []
+
+    async def reserve(error):
+        seen.append(error)
+
+    async def main():
+        failed = TimeoutError()
+        await attempt_again(failed)
+        assert seen == []
+        meter.set(reserve)
+        await asyncio.create_task(attempt_again(failed))
+        assert seen == [failed]
+
+    asyncio.run(main())
+
+
+def test_a_given_price_is_on_the_event_and_not_in_its_json():
+    event = RequestSent("http://e", "m", price=FREE)
+    assert event.price is FREE
+    assert "price" not in json.loads(event.to_json())

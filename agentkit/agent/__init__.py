@@ -2,9 +2,12 @@
 
 from agentkit.agent.agent import Agent
 from agentkit.agent.blocking import SyncStream
+from agentkit.agent.compose import handoff
 from agentkit.agent.event import (
     AttemptFailed,
     Event,
+    HandedOff,
+    MessageInjected,
     OutputAsked,
     OutputReady,
     Progress,
@@ -24,9 +27,9 @@ from agentkit.agent.event import (
 )
 from agentkit.agent.extract import extract, extract_sync
 from agentkit.agent.many import SyncMany
+from agentkit.agent.prompt import Prompt
 from agentkit.agent.result import Result
 from agentkit.agent.run import Instructions, Middleware, Run
-from agentkit.agent.start import Prompt
 from agentkit.agent.stream import AgentStream
 from agentkit.many import Many, MapResult, Outcome, Summary
 
@@ -35,9 +38,11 @@ __all__ = [
     "AgentStream",
     "AttemptFailed",
     "Event",
+    "HandedOff",
     "Instructions",
     "Many",
     "MapResult",
+    "MessageInjected",
     "Middleware",
     "Outcome",
     "OutputAsked",
@@ -64,4 +69,5 @@ __all__ = [
     "event_of",
     "extract",
     "extract_sync",
+    "handoff",
 ]

@@ -7,6 +7,8 @@ batch has passed the gate.
 from __future__ import annotations
 
 import asyncio
+from collections.abc import Awaitable, Callable
+from dataclasses import replace
 from functools import partial
 from typing import cast
 
@@ -15,10 +17,13 @@ from pydantic_core import to_json
 from agentkit.agent.event import ToolCallReady, ToolResulted
 from agentkit.agent.gate import gate
 from agentkit.agent.run import Run, context_of
-from agentkit.errors import StateError
+from agentkit.errors import LimitExceededError, StateError
+from agentkit.model import ledgers
 from agentkit.schema.argument import ArgumentError, read_object, shorten
-from agentkit.state.decision import Approve
-from agentkit.state.run import PendingCall, RunState
+from agentkit.state.decision import Approve, Decision, PendingCall
+from agentkit.state.ledger import count_calls
+from agentkit.state.run import RunState
+from agentkit.state.subrun import held_below
 from agentkit.tools.answer import Answer, answer_error
 from agentkit.tools.execute import CallTool, execute
 from agentkit.wire.ending import is_cut
@@ -39,6 +44,7 @@ async def call_tools(run: Run, calls: tuple[ToolCall, ...]) -> RunState:
         LimitExceededError: The batch would go over the limit of calls; none of it has started.
         ToolFailedError: A tool raised and `on_tool_error` is "raise"; its siblings have ended, their results are kept.
     """
+    run.passed = _passed(run)
     read = [_read(run, call) for call in calls]
     allowed = sum(isinstance(entry, CallTool) for entry in read)
     run.recipe.bounds.limits.check_calls(run.state, allowed)
@@ -47,23 +53,51 @@ async def call_tools(run: Run, calls: tuple[ToolCall, ...]) -> RunState:
     for answer in answers:
         _land(run, answer)
     ready = [entry for entry in gated if isinstance(entry, CallTool)]
-    answers += await _run_all(run, ready)
-    held = tuple(entry for entry in gated if isinstance(entry, PendingCall))
-    run.decisions = {}  # they were on this batch; some endpoints use an id again in the next
+    if run.bounded or len(run.chain) > 1:
+        count_calls(run.chain, len(ready))
+    answers += [answer for answer in await _run_all(run, ready) if answer.status != "held"]
+    held = _held(run.state, {entry.id: entry for entry in gated if isinstance(entry, PendingCall)})
+    # they were on this batch; some endpoints use an id again in the next
+    run.decisions, run.passed, run.held = {}, {}, frozenset()
     state = run.state.with_refusals(tuple(answers))
     return state.replace(held=held) if held or state.held else state
 
 
+def _passed(run: Run) -> dict[str, dict[str, Decision]]:
+    """Sort out what was decided on calls that wait in sub-runs."""
+    passed: dict[str, dict[str, Decision]] = {}
+    for one, (call_id, call) in held_below(run.state).items():
+        if one in run.decisions:
+            passed.setdefault(call_id, {})[call.id] = run.decisions[one]
+    return passed
+
+
+def _held(state: RunState, own: dict[str, PendingCall]) -> tuple[PendingCall, ...]:
+    """Give what waits, in call order: calls of the batch, and those in runs that calls of the batch began."""
+    held, below = list[PendingCall](), held_below(state)
+    for call in state.open_calls if own or below else ():
+        inside = [replace(inner, id=one) for one, (by, inner) in below.items() if by == call.id]
+        held += [own[call.id]] if call.id in own else inside
+    return tuple(held)
+
+
 def _read(run: Run, call: ToolCall) -> CallTool | Answer:
     name, arguments = call.function.name, call.function.arguments
-    tool = run.turn.toolbox.get(name)
+    tool, decision = run.turn.toolbox.get(name), run.decisions.get(call.id)
     if tool is None:
         known = ", ".join(run.turn.toolbox.names) or "none"
+        if decision is True or isinstance(decision, Approve) or call.id in run.passed:
+            raise StateError(
+                f"The call {call.id!r} was approved, and its tool '{name}' is gone. The tools are: {known}. "
+                "Resume with an agent that has it, or deny the call."
+            )
         unknown = f"There is no tool '{shorten(name)}'. The tools are: {known}. Call one of them, or answer."
         return answer_error(call.id, name, ArgumentError(unknown), status="refused")
-    decision = run.decisions.get(call.id)
     changed = decision.arguments if isinstance(decision, Approve) else None
     if changed is not None:
+        if call.id in run.state.subs:  # what a run did for other arguments is no answer to these
+            subs = {one: sub for one, sub in run.state.subs.items() if one != call.id}
+            run.state = run.state.replace(subs=subs)
         arguments = to_json(dict(changed)).decode()
         call = call.replace(function=call.function.replace(arguments=arguments))
     elif is_cut(run.state.finish_reason) and _may_be_cut(run, call):
@@ -135,6 +169,16 @@ async def _run_group(run: Run, calls: list[CallTool]) -> list[Answer]:
     return [task.result() for task in tasks]
 
 
+def _core(run: Run) -> Callable[[CallTool], Awaitable[Answer]]:
+    return partial(execute, on_error=run.recipe.on_tool_error, ends_run=_is_shared)
+
+
+def _is_shared(error: Exception) -> bool:
+    """Tell whether a limit was reached that this run spends from too, not one of a run that a tool began."""
+    ledger = error.ledger if isinstance(error, LimitExceededError) else None
+    return ledger is not None and any(ledger is one for one in ledgers.get())
+
+
 async def _run_one(run: Run, call: CallTool, room: asyncio.Semaphore | None) -> Answer:
     if room is not None:
         async with room:
@@ -143,8 +187,9 @@ async def _run_one(run: Run, call: CallTool, room: asyncio.Semaphore | None) -> 
         run.emit(ToolCallReady(call.id, call.name, call.arguments))
     run.under_way.add(call.id)
     try:
-        answer: Answer = await run.fold("call", partial(execute, on_error=run.recipe.on_tool_error))(call)
+        answer: Answer = await run.fold("call", _core(run))(call)
     finally:
         run.under_way.discard(call.id)
-    _land(run, answer)
+    if answer.status != "held":
+        _land(run, answer)
     return answer

@@ -11,17 +11,19 @@ import contextvars
 import os
 import threading
 from collections import deque
-from collections.abc import Callable, Collection, Coroutine, Iterator
+from collections.abc import Callable, Collection, Coroutine, Iterator, Mapping
 from concurrent.futures import CancelledError, Future
 from contextlib import suppress
 from typing import Any, Generic, Self, TypeVar
 
 from agentkit.agent.event import Event, TextDelta
+from agentkit.agent.prompt import Prompt
 from agentkit.agent.result import Output, Result
 from agentkit.agent.stream import AgentStream
 from agentkit.errors import ConfigurationError
 from agentkit.output import ElementReader, PartialReader
 from agentkit.state.run import RunState
+from agentkit.wire.message import Message
 from agentkit.wire.response import Usage
 
 __all__ = ["SyncStream", "block", "is_over"]
@@ -166,6 +168,14 @@ class SyncStream(Generic[Output]):
     def close(self) -> None:
         """Leave: cancel the run, if it still goes, and close its connection; again is no error."""
         block(self._stream.aclose)
+
+    def inject(self, message: Prompt | Message | Mapping[str, Any]) -> None:
+        """Put what the user says into the run, from any thread, as `AgentStream.inject` does."""
+        self._stream.inject(message)
+
+    def cancel(self) -> None:
+        """Cancel the run, from any thread, as `AgentStream.cancel` does."""
+        self._stream.cancel()
 
     def __iter__(self) -> Iterator[Event]:
         while self._events or self._fetch():

@@ -30,11 +30,20 @@ _NOT_TAKEN = "Not taken: an earlier output of the same reply was."
 
 
 async def check_output(run: Run) -> Checked:
-    """Read the reply in hand as the output.
+    """Read the reply in hand as the output, unless something was put into the run: it goes on with that then.
 
     Raises:
         LengthError: It was cut at the token limit before it was whole.
     """
+    if came := run.steering.take():
+        return Checked(await run.take_in(came), valid=False)
+    checked = await _check(run)
+    if checked.valid and (came := run.steering.take_or_close()):
+        return Checked(await run.take_in(came), valid=False)
+    return checked
+
+
+async def _check(run: Run) -> Checked:
     state = run.state
     if state.accepted in run.outputs:
         return Checked(state, valid=True, output=run.outputs[state.accepted])

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from contextlib import suppress
 from typing import Any
 
@@ -13,6 +14,7 @@ from agentkit.agent.start import WENT_ON
 from agentkit.errors import SessionBusyError, StateError
 from agentkit.session import Session, Turn
 from agentkit.state.run import RunState
+from agentkit.state.subrun import is_older
 from agentkit.wire.message import Message
 
 __all__ = ["finish"]
@@ -22,14 +24,26 @@ async def finish(run: Run) -> Result[Any]:
     """Drive a run to its end or a pause; what it added is kept in its session, if it has one.
 
     Raises:
+        RunCancelledError: It was cancelled by its own `cancel`.
         SessionBusyError: Another run goes on in the session, or took it over: `error.state` is then the run that ended.
         StateError: The session does not stand where the state that was resumed left it.
     """
-    end = await (drive(run) if run.session is None else _drive_in(run, run.session))
+    try:
+        run.steering.begin()
+        end = await (drive(run) if run.session is None else _drive_in(run, run.session))
+    except asyncio.CancelledError as error:  # before it was driven, as where it waits for its session
+        own = await run.steering.own()
+        if own is None:
+            raise
+        run.settle()
+        own.state = run.state
+        raise own from error
+    finally:
+        run.settle()
     answers = tuple(run.answers)
     if isinstance(end, Finished):
-        return Result(end.state, answers, end.output, run.reply)
-    return Result(end.state, answers, reply=run.reply)
+        return Result(end.state, answers, end.output, run.reply, run.recipe.name)
+    return Result(end.state, answers, reply=run.reply, agent=run.recipe.name)
 
 
 async def _drive_in(run: Run, session: Session) -> Finished | Paused:
@@ -37,7 +51,7 @@ async def _drive_in(run: Run, session: Session) -> Finished | Paused:
         waiting = None if turn.pending is None else RunState.from_json(turn.pending)
         mine = waiting is not None and waiting.run_id == run.state.run_id
         # a run that the user did not wait for ends here: its messages are kept with those of this one
-        before = () if waiting is None or mine else waiting.with_closed_calls(WENT_ON).new_messages
+        before = () if waiting is None or mine else _left_behind(waiting)
         history = await turn.history(before)
         if run.resumed:
             _check_stands(run.state, history, turn.messages, waiting if mine else None, session.id)
@@ -51,13 +65,17 @@ async def _drive_in(run: Run, session: Session) -> Finished | Paused:
         try:
             end = await drive(run)
         except BaseException:
-            if waiting is not None and mine and len(run.state.messages) > len(waiting.messages):
+            if waiting is not None and mine and is_older(waiting, run.state):
                 # what was decided is done: nobody may be asked for it again
                 with suppress(SessionBusyError, OSError):  # the run's own error says more
                     await turn.keep((), pending=run.state.to_json())
             raise
         await _keep(turn, before, end.state)
         return end
+
+
+def _left_behind(waiting: RunState) -> tuple[Message, ...]:
+    return (*waiting.with_closed_calls(WENT_ON).new_messages, *waiting.injected)
 
 
 async def _keep(turn: Turn, before: tuple[Message, ...], state: RunState) -> None:
@@ -85,7 +103,7 @@ def _check_stands(state: RunState, history: _Messages, kept: _Messages, waiting:
         )
         error.state = state
         raise error
-    if waiting is not None and len(waiting.messages) > len(state.messages):
+    if waiting is not None and is_older(state, waiting):
         error = StateError(
             f"The state is older than what session {session!r} has of the same run, which would call tools twice. "
             "Resume `await session.pending()`."

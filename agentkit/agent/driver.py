@@ -6,28 +6,30 @@ import asyncio
 import time
 from collections.abc import Callable
 from contextlib import suppress
-from contextvars import ContextVar
 from functools import partial
 from typing import Any
 
 from agentkit.agent.batch import call_tools
 from agentkit.agent.check import answer_outputs, check_output
+from agentkit.agent.current import current
 from agentkit.agent.effect import AskModel, CallTools, Checked, CheckOutput, Effect, Finished, Paused, Prepare, Prepared
 from agentkit.agent.event import OutputReady, RunEnded, RunFailed, RunStarted, SubRunEvent
+from agentkit.agent.handoff import go_on_as, hand_over
 from agentkit.agent.loop import loop
-from agentkit.agent.prepare import prepare
+from agentkit.agent.prepare import equip, prepare
 from agentkit.agent.run import Run
+from agentkit.agent.steering import ENDED, PAUSED
 from agentkit.agent.turn import ask_model
 from agentkit.errors import OutputError
-from agentkit.model import listener
+from agentkit.model import ledgers, listener
 from agentkit.secret import scrub
+from agentkit.state.ledger import Ledger
 from agentkit.state.limit import over_limit
 from agentkit.state.run import RunState
+from agentkit.state.spent import Spent
 from agentkit.tools.execute import SubRuns, running
 
 __all__ = ["drive"]
-
-_inside: ContextVar[bool] = ContextVar("agentkit_inside_a_run", default=False)
 
 _ENDED = "Not finished: the run ended before this call did. Its effect may or may not have happened."
 
@@ -41,28 +43,55 @@ async def drive(run: Run) -> Finished | Paused:
     run.started = time.monotonic()
     outer = listener.get()
     if run.watcher is None and outer is not None:
-        run.watcher = partial(_pass_on, outer, run.state.run_id, running.get()) if _inside.get() else outer
-    token, inside = listener.set(run.hear), _inside.set(True)
+        run.watcher = partial(_pass_on, outer, run.state.run_id, running.get()) if current.get() else outer
+    token, inside, account = listener.set(run.hear), current.set(run), ledgers.set(_chain(run))
     if run.watcher is not None:
         run.emit(RunStarted(run.state.run_id))
     try:
         end: Finished | Paused = await run.fold("run", partial(_perform_all, run))(run.state)
-    except asyncio.CancelledError as error:
-        run.state = run.state.with_closed_calls(_ENDED)
-        _carry(run, error)
-        raise
-    except Exception as error:
-        _carry(run, error)
+        run.steering.end()
+    except (asyncio.CancelledError, Exception) as error:
+        own = await run.steering.own()
+        if own is not None or isinstance(error, asyncio.CancelledError):
+            run.state = run.state.with_closed_calls(_ENDED)
+        _carry(run, own or error)
+        if own is not None:
+            raise own from error
         raise
     finally:
         listener.reset(token)
-        _inside.reset(inside)
-    run.state = state = end.state.replace(seconds=run.seconds)
+        current.reset(inside)
+        ledgers.reset(account)
+    run.state = end.state.replace(seconds=run.seconds)
+    if run.chain[0].news:
+        _take_over(run)
+    run.settle(ENDED if isinstance(end, Finished) else PAUSED)
+    state = run.state
     if run.watcher is not None:
         if isinstance(end, Finished):
             run.emit(OutputReady(end.output))
         run.end(RunEnded(state.run_id, state.finish_reason, state.turns, state.usage, len(state.held)))
     return Finished(state, end.output) if isinstance(end, Finished) else Paused(state)
+
+
+def _chain(run: Run) -> tuple[Ledger, ...]:
+    """Open the run's own ledger, before those that are in force around it."""
+    own = Ledger(run.recipe.bounds.limits)
+    if run.resumed:
+        own.begin(run.state.spent if own.bounded else Spent(), run.state.below, run.state.guessed)
+    outer = ledgers.get()
+    run.chain = (own, *dict.fromkeys(outer)) if outer else (own,)
+    run.bounded = own.bounded
+    for ledger in outer:
+        run.bounded = run.bounded or ledger.bounded
+    return run.chain
+
+
+def _take_over(run: Run) -> None:
+    """Take what the ledger knows besides the run's own replies into the state."""
+    own = run.chain[0]
+    own.news = False
+    run.state = run.state.replace(below=own.below, guessed=own.guessed)
 
 
 def _pass_on(outer: Callable[[Any], None], run_id: str, call: SubRuns | None, event: Any) -> None:
@@ -72,6 +101,9 @@ def _pass_on(outer: Callable[[Any], None], run_id: str, call: SubRuns | None, ev
 
 def _carry(run: Run, error: BaseException) -> None:
     """Put the state on an error, our own or one of a user's function, for `agent.resume(error.state)`; tell of it."""
+    run.settle()
+    if run.chain[0].news:
+        _take_over(run)
     run.state = run.state.replace(seconds=run.seconds)
     if type(error) is OutputError and error.__cause__ is None:  # of the loop, which is pure and holds no exceptions
         error.__cause__ = run.rejected
@@ -84,19 +116,25 @@ def _carry(run: Run, error: BaseException) -> None:
 
 async def _perform_all(run: Run, state: RunState) -> Finished | Paused:
     run.state = state
-    steps = loop(state, run.recipe.bounds)
+    run.steering.open()
+    await go_on_as(run)
+    await hand_over(run)  # where it failed before
+    steps = loop(run.state, run.recipe.bounds)
     seconds = run.recipe.bounds.limits.seconds
     perform = _perform if seconds is None else _perform_in_time
     task = asyncio.current_task()
     assert task is not None
-    cancelled = task.cancelling()
     try:
         effect = next(steps)
         while True:
             outcome = await perform(run, effect)
-            if task.cancelling() > cancelled:
-                raise asyncio.CancelledError  # a tool kept it for itself
-            effect = steps.send(outcome)
+            if task.cancelling() > run.steering.before:
+                raise asyncio.CancelledError  # a tool kept it for itself, or nothing waited since
+            if run.state.handed and await hand_over(run):
+                steps = loop(run.state, run.recipe.bounds)
+                effect = next(steps)
+            else:
+                effect = steps.send(outcome)
     except StopIteration as stop:
         end: Finished | Paused = stop.value
         return end
@@ -114,7 +152,7 @@ async def _perform_in_time(run: Run, effect: Effect) -> Prepared | RunState | Ch
     except TimeoutError as error:
         if not clock.expired():
             raise
-        run.state = run.state.with_closed_calls(_ENDED)
+        run.state = run.state.with_closed_calls(_ENDED, but=run.state.subs)  # which go on where they are
         raise over_limit("seconds", run.seconds, seconds, "what was on its way was cancelled") from error
 
 
@@ -122,17 +160,23 @@ async def _perform(run: Run, effect: Effect) -> Prepared | RunState | Checked:
     match effect:
         case Prepare():
             run.turn = await prepare(run)
-            return Prepared(run.state, run.turn)
+            return Prepared(await run.take_in(run.steering.take()), run.turn)
         case AskModel():
             run.state = await ask_model(run, effect.request)
         case CallTools():
+            if run.recipe.fit is not None and run.asked_at is None:
+                await equip(run)
             outputs = tuple(call for call in run.state.open_calls if call.function.name == run.recipe.output_tool)
             others = tuple(call for call in run.state.open_calls if call not in outputs)
             run.state = await call_tools(run, others)
             if outputs and not run.state.held:
                 run.state = await answer_outputs(run, outputs, alone=len(outputs) == len(run.state.calls))
         case CheckOutput():
+            if run.recipe.fit is not None and run.asked_at is None:
+                await equip(run)
             checked = await check_output(run)
             run.state = checked.state
             return checked
+    if run.chain[0].news:
+        _take_over(run)
     return run.state

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -32,11 +33,13 @@ class Turn:
         instructions: Sent first, never kept.
         toolbox: The tools that may be called.
         blank: The request's other fields, settings and output format: a request without messages.
+        retries: How often in a row calls may be refused, by tool, from now on; None leaves it as it was.
     """
 
     instructions: tuple[Message, ...] = ()
     toolbox: Toolbox = field(default_factory=Toolbox)
     blank: ChatRequest = field(default_factory=lambda: ChatRequest.model_construct(messages=()))
+    retries: Mapping[str, int] | None = None
 
 
 @dataclass(frozen=True, slots=True)

@@ -1,15 +1,25 @@
-"""What a request cost that was cut before the endpoint counted its tokens, as an estimate; a turn uses it, pure."""
+"""Tokens by sizes, pure: the most that a prompt may have, before it is sent, and what a request took that was cut."""
 
 from __future__ import annotations
 
+import math
 import re
+from collections import OrderedDict
+from collections.abc import Iterable
+from typing import Any
 
+from agentkit.wire.message import Message
 from agentkit.wire.request import ChatRequest
 from agentkit.wire.response import ChatCompletion, Choice, Usage
 
-__all__ = ["estimate"]
+__all__ = ["Ratios", "at_most", "estimate", "written"]
 
 _BYTES_A_TOKEN = 4  # of English text and JSON: https://platform.openai.com/tokenizer
+_UNKNOWN = 0.5  # tokens a byte, of what nothing is known: more than text, code and JSON of any language usually have
+_LEAST, _MARGIN = 1 / 3, 1.2  # the least that is taken for a model, and how much more than what was seen
+_FRAME = 16  # tokens of a chat template round the messages
+_IMAGE = 2500  # tokens: 1536 patches at 1.62, the most of https://platform.openai.com/docs/guides/images-vision
+_AUDIO, _FILE = 100, 20  # bytes of base64 a token: 32 tokens a second of low quality; a page of a PDF
 _MEDIA = re.compile(rb'(;base64,|"data":")[A-Za-z0-9+/=]+')
 
 
@@ -28,11 +38,83 @@ def estimate(request: ChatRequest, known: tuple[ChatRequest, int] | None, reply:
     prompt = round(size * known[1] / _size(known[0])) if known else _tokens(size)
     completion = 0
     if reply is not None:
-        completion = _tokens(sum(map(_written, reply.choices)))
+        completion = _tokens(written(reply))
         if reply.usage is not None:
             prompt = reply.usage.prompt_tokens or prompt
             completion = max(completion, reply.usage.completion_tokens)
     return Usage(prompt_tokens=prompt, completion_tokens=completion).replace(estimated=True)
+
+
+class Ratios:
+    """The most tokens a byte that models were seen to have, by their names; of so many models, the last ones asked.
+
+    Args:
+        most: How many.
+    """
+
+    def __init__(self, most: int = 256) -> None:
+        self._most = most
+        self._seen: OrderedDict[str, float] = OrderedDict()
+
+    def of(self, name: str) -> float:
+        """Give what is reserved for each byte of a prompt."""
+        seen = self._seen.get(name)
+        return _UNKNOWN if seen is None else max(_LEAST, seen * _MARGIN)
+
+    def learn(self, name: str, request: ChatRequest, tokens: int) -> None:
+        """Take what an endpoint counted of a prompt; one with media tells nothing of text."""
+        size = 0
+        for message in request.messages:
+            if not isinstance(getattr(message, "content", None), str | None):
+                return
+            size += len(message.encoded)
+        size += sum(len(one.encoded) for one in _fixed(request))
+        self._seen[name] = max(self._seen.pop(name, 0.0), tokens / max(1, size))  # put last
+        while len(self._seen) > self._most:
+            self._seen.popitem(last=False)
+
+
+def at_most(request: ChatRequest, known: tuple[ChatRequest, int] | None, ratio: float) -> int:
+    """Give the most tokens that a prompt may have, but for scripts and media that are dearer than is known of any.
+
+    Args:
+        request: What is to be sent.
+        known: An earlier request of the same run, with the tokens that the endpoint counted: where this one goes on
+            from it, only what is new is estimated.
+        ratio: Tokens a byte of what nothing else is known of.
+    """
+    messages = request.messages
+    if known is not None:
+        before, count = known
+        size = len(before.messages)
+        if _fixed(before) == _fixed(request) and messages[:size] == before.messages:
+            return count + _FRAME + _most(messages[size:], max(ratio, _UNKNOWN))
+    return _FRAME + _most(messages, ratio) + sum(_up(len(one.encoded) * ratio) for one in _fixed(request))
+
+
+def _fixed(request: ChatRequest) -> tuple[Any, ...]:
+    """Give what of a prompt is not said by its messages."""
+    return (*(request.tools or ()), *((request.response_format,) if request.response_format else ()))
+
+
+def _most(messages: Iterable[Message], ratio: float) -> int:
+    return sum(_most_of(message, ratio) for message in messages)
+
+
+def _most_of(message: Message, ratio: float) -> int:
+    content: Any = getattr(message, "content", None)
+    parts: Iterable[Any] = () if isinstance(content, str | None) else content
+    size, media = len(message.encoded), 0
+    for part in parts:
+        if part.type in ("image_url", "input_audio", "file"):
+            length = len(part.encoded)
+            size -= length
+            media += _IMAGE if part.type == "image_url" else _up(length / (_FILE if part.type == "file" else _AUDIO))
+    return _up(size * ratio) + media
+
+
+def _up(tokens: float) -> int:
+    return math.ceil(tokens)
 
 
 def _size(request: ChatRequest) -> int:
@@ -41,6 +123,11 @@ def _size(request: ChatRequest) -> int:
 
 def _tokens(size: int) -> int:
     return -(-size // _BYTES_A_TOKEN)
+
+
+def written(reply: ChatCompletion) -> int:
+    """Count the bytes of what a reply says: text, reasoning and calls of all its choices."""
+    return sum(map(_written, reply.choices))
 
 
 def _written(choice: Choice) -> int:

@@ -23,12 +23,14 @@ from agentkit.model import (
 )
 from agentkit.output import Mode
 from agentkit.tools.answer import Status
-from agentkit.wire.message import AssistantMessage
+from agentkit.wire.message import AssistantMessage, UserMessage
 from agentkit.wire.response import Usage
 
 __all__ = [
     "AttemptFailed",
     "Event",
+    "HandedOff",
+    "MessageInjected",
     "ModelFellBack",
     "OutputAsked",
     "OutputReady",
@@ -129,6 +131,14 @@ class Progress(Report):
 
 
 @dataclass(frozen=True, slots=True)
+class MessageInjected(Report):
+    """What was put into the run while it went is sent with the next request; a reply before it is no output."""
+
+    message: UserMessage
+    type: Literal["message_injected"] = "message_injected"
+
+
+@dataclass(frozen=True, slots=True)
 class ReplyReceived(Report):
     """A reply is whole, streamed or not; `message` is what the history keeps of it."""
 
@@ -181,6 +191,15 @@ class OutputAsked(Report):
     tool: str | None = None
     tools_first: bool = False
     type: Literal["output_asked"] = "output_asked"
+
+
+@dataclass(frozen=True, slots=True)
+class HandedOff(Report):
+    """The run goes on with another agent, `agent`; `previous` is the one before, None where it has no name."""
+
+    agent: str
+    previous: str | None = None
+    type: Literal["handed_off"] = "handed_off"
 
 
 @dataclass(frozen=True, slots=True)
@@ -245,10 +264,12 @@ Event = (
     | ToolCallReady
     | ToolResulted
     | Progress
+    | MessageInjected
     | ReplyReceived
     | UsageReported
     | AttemptFailed
     | OutputAsked
+    | HandedOff
     | OutputReady
     | RunEnded
     | RunFailed

@@ -9,8 +9,8 @@ from typing import Any, Final, TypedDict, TypeVar, overload
 from typing_extensions import TypeForm, Unpack
 
 from agentkit.agent.agent import Agent
+from agentkit.agent.prompt import Prompt
 from agentkit.agent.run import Instructions
-from agentkit.agent.start import Prompt
 from agentkit.model import Model
 from agentkit.output import OutputSpec
 from agentkit.wire.setting import Settings

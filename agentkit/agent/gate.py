@@ -2,44 +2,64 @@
 
 from __future__ import annotations
 
+import asyncio
 import inspect
 from typing import Any, cast
 
 from agentkit.agent.run import Run
-from agentkit.state.decision import Deny, Give
-from agentkit.state.run import PendingCall
+from agentkit.errors import StateError
+from agentkit.state.decision import Deny, Give, PendingCall
 from agentkit.tools.answer import Answer, answer_value
 from agentkit.tools.execute import CallTool
-from agentkit.wire.message import ToolCall, ToolMessage
+from agentkit.wire.message import ToolMessage
 
 __all__ = ["gate"]
 
 
 async def gate(run: Run, entry: CallTool | Answer) -> CallTool | Answer | PendingCall:
-    """Give a call that may run as it is, one that waits as pending, and one that was decided against as its answer."""
-    if isinstance(entry, Answer):
-        return entry
-    decision = run.decisions.get(entry.id)
-    if decision is None:
-        return _pending(entry.call) if await _asks(entry) else entry
+    """Give a call that may run as it is, one that waits as pending, and one that was decided against as its answer.
+
+    A result that was given and a denial hold also where the tool is no longer there.
+
+    Raises:
+        StateError: An external call was approved, but nobody here can carry it out.
+    """
+    if isinstance(entry, CallTool):
+        call_id, name, most = entry.id, entry.name, entry.tool.max_characters
+    else:
+        call_id, name, most = entry.message.tool_call_id, entry.tool_name, None
+    decision = run.decisions.get(call_id)
     if isinstance(decision, Give):
-        return answer_value(entry.id, entry.name, decision.result, status="given")
+        return answer_value(call_id, name, decision.result, status="given", most=most)
     if decision is False or isinstance(decision, Deny):
         reason = (decision or Deny()).reason
-        return Answer(ToolMessage(tool_call_id=entry.id, content=f"Not run: {reason}"), "denied", entry.name)
+        return Answer(ToolMessage(tool_call_id=call_id, content=f"Not run: {reason}"), "denied", name)
+    if isinstance(entry, Answer):
+        return entry
+    if entry.tool.is_external and decision is not None:
+        raise StateError(
+            f"The call {call_id!r} is of tool '{name}', which is carried out elsewhere: it cannot be approved. "
+            "Give its result, `call.give(result)`, or deny it, `call.deny(reason)`."
+        )
+    if decision is not None or call_id in run.state.subs:  # it was let through before, and its own run has begun
+        return entry
+    if entry.tool.is_external or call_id in run.held or await _asks(entry):
+        arguments = entry.call.function.arguments
+        return PendingCall(call_id, name, arguments, run.state.run_id, run.state.turns, entry.tool.is_external)
     return entry
 
 
 async def _asks(entry: CallTool) -> bool:
+    """Tell whether somebody is to be asked; a predicate that fails, or gives None, has not said that it is safe."""
     approval = entry.tool.approval
     if not callable(approval):
         return approval
     try:
         wanted = approval(entry.context, entry.arguments)
-        return bool(await cast("Any", wanted)) if inspect.isawaitable(wanted) else bool(wanted)
-    except Exception:  # noqa: BLE001 # a predicate that fails has not said that it is safe: ask
+        said = await cast("Any", wanted) if inspect.isawaitable(wanted) else wanted
+        return said is None or bool(said)
+    except (Exception, asyncio.CancelledError, SystemExit) as error:
+        task = asyncio.current_task()
+        if isinstance(error, asyncio.CancelledError) and task is not None and task.cancelling():
+            raise  # the run is cancelled; else what the predicate waited for was
         return True
-
-
-def _pending(call: ToolCall) -> PendingCall:
-    return PendingCall(call.id, call.function.name, call.function.arguments)

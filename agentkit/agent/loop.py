@@ -6,8 +6,8 @@ a resume, a decision and a crash all come in by the same door.
 
 from __future__ import annotations
 
-from collections.abc import Generator
-from dataclasses import dataclass
+from collections.abc import Generator, Mapping
+from dataclasses import dataclass, replace
 from typing import Any
 
 from agentkit.agent.effect import (
@@ -43,7 +43,7 @@ class Bounds:
 
     limits: RunLimits
     output_retries: int
-    tool_retries: dict[str, int]
+    tool_retries: Mapping[str, int]
     default_tool_retries: int
 
 
@@ -68,12 +68,15 @@ def loop(state: RunState, bounds: Bounds) -> Generator[Effect, Any, Finished | P
         else:
             _check(state, bounds)
             prepared: Prepared = yield Prepare(state)
+            if prepared.turn.retries not in (None, bounds.tool_retries):
+                bounds = replace(bounds, tool_retries=prepared.turn.retries)
             state = yield AskModel(prepared.state, request_for(prepared.state, prepared.turn))
 
 
 def request_for(state: RunState, turn: Turn) -> ChatRequest:
     """Put a request together from values that are encoded already."""
-    return turn.blank.replace(messages=(*turn.instructions, *state.messages, *state.correction))
+    messages = (*turn.instructions, *state.seen, *state.correction, *state.injected)
+    return turn.blank.replace(messages=messages)
 
 
 def _check(state: RunState, bounds: Bounds) -> None:

@@ -59,6 +59,8 @@ class AgentWork:
     def identity(self) -> dict[str, str]:
         """Say what the agent asks for: output, instructions that are texts, tools; neither model nor settings.
 
+        Of tools that a function chooses, only that is said: what it will give is not known before the runs.
+
         Raises:
             SchemaError: The output's type cannot be written.
         """
@@ -74,7 +76,7 @@ class AgentWork:
         return {
             "output": "text" if plan.is_text else _json({name: value for name, value in wanted.items() if value}),
             "instructions": "\n\n".join(_texts(self._instructions)),
-            "tools": _json(tools) if tools else "",
+            "tools": "a function" if self._recipe.tools_of else _json(tools) if tools else "",
         }
 
     def dump(self, output: Any, /) -> str:

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import inspect
 from collections.abc import Callable, Mapping, Sequence
-from functools import partial
+from functools import partial, wraps
+from operator import is_
 from typing import Any, cast
 
 from agentkit.agent.loop import Bounds
@@ -13,6 +14,7 @@ from agentkit.errors import ConfigurationError
 from agentkit.model import Model
 from agentkit.output import Asked, Mode, OutputPlan
 from agentkit.state.limit import RunLimits
+from agentkit.tools.context import Context
 from agentkit.tools.tool import Tool
 from agentkit.tools.toolbox import Toolbox
 from agentkit.wire.request import ChatRequest, ToolDefinition
@@ -25,46 +27,125 @@ OUTPUT_RETRIES = 2
 _ORDER: tuple[Mode, ...] = ("native", "tool", "json", "prompted")
 _FORMATS: dict[Mode, str] = {"native": "json_schema", "json": "json_object"}  # the response_format that a mode sends
 _OF_TOOLS = ("tools", "tool_choice", "parallel_tool_calls")
+_MOST_KEPT = 16  # recipes of one agent, by what its functions of the context gave
 
 
 def recipe_of(
-    model: Model, plan: OutputPlan[Any], fields: Mapping[str, Any], settings: Settings, limits: RunLimits
+    model: Model, plan: OutputPlan[Any], fields: Mapping[str, Any], settings: Settings | None, limits: RunLimits
 ) -> Recipe:
-    """Make what a run needs of an agent's fields; settings and limits are those of the run.
+    """Make what a run needs of an agent's fields.
+
+    Where tools or settings are functions of the context, it is the ground that the recipe of each turn is made from.
+
+    Args:
+        model: That of the run.
+        plan: The wanted output.
+        fields: Those of the agent.
+        settings: Of the run, over the agent's.
+        limits: Of the run.
 
     Raises:
         ConfigurationError: A tool bears the name of the output's tool.
     """
-    toolbox: Toolbox = fields["tools"]
+    make = partial(_make, model, plan, fields, limits)
+    tools, own = fields["tools"], fields["settings"]
+    fixed = None if callable(own) else own
+    fit = _Fit(make, fixed, settings) if callable(tools) or callable(own) else None
+    toolbox = Toolbox() if callable(tools) else tools
+    return make(toolbox=toolbox, settings=(fixed or Settings()).merge(settings), fit=fit)
+
+
+class _Fit:
+    """The recipes of an agent whose tools or settings are functions, by what these gave; the last ones are kept."""
+
+    def __init__(self, make: Callable[..., Recipe], own: Settings | None, over: Settings | None) -> None:
+        self._make, self._own, self._over = make, own, over
+        self._kept: tuple[tuple[Sequence[Any] | Toolbox, Settings | None, Recipe], ...] = ()  # replaced as a whole
+
+    def __call__(self, tools: Sequence[Any] | Toolbox, given: Settings | None) -> Recipe:
+        """Give the recipe for these tools, by their identity, and settings, by their value."""
+        for entry in self._kept:
+            if _same_tools(entry[0], tools) and _same_settings(entry[1], given):
+                recipe = entry[2].renewed()
+                if recipe is not entry[2]:
+                    self._kept = ((tools, given, recipe), *(one for one in self._kept if one is not entry))
+                return recipe
+        toolbox = tools if isinstance(tools, Toolbox) else Toolbox(tools)
+        settings = Settings().merge(self._own if given is None else given).merge(self._over)
+        insists = _chooses(given) and not _chooses(self._over)
+        recipe = self._make(toolbox=toolbox, settings=settings, fit=self, insists=insists)
+        self._kept = ((tools, given, recipe), *self._kept[: _MOST_KEPT - 1])
+        return recipe
+
+
+def _same_tools(one: Sequence[Any] | Toolbox, other: Sequence[Any] | Toolbox) -> bool:
+    return one is other or (len(one) == len(other) and all(map(is_, one, other)))
+
+
+def _same_settings(one: Settings | None, other: Settings | None) -> bool:
+    """Tell whether settings are equal; a None that was given switches a field off, unlike one that was not."""
+    if one is None or other is None or one is other:
+        return one is other
+    return one == other and one.model_fields_set == other.model_fields_set
+
+
+def _chooses(settings: Settings | None) -> bool:
+    return settings is not None and "tool_choice" in settings.model_fields_set
+
+
+def _make(
+    model: Model,
+    plan: OutputPlan[Any],
+    fields: Mapping[str, Any],
+    limits: RunLimits,
+    *,
+    toolbox: Toolbox,
+    settings: Settings,
+    fit: _Fit | None,
+    insists: bool = False,
+) -> Recipe:
     profile = getattr(model, "profile", None)
     mode = mode_of(plan, profile, toolbox)
     asked = plan.ask(mode)
-    output_tool = asked.tools[0].name if asked.tools else None
-    if output_tool in toolbox:
-        raise ConfigurationError(
-            f"Tool {output_tool!r} bears the name of the tool that gives the output. "
-            "Rename it, or name the output: `OutputSpec(Type, name=...)`."
-        )
-    retries = {tool.name: tool.retries for tool in toolbox if tool.retries is not None}
     blank, final = _blanks(asked, profile, toolbox, settings)
-    output_retries = OUTPUT_RETRIES if plan.spec.retries is None else plan.spec.retries
+    again = partial(_make, model, plan, fields, limits, toolbox=toolbox, settings=settings, fit=fit, insists=insists)
     return Recipe(
         model=model,
         plan=plan,
         mode=mode,
-        output_tool=output_tool,
+        output_tool=_output_tool(asked, toolbox),
         toolbox=toolbox,
         instructions=(*_instructions(fields["instructions"]), *((asked.instructions,) if asked.instructions else ())),
         settings=settings,
         blank=blank,
         final=final,
-        bounds=Bounds(limits, output_retries, retries, TOOL_RETRIES),
+        bounds=_bounds(plan, toolbox, limits),
         on_tool_error=fields["on_tool_error"],
         middleware=(*outermost, *fields["middleware"]),
         profile=profile,
-        renew=partial(recipe_of, model, plan, fields, settings, limits),
+        renew=again,
         name=fields["name"],
+        tools_of=fields["tools"] if callable(fields["tools"]) else None,
+        settings_of=fields["settings"] if callable(fields["settings"]) else None,
+        fit=fit,
+        insists=insists,
     )
+
+
+def _output_tool(asked: Asked, toolbox: Toolbox) -> str | None:
+    name = asked.tools[0].name if asked.tools else None
+    if name in toolbox:
+        raise ConfigurationError(
+            f"Tool {name!r} bears the name of the tool that gives the output. "
+            "Rename it, or name the output: `OutputSpec(Type, name=...)`."
+        )
+    return name
+
+
+def _bounds(plan: OutputPlan[Any], toolbox: Toolbox, limits: RunLimits) -> Bounds:
+    output_retries = OUTPUT_RETRIES if plan.spec.retries is None else plan.spec.retries
+    retries = {tool.name: tool.retries for tool in toolbox if tool.retries is not None}
+    return Bounds(limits, output_retries, retries, TOOL_RETRIES)
 
 
 def mode_of(plan: OutputPlan[Any], profile: Any, tools: Toolbox) -> Mode:
@@ -138,4 +219,11 @@ def _of_context(function: Callable[..., Any]) -> Told:
         parameters = inspect.signature(function).parameters
     except ValueError:  # a builtin, which says nothing of itself
         return function
-    return function if parameters else lambda _context: function()
+    if parameters:
+        return function
+
+    @wraps(function)
+    def of_nothing(_context: Context[Any], /) -> Any:
+        return function()
+
+    return of_nothing

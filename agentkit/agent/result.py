@@ -8,8 +8,10 @@ from typing import Any, Generic
 from typing_extensions import TypeVar
 
 from agentkit.errors import PendingCallsError
-from agentkit.state.run import Attempt, PendingCall, RunState
+from agentkit.state.decision import PendingCall
+from agentkit.state.run import Attempt, RunState
 from agentkit.tools.answer import Answer
+from agentkit.tools.execute import running
 from agentkit.wire.message import Message
 from agentkit.wire.response import ChatCompletion, Usage
 
@@ -18,6 +20,11 @@ __all__ = ["Result"]
 Output = TypeVar("Output", default=str, covariant=True)  # noqa: PLC0105 # the word that users see in errors
 
 _NOTHING: Any = object()
+_RESUME = "Go on with `agent.resume(result.state, decisions={call_id: True})`."
+_AS_TOOL = (
+    "A tool ran it, so nobody is asked. Give `agent.as_tool()` to the agent above in the place of the tool: "
+    "its calls then wait with those of the run."
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -29,12 +36,15 @@ class Result(Generic[Output]):
         answers: The calls of this part of the run as they were answered: each tool's whole value, or what it raised.
         reply: The last reply as the endpoint gave it: all choices of `n`, logprobs, audio, annotations, reasoning and
             unknown fields. It is no part of the state: None where this part of the run, a resumed one, asked for none.
+        agent: The name of the agent that answered last: who the run was handed over to, else who began; None where it
+            has none.
     """
 
     state: RunState
     answers: tuple[Answer, ...] = field(default=(), repr=False)
     _output: Any = field(default=_NOTHING, repr=False)
     reply: ChatCompletion | None = field(default=None, repr=False, compare=False)
+    agent: str | None = field(default=None, repr=False)
 
     @property
     def output(self) -> Output:
@@ -47,7 +57,7 @@ class Result(Generic[Output]):
             names = ", ".join(f"{call.name} ({call.id})" for call in self.pending)
             error = PendingCallsError(
                 f"The run has no output yet: it waits for decisions on {names}. "
-                "Go on with `agent.resume(result.state, decisions={call_id: True})`."
+                + (_RESUME if running.get() is None else _AS_TOOL)
             )
             error.state = self.state
             raise error
@@ -66,12 +76,15 @@ class Result(Generic[Output]):
 
     @property
     def usage(self) -> Usage:
-        """Give the tokens of all requests, failed attempts included."""
-        return self.state.usage
+        """Give the tokens of all requests, failed attempts and the runs that tools started included.
+
+        Of the latter only prompts and replies are counted, not what of them was cached or reasoning.
+        """
+        return self.state.below.added_to(self.state.usage)
 
     @property
     def usages(self) -> tuple[Usage | None, ...]:
-        """Give the tokens of each request in order; None where the endpoint did not say."""
+        """Give the tokens of each request of this run in order; None where the endpoint did not say."""
         return self.state.usages
 
     @property
@@ -86,8 +99,17 @@ class Result(Generic[Output]):
 
     @property
     def cost(self) -> float | None:
-        """Give what the endpoint billed, as its own `usage.cost` says; None where it does not for every request."""
+        """Give the dollars of all requests, those of runs that tools started too; None where one is not known.
+
+        The endpoint's own word comes first (`usage.cost`), then the price that was given with the model, then the list
+        price, which the extra `cost` brings.
+        """
         return self.state.cost
+
+    @property
+    def unpriced(self) -> int:
+        """Count the requests whose cost is not known, those of runs that tools started too."""
+        return self.state.unpriced
 
     @property
     def finish_reason(self) -> str | None:

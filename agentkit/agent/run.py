@@ -6,25 +6,29 @@ Middleware get it; the driver and the batch write to it.
 from __future__ import annotations
 
 import time
-from collections.abc import Awaitable, Callable, Mapping
+from collections.abc import Awaitable, Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import partial
 from typing import Any
 
 from agentkit.agent.effect import Finished, Paused, Turn
-from agentkit.agent.event import OutputAsked, Progress
+from agentkit.agent.event import MessageInjected, OutputAsked, Progress
 from agentkit.agent.loop import Bounds
+from agentkit.agent.prompt import Prompt, injected_message
+from agentkit.agent.steering import ENDED, Steering
 from agentkit.errors import ConfigurationError
 from agentkit.model import Model, ModelFellBack, Report, RequestRetried, RequestSent
 from agentkit.output import Mode, OutputPlan
 from agentkit.session import Session
 from agentkit.state.decision import Decision
+from agentkit.state.ledger import Ledger
+from agentkit.state.reservation import Reservation
 from agentkit.state.run import RunState
 from agentkit.tools.answer import Answer
 from agentkit.tools.context import Context
 from agentkit.tools.execute import CallTool, OnToolError
 from agentkit.tools.toolbox import Toolbox
-from agentkit.wire.message import ToolCall
+from agentkit.wire.message import Message, ToolCall, UserMessage
 from agentkit.wire.request import ChatRequest
 from agentkit.wire.response import ChatCompletion
 from agentkit.wire.setting import Settings
@@ -40,6 +44,7 @@ Instructions = str | Told | Callable[[], str | Awaitable[str | None] | None]
 Ask = Callable[[ChatRequest], Awaitable[ChatCompletion]]
 Call = Callable[[CallTool], Awaitable[Answer]]
 Perform = Callable[[RunState], Awaitable[Finished | Paused]]
+Admit = Callable[[UserMessage], Awaitable[UserMessage]]
 
 
 class Middleware:
@@ -82,6 +87,10 @@ class Recipe:
         profile: What was known of the endpoint when this was made.
         renew: Makes the recipe again, from what is known of the endpoint now.
         name: The agent's, if it has one.
+        tools_of: Gives the tools of each turn, where they are a function of the context; `toolbox` is the last one's.
+        settings_of: The same of the settings.
+        fit: Gives the recipe of a turn from the tools and settings that those gave; None where there are neither.
+        insists: Whether the choice among tools is this turn's own, and is sent though it was obeyed before.
     """
 
     model: Model
@@ -99,6 +108,10 @@ class Recipe:
     profile: Any
     renew: Callable[[], Recipe]
     name: str | None = None
+    tools_of: Callable[[Context[Any]], Any] | None = None
+    settings_of: Callable[[Context[Any]], Any] | None = None
+    fit: Callable[[Sequence[Any] | Toolbox, Settings | None], Recipe] | None = None
+    insists: bool = False
 
     @property
     def way(self) -> tuple[Any, ...]:
@@ -122,10 +135,15 @@ class Run:
         state: As far as it came; every outcome lands here at once.
         deps: What tools get as `context.deps`.
         decisions: What was decided on held calls, by call id.
+        held: The ids of the calls that waited when the run was resumed, and wait until there is a decision.
+        passed: What was decided on calls that wait in sub-runs, by the call that began each.
+        first: What the run began with, where it was handed over to another agent.
         watcher: Takes events; None where nobody watches, and then none is made.
         room: Gives what to wait for until the watcher has room for more events, None where it has; replies are
             streamed only where this is set.
         turn: The tools and instructions of the last request.
+        told: What the functions among the instructions gave for it.
+        asked_at: Turns and failed attempts when the functions of the context were last asked.
         answers: Of the calls, as they came.
         outputs: Outputs that were read and validated, by the id of their call.
         rejected: What made the last attempt no valid output.
@@ -133,33 +151,93 @@ class Run:
         reply: The last reply of this part of the run.
         sent: Whether the request that is on was sent, where the model says so.
         under_way: The ids of the calls that run; what an abandoned thread tells of another one is dropped.
+        sent_as: How the request that is on was sent last, where the model says so.
+        chain: The run's ledger, and those around it.
+        bounded: Whether one of them bounds what is counted, so that requests are reserved.
+        reservation: Of the request that is on, where they are.
         known: The last request whose tokens the endpoint counted, with that count.
         started: When this part of the run began, by the monotonic clock.
         session: Where the history comes from and goes to, if anywhere.
         resumed: Whether the state is that of an earlier part.
+        steering: What is put into it from outside, and its cancellation.
+        admits: What each message passes that is put in; gives it, or another in its place.
     """
 
     recipe: Recipe
     state: RunState
     deps: Any = None
     decisions: Mapping[str, Decision] = field(default_factory=dict[str, Decision])
+    held: frozenset[str] = frozenset()
+    passed: Mapping[str, Mapping[str, Decision]] = field(default_factory=dict[str, Mapping[str, Decision]])
+    first: Recipe | None = None
     watcher: Callable[[Any], None] | None = None
     room: Callable[[], Awaitable[None] | None] | None = None
     turn: Turn = field(default_factory=Turn)
+    told: list[str | None] = field(default_factory=list[str | None])
+    asked_at: tuple[int, int] | None = None
     outputs: dict[str, Any] = field(default_factory=dict[str, Any])
     answers: list[Answer] = field(default_factory=list[Answer])
     rejected: Exception | None = None
     refusals: list[tuple[tuple[Any, ...], Exception]] = field(default_factory=list[tuple[tuple[Any, ...], Exception]])
     reply: ChatCompletion | None = None
     sent: bool = False
+    sent_as: RequestSent | None = None
+    chain: tuple[Ledger, ...] = ()
+    bounded: bool = False
+    reservation: Reservation | None = None
     under_way: set[str] = field(default_factory=set[str])
     known: tuple[ChatRequest, int] | None = None
     started: float = field(default_factory=time.monotonic)
     session: Session | None = None
     resumed: bool = False
+    steering: Steering = field(default_factory=Steering)
+    admits: list[Admit] = field(default_factory=list[Callable[[UserMessage], Awaitable[UserMessage]]])
     _stacks: dict[str, Callable[[Any], Awaitable[Any]]] = field(
         default_factory=dict[str, Callable[[Any], Awaitable[Any]]]
     )
+
+    def inject(self, message: Prompt | Message | Mapping[str, Any]) -> None:
+        """Put what the user says into the run, from any thread: it is sent with the next request.
+
+        Where the run would end with the reply that is on its way, it goes on instead.
+
+        Args:
+            message: Text, content parts, or a user message, ours or in OpenAI's dict format.
+
+        Raises:
+            InvalidRequestError: It is none of these.
+            RunError: The run has ended, or waits for decisions.
+        """
+        self.steering.put(injected_message(message))
+
+    def cancel(self) -> None:
+        """Cancel the run, from any task or thread: it ends with `RunCancelledError`, and a history that is valid.
+
+        Called again, or after the end, it does nothing.
+        """
+        self.steering.cancel()
+
+    async def take_in(self, messages: tuple[UserMessage, ...]) -> RunState:
+        """Take what was put into the run into the state, and show it; what is not let in waits in `state.injected`."""
+        asked = self.asked
+        for place, given in enumerate(messages):
+            message = given
+            try:
+                for admit in self.admits:
+                    message = await admit(message)
+            except BaseException:
+                self.state = self.state.replace(injected=(*self.state.injected, *messages[place:]))
+                raise
+            self.state = self.state.with_injected((message,))
+            self.emit(MessageInjected(message))
+        if messages and self.asked != asked:
+            self.emit(self.asked)
+        return self.state
+
+    def settle(self, why: str = ENDED) -> None:
+        """Take no message any more; those that were not sent go into the state, for a later part of the run."""
+        if left := self.steering.close(why):
+            self.state = self.state.replace(injected=(*self.state.injected, *left))
 
     def emit(self, event: Any) -> None:
         """Show an event to the watcher, if there is one; callable from any thread."""
@@ -176,7 +254,9 @@ class Run:
     def hear(self, event: Report) -> None:
         """Take what happened below the loop: note whether a request is on its way, and show it."""
         if isinstance(event, RequestSent | RequestRetried | ModelFellBack):
-            self.sent = isinstance(event, RequestSent)
+            self.sent = False
+            if isinstance(event, RequestSent):
+                self.sent, self.sent_as = True, event
         self.emit(event)
 
     @property
@@ -194,12 +274,20 @@ class Run:
         """Give the time spent, earlier parts included."""
         return self.state.seconds + time.monotonic() - self.started
 
+    def change(self, recipe: Recipe) -> None:
+        """Go on with what another agent runs with."""
+        self.first = self.first or self.recipe
+        self.recipe, self.turn, self.known = recipe, Turn(toolbox=recipe.toolbox), None
+        self.asked_at = None
+        self.refusals.clear()
+        self._stacks.clear()
+
     def fold(self, method: str, core: Callable[[Any], Awaitable[Any]]) -> Callable[[Any], Awaitable[Any]]:
         """Stack the middleware that have a method round one core, the first outermost; once for a run."""
         step = self._stacks.get(method)
         if step is None:
             step = core
-            for layer in reversed(self.recipe.middleware):
+            for layer in reversed((self.first or self.recipe).middleware):
                 if getattr(type(layer), method) is not getattr(Middleware, method):
                     step = partial(_through, getattr(layer, method), self, step)
             self._stacks[method] = step

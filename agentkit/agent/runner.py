@@ -12,17 +12,18 @@ from agentkit.agent.blocking import SyncStream, block
 from agentkit.agent.conversation import finish
 from agentkit.agent.field import model_of
 from agentkit.agent.many import AgentWork, SyncMany
+from agentkit.agent.prompt import Prompt
 from agentkit.agent.recipe import recipe_of
 from agentkit.agent.result import Output, Result
 from agentkit.agent.run import Recipe
-from agentkit.agent.start import Prompt, go_on, start
+from agentkit.agent.start import go_on, start
 from agentkit.agent.stream import AgentStream
 from agentkit.agent.swap import swapped
 from agentkit.many import Many, OnError, Progress, Terms
 from agentkit.model import Model
 from agentkit.output import OutputPlan
 from agentkit.session import Session
-from agentkit.state.decision import Decision
+from agentkit.state.decision import Decisions
 from agentkit.state.limit import RunLimits
 from agentkit.state.run import RunState
 from agentkit.wire.message import Message
@@ -119,7 +120,7 @@ class Runner(Generic[Deps, Output]):
         self,
         state: RunState | str | bytes,
         *,
-        decisions: Mapping[str, Decision] | None = None,
+        decisions: Decisions | None = None,
         deps: Deps = _NO_DEPS,
         model: str | Model | None = None,
         settings: Settings | None = None,
@@ -129,14 +130,18 @@ class Runner(Generic[Deps, Output]):
         """Go on from a state: `result.state`, `error.state`, or the JSON of one.
 
         Args:
-            state: The run so far. One from outside is trusted: it decides what is run.
-            decisions: On the calls of `result.pending`, by call id: True, False, `Approve`, `Deny` or `Give`. A call
-                without a decision goes on waiting.
+            state: The run so far. One from outside is trusted, for it decides what is run; read one that is signed by
+                `RunState.from_json(document, key=...)`.
+            decisions: On the calls of `result.pending`: by call id True, False, `Approve`, `Deny` or `Give`, or a list
+                of what `call.approve()`, `call.deny()` and `call.give()` made. A call without one goes on waiting.
             deps: As for `run`; a state never holds them.
             model: In the place of the agent's own.
             settings: Over the agent's own.
             limits: In the place of the agent's own; what was spent stays spent.
             session: Of the run so far.
+
+        Raises:
+            StateError: The state or a decision is not as it must be; nothing was done.
         """
         return await finish(go_on(self._recipe_for(model, settings, limits), state, decisions, deps, session))
 
@@ -144,7 +149,7 @@ class Runner(Generic[Deps, Output]):
         self,
         state: RunState | str | bytes,
         *,
-        decisions: Mapping[str, Decision] | None = None,
+        decisions: Decisions | None = None,
         deps: Deps = _NO_DEPS,
         model: str | Model | None = None,
         settings: Settings | None = None,
@@ -154,6 +159,35 @@ class Runner(Generic[Deps, Output]):
         """Go on as `resume` does, from sync code."""
         run = go_on(self._recipe_for(model, settings, limits), state, decisions, deps, session)
         return block(lambda: finish(run))
+
+    def resume_stream(
+        self,
+        state: RunState | str | bytes,
+        *,
+        decisions: Decisions | None = None,
+        deps: Deps = _NO_DEPS,
+        model: str | Model | None = None,
+        settings: Settings | None = None,
+        limits: RunLimits | None = None,
+        session: Session | None = None,
+    ) -> AgentStream[Output]:
+        """Go on as `resume` does and watch: `async with agent.resume_stream(state, decisions=...) as stream: ...`."""
+        return AgentStream(go_on(self._recipe_for(model, settings, limits), state, decisions, deps, session), finish)
+
+    def resume_stream_sync(
+        self,
+        state: RunState | str | bytes,
+        *,
+        decisions: Decisions | None = None,
+        deps: Deps = _NO_DEPS,
+        model: str | Model | None = None,
+        settings: Settings | None = None,
+        limits: RunLimits | None = None,
+        session: Session | None = None,
+    ) -> SyncStream[Output]:
+        """Go on as `resume` does and watch from sync code."""
+        run = go_on(self._recipe_for(model, settings, limits), state, decisions, deps, session)
+        return SyncStream(AgentStream(run, finish))
 
     def map(
         self,
@@ -231,7 +265,7 @@ class Runner(Generic[Deps, Output]):
             model_of(model if model is not None else fields["model"]),
             self._plan,
             fields,
-            (fields["settings"] or Settings()).merge(settings),
+            settings,
             limits or fields["limits"] or RunLimits(),
         )
         if plain and fields["model"] is not None:

@@ -8,17 +8,19 @@ from __future__ import annotations
 import asyncio
 import threading
 from collections import deque
-from collections.abc import AsyncIterator, Awaitable, Callable, Collection, Coroutine, Iterable
+from collections.abc import AsyncIterator, Awaitable, Callable, Collection, Coroutine, Iterable, Mapping
 from contextlib import suppress
 from typing import Any, Generic, Self, TypeVar
 
 from agentkit.agent.event import Event, OutputAsked, Progress, SubRunEvent, TextDelta
 from agentkit.agent.growth import Growth, begins, ends
+from agentkit.agent.prompt import Prompt
 from agentkit.agent.result import Output, Result
 from agentkit.agent.run import Run
 from agentkit.errors import RunError
 from agentkit.output import ElementReader, PartialReader
 from agentkit.state.run import RunState
+from agentkit.wire.message import Message
 from agentkit.wire.response import Usage
 
 __all__ = ["AgentStream"]
@@ -64,7 +66,7 @@ class AgentStream(Generic[Output]):
         self._thread = threading.get_ident()
         self._loop = asyncio.get_running_loop()
         self._task = self._loop.create_task(self._finish(self._run), name=f"agentkit run {self._run.state.run_id}")
-        self._task.add_done_callback(lambda _: self._wake())
+        self._task.add_done_callback(self._ended)
         return self
 
     async def __aexit__(self, *_: object) -> None:
@@ -78,6 +80,29 @@ class AgentStream(Generic[Output]):
             await asyncio.wait([task])
         if not task.cancelled():
             task.exception()  # read, so that an error nobody waited for is not logged as forgotten
+
+    def inject(self, message: Prompt | Message | Mapping[str, Any]) -> None:
+        """Put what the user says into the run, from any thread: it is sent with the next request.
+
+        That is after the results of the calls that run. Where the run would end with the reply that is on its way, it
+        goes on instead. What was not sent when the run stopped is in `state.injected`, and a resumed run sends it.
+
+        Args:
+            message: Text, content parts, or a user message, ours or in OpenAI's dict format.
+
+        Raises:
+            InvalidRequestError: It is none of these.
+            RunError: The run has ended, or waits for decisions.
+        """
+        self._run.inject(message)
+
+    def cancel(self) -> None:
+        """Cancel the run, from any task or thread, also one of its own tools; this does not wait until it has ended.
+
+        Readers get the events until then, and after them `RunCancelledError`, whose `state` has a valid history.
+        Called again, or after the end, it does nothing.
+        """
+        self._run.cancel()
 
     async def __aiter__(self) -> AsyncIterator[Event]:
         while await self._wait():
@@ -226,6 +251,10 @@ class AgentStream(Generic[Output]):
         else:
             with suppress(RuntimeError):  # the loop is closed: the run was left and its tool's thread goes on
                 self._loop.call_soon_threadsafe(self._wake)
+
+    def _ended(self, _: object) -> None:
+        self._run.settle()  # of a task that was cancelled before its first step
+        self._wake()
 
     def _wake(self) -> None:
         more = self._more

@@ -8,6 +8,7 @@ from contextlib import suppress
 from functools import partial
 from typing import Any, cast
 
+from agentkit.agent.charge import ask_within, cost_of, count_reply
 from agentkit.agent.estimate import estimate
 from agentkit.agent.event import (
     AttemptFailed,
@@ -68,7 +69,8 @@ async def ask_model(run: Run, request: ChatRequest) -> RunState:
         APIError: No usable reply came.
     """
     try:
-        completion: ChatCompletion = await run.fold("ask", partial(_ask, run))(request)
+        core = partial(_ask_within if run.bounded else _ask, run)
+        completion: ChatCompletion = await run.fold("ask", core)(request)
     except ToolUseFailedError as error:
         return _feed_back(run, error)
     except ContextOverflowError as error:
@@ -84,7 +86,7 @@ async def ask_model(run: Run, request: ChatRequest) -> RunState:
     run.refusals.clear()
     choice = completion.choices[0]
     run.reply = completion
-    run.state = run.state.with_reply(completion)
+    run.state = run.state.with_reply(completion, cost_of(run, completion.usage))
     if run.watcher is not None:
         message = cast("AssistantMessage", run.state.messages[-1])
         run.emit(ReplyReceived(message, choice.message.reasoning, choice.finish_reason, completion.usage))
@@ -172,8 +174,12 @@ def _refuse(run: Run, reply: ChatCompletion) -> None:
         raise refused
 
 
+async def _ask_within(run: Run, request: ChatRequest) -> ChatCompletion:
+    return await ask_within(run, request, partial(_ask, run))
+
+
 async def _ask(run: Run, request: ChatRequest) -> ChatCompletion:
-    merger, run.sent = Merger(), False
+    merger, run.sent, run.sent_as = Merger(), False, None
     try:
         if run.room is None:
             completion = await run.recipe.model.complete(request)
@@ -184,6 +190,8 @@ async def _ask(run: Run, request: ChatRequest) -> ChatCompletion:
         raise
     if completion.usage is not None and completion.usage.prompt_tokens:
         run.known = request, completion.usage.prompt_tokens
+    if len(run.chain) > 1 and not run.bounded:
+        count_reply(run, completion)
     return completion
 
 
@@ -226,7 +234,10 @@ async def _watch(run: Run, chunks: AsyncIterator[ChatCompletionChunk], merger: M
             elif call is not None:
                 calls.show(call, piece)
         if room is not None and (full := room()) is not None:
-            await full
+            if run.reservation is None:
+                await full
+            else:
+                await run.reservation.aside(full)
     calls.end()
 
 

@@ -18,7 +18,8 @@ from agentkit.errors import (
     ToolUseFailedError,
     UnsupportedRequestError,
 )
-from agentkit.model import Model, ModelFellBack, report
+from agentkit.model import Model, ModelFellBack, attempt_again, report
+from agentkit.price import Price, dearest
 from agentkit.secret import scrub
 from agentkit.wire.chunk import ChatCompletionChunk
 from agentkit.wire.merge import merge
@@ -95,7 +96,7 @@ class Fallback:
     def profile(self) -> Any:
         """Give the first profile there is, with what all models take; AttributeError if none has one.
 
-        That concerns tools, the forms of `tool_choice` and `response_format`, a format beside tools, and the mode of
+        That concerns the longest reply, tools, the forms of `tool_choice` and `response_format`, a format beside tools, and the mode of
         typed outputs: the common one; a tool's where each takes a tool or a schema; else words alone.
         """
         given: tuple[Any, ...] = tuple(getattr(model, "profile", None) for model in self._models)
@@ -104,6 +105,11 @@ class Fallback:
             common = _in_common(given)
             self._known = given, common
         return common
+
+    @property
+    def price(self) -> Price | None:
+        """Give the price that none of the models goes over; None where one of them is not known."""
+        return dearest(getattr(model, "price", None) for model in self._models)
 
     @property
     def fingerprint(self) -> Callable[[ChatRequest], Awaitable[str]]:
@@ -145,6 +151,7 @@ class Fallback:
             except Exception as error:
                 if not self._goes_on(error, failed):
                     raise
+                await attempt_again(error)
             else:
                 usage = _usage(completion.usage, failed)
                 return completion if usage is completion.usage else completion.replace(usage=usage)
@@ -165,6 +172,7 @@ class Fallback:
                 except Exception as error:
                     if not self._goes_on(error, failed):
                         raise
+                    await attempt_again(error)
                     continue
                 for chunk in begun:
                     yield chunk
@@ -239,6 +247,7 @@ def _in_common(given: tuple[Any, ...]) -> Any:
             for name in ("tool_choices", "response_formats")
         },
         "tools": all(getattr(profile, "tools", True) for profile in profiles),
+        "max_output_tokens": min((one.max_output_tokens for one in profiles if one.max_output_tokens), default=None),
         "formats_with_tools": all(getattr(profile, "formats_with_tools", False) for profile in profiles),
     }
     return dataclasses.replace(profiles[0], **common)

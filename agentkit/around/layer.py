@@ -56,6 +56,18 @@ class Layer:
         return inner.profile
 
     @property
+    def price(self) -> Any:
+        """Give the inner model's price; AttributeError if it has none."""
+        inner: Any = self._model
+        return inner.price
+
+    @property
+    def settings(self) -> Any:
+        """Give what the inner model is sent with by default; AttributeError if it has none."""
+        inner: Any = self._model
+        return inner.settings
+
+    @property
     def fingerprint(self) -> Callable[[ChatRequest], Awaitable[str]]:
         """Give the inner model's `fingerprint`, so that a cache may go round; AttributeError if it has none."""
         return cast("Fingerprinted", self._model).fingerprint

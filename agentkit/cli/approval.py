@@ -1,4 +1,4 @@
-"""A person's decision on a call that waits, asked for on the terminal."""
+"""A person's decision on a call that waits, asked for on the terminal: whether it may run, or what its result is."""
 
 from __future__ import annotations
 
@@ -7,32 +7,56 @@ from typing import TextIO
 
 from agentkit.cli.screen import Screen
 from agentkit.cli.text import call_text
-from agentkit.state.decision import Decision, Deny
-from agentkit.state.run import PendingCall
+from agentkit.state.decision import Decision, Deny, Give, PendingCall
 
 __all__ = ["ask_decision", "waiting_text"]
 
 
 def ask_decision(call: PendingCall, screen: Screen, answers: TextIO) -> Decision:
-    """Ask until there is an answer: yes, no, or a reason not to, which the model is told; no more input is no."""
+    """Ask until there is an answer; no more input is no.
+
+    Of a call that needs approval it is yes, no, or a reason not to, which the model is told; of an external one it is
+    the result, or a minus and why there is none.
+    """
+    question = "its result? [text, or - and why there is none]" if call.external else "run it? [y, n, or why not]"
     while True:
         screen.end_line()
-        screen.write(f"?? {call_text(call.name, call.arguments)}\n   run it? [y, n, or why not] ")
+        screen.write(f"?? {call_text(call.name, call.arguments)}\n   {question} ")
         line = answers.readline()
-        answer = line.strip()
-        if answer.lower() in ("y", "yes"):
-            return True
-        if answer.lower() in ("n", "no") or not line:
+        if not line:
             return False
-        if answer:
-            return Deny(f"The user declined this call: {answer}")
+        if answer := line.strip():
+            return _result(answer) if call.external else _leave(answer)
 
 
 def waiting_text(calls: Iterable[PendingCall]) -> str:
     """Say which calls wait, where nobody can be asked."""
-    waiting = [call_text(call.name, call.arguments) for call in calls]
+    several = tuple(calls)
+    waiting = [call_text(call.name, call.arguments) for call in several]
+    kinds = {call.external: "a result" if call.external else "approval" for call in several}
     return (
-        f"{len(waiting)} {'call waits' if len(waiting) == 1 else 'calls wait'} for approval and there is no terminal "
-        f"to ask on: {', '.join(waiting)}. Run it in a terminal, or resume it from Python: with --json the document "
-        "holds the state."
+        f"{len(waiting)} {'call waits' if len(waiting) == 1 else 'calls wait'} for {' or '.join(kinds.values())} and "
+        f"there is no terminal to ask on: {', '.join(waiting)}. Run it in a terminal, or resume it from Python: with "
+        "--json the document holds the state."
     )
+
+
+def _leave(answer: str) -> Decision:
+    if answer.lower() in ("y", "yes"):
+        return True
+    return False if answer.lower() in ("n", "no") else Deny(f"The user declined this call: {answer}")
+
+
+def _result(answer: str) -> Decision:
+    reason = answer.removeprefix("-").strip()
+    if not answer.startswith("-") or _is_number(answer):
+        return Give(answer)
+    return Deny(reason) if reason else False
+
+
+def _is_number(text: str) -> bool:
+    try:
+        float(text)
+    except ValueError:
+        return False
+    return True

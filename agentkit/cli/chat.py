@@ -19,8 +19,7 @@ from agentkit.cli.run import Spoken
 from agentkit.cli.screen import Screen, event_line
 from agentkit.cli.text import json_text
 from agentkit.errors import AgentkitError
-from agentkit.state.decision import Decision, Deny
-from agentkit.state.run import PendingCall
+from agentkit.state.decision import Decision, Deny, PendingCall
 
 with contextlib.suppress(ImportError):  # Windows has none
     importlib.import_module("readline")  # its presence gives `input` line editing and history

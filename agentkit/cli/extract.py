@@ -81,7 +81,7 @@ class ExtractCommand:
             "--max-tokens-total",
             metavar="N",
             min=1,
-            help="Begin no more inputs once so many tokens are spent, in and out.",
+            help="Spend no more tokens than that, in and out; then begin no more inputs.",
             show_default=False,
         ),
     ] = None

@@ -9,7 +9,7 @@ from dataclasses import replace
 from typing import Any
 
 from agentkit.agent.agent import Agent
-from agentkit.agent.start import Prompt
+from agentkit.agent.prompt import Prompt
 from agentkit.cli.screen import Screen
 from agentkit.cli.source import Source
 from agentkit.cli.target import Target
@@ -46,7 +46,7 @@ class Extraction:
         Args:
             concurrency: How many inputs at once.
             limit: Only the first ones; None takes all.
-            tokens: Once so many are spent, no more inputs are begun.
+            tokens: So many are spent at most; then no more inputs are begun.
 
         Raises:
             ConfigurationError: There are no inputs, or it cannot work at all.
@@ -56,10 +56,11 @@ class Extraction:
             asyncio.run(self._map(concurrency, limit, tokens))
         except LimitExceededError as error:
             self._tell(whole=False)
-            stored = self._target.store is not None
-            again = "Run the same command again to spend as much on the others." if stored else "Give a higher one."
+            spent = self._summary.usage.total_tokens
+            goes_on = self._target.store is not None and spent > 0
+            again = "Run the same command again to spend as much on the others." if goes_on else "Give a higher one."
             raise LimitExceededError(
-                f"--max-tokens-total {tokens} is spent ({self._summary.usage.total_tokens:,} tokens), "
+                f"--max-tokens-total {tokens} leaves too little for another request ({spent:,} tokens are spent), "
                 f"and no more inputs were begun. {again}"
             ) from error
         except StoreMismatchError as error:

@@ -6,7 +6,7 @@ import json
 from dataclasses import dataclass
 from typing import Any
 
-from agentkit.agent.start import Prompt
+from agentkit.agent.prompt import Prompt
 from agentkit.kind import is_array, is_object
 
 __all__ = ["Item", "line_item", "text_item"]

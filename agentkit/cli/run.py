@@ -17,8 +17,7 @@ from agentkit.cli.conversation import Conversation
 from agentkit.cli.screen import Screen, event_line
 from agentkit.cli.text import json_text
 from agentkit.errors import ConfigurationError
-from agentkit.state.decision import Decision
-from agentkit.state.run import PendingCall
+from agentkit.state.decision import Decision, PendingCall
 from agentkit.wire.content import text_of
 
 __all__ = ["RunCommand", "Spoken", "read_prompt", "result_json"]
@@ -123,7 +122,7 @@ def result_json(result: Result[Any]) -> dict[str, Any]:
         "finish_reason": result.finish_reason,
         "turns": result.turns,
         "run_id": result.run_id,
-        "pending": [{"id": call.id, "name": call.name, "arguments": call.arguments} for call in result.pending],
+        "pending": [json.loads(call.to_json()) for call in result.pending],
     }
     if result.pending:
         document["state"] = json.loads(result.state.to_json())

@@ -17,7 +17,8 @@ from pydantic import BaseModel, ConfigDict, Field
 
 from agentkit.agent.result import Result
 from agentkit.tools.context import ToolRetry
-from agentkit.tools.tool import Tool, tool
+from agentkit.tools.decorator import tool
+from agentkit.tools.tool import Tool
 from agentkit.wire.content import text_of
 from agentkit.wire.message import AssistantMessage, ToolCall, ToolMessage
 

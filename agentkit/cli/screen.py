@@ -10,6 +10,7 @@ from rich.text import Text
 
 from agentkit.agent.event import (
     AttemptFailed,
+    HandedOff,
     OutputAsked,
     Progress,
     RequestRetried,
@@ -90,6 +91,8 @@ def event_line(event: Any) -> tuple[str, str] | None:
         case OutputAsked():
             first = ", once the tools are done" if event.tools_first else ""
             return f".. asking for the output in the mode {event.mode}{first}", "dim"
+        case HandedOff():
+            return f".. {one_line(event.agent)} goes on", "dim"
         case SubRunEvent():
             return event_line(event.event)
         case _:

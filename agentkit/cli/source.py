@@ -15,7 +15,7 @@ from collections.abc import AsyncIterator, Collection, Iterator
 from contextlib import suppress
 from pathlib import Path
 
-from agentkit.agent.start import Prompt
+from agentkit.agent.prompt import Prompt
 from agentkit.cli.record import Item, line_item, text_item
 from agentkit.cli.reference import close_to
 from agentkit.errors import ConfigurationError

@@ -39,6 +39,7 @@ AgentkitError
 │   │   └── RefusalError          the model declined
 │   ├── PendingCallsError         the output was read while calls are pending
 │   ├── SessionBusyError          another run goes on in the session, or took it over
+│   ├── RunCancelledError         the run was cancelled by its own `cancel()`
 │   └── StateError                a state that cannot be read or gone on from (also a ValueError)
 ├── LocalModelError               the embedded model could not start or answer
 └── ScriptError                   a scripted model was asked what it did not expect (also an AssertionError)
@@ -92,6 +93,7 @@ from agentkit.errors.run import (
     OutputError,
     PendingCallsError,
     RefusalError,
+    RunCancelledError,
     RunError,
     SessionBusyError,
     StateError,
@@ -130,6 +132,7 @@ __all__ = [
     "RedirectError",
     "RefusalError",
     "ReplyRefusedError",
+    "RunCancelledError",
     "RunError",
     "SchemaError",
     "ScriptError",

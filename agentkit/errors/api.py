@@ -47,7 +47,9 @@ class APIError(AgentkitError):
 
 
 class APIConnectionError(APIError):
-    """No connection could be made, or it broke."""
+    """No connection could be made, or it broke; `sent` is False where nothing was sent for sure."""
+
+    sent: bool = True
 
 
 class APITimeoutError(APIConnectionError, TimeoutError):

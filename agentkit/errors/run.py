@@ -16,6 +16,7 @@ __all__ = [
     "OutputError",
     "PendingCallsError",
     "RefusalError",
+    "RunCancelledError",
     "RunError",
     "SessionBusyError",
     "StateError",
@@ -36,9 +37,15 @@ class BlockedError(RunError):
 
 
 class LimitExceededError(RunError):
-    """A limit of `RunLimits` was reached before the next step; `limit` is its name there."""
+    """A limit of `RunLimits` or of a `Budget` was reached before the next step.
+
+    Attributes:
+        limit: Its name there.
+        ledger: Whose it was, where it is shared: `agentkit` tells by it which run it ends.
+    """
 
     limit: str = ""
+    ledger: object = None
 
 
 class ToolFailedError(RunError):
@@ -85,6 +92,10 @@ class SessionBusyError(RunError):
     """Another run goes on in the session, or took it over; `messages` are those that could not be kept."""
 
     messages: Sequence[Any] = ()
+
+
+class RunCancelledError(RunError):
+    """The run was cancelled by its own `cancel()`; every call in the history of `state` is answered."""
 
 
 class StateError(RunError, ValueError):

@@ -18,6 +18,7 @@ from agentkit.schema.argument import read_object
 from agentkit.tools.answer import MOST_CHARACTERS, Answer
 from agentkit.tools.context import Context
 from agentkit.tools.execute import CallTool
+from agentkit.tools.result import ToolResult
 from agentkit.wire.content import text_of
 from agentkit.wire.message import ToolMessage
 
@@ -30,9 +31,10 @@ class ToolCache(Middleware):
     """Keep the results of the named tools by their arguments, and answer the same call from there.
 
     Only for tools whose result depends on their arguments alone, and that change nothing. Kept is what went well, has
-    text only, and was not cut; an answer from the cache has the same message, took 0 seconds, and its `value` is the
-    text, or the JSON of what was no text. A call that is approved or refused is so before this is asked. The same
-    call made twice at once is made twice. Give it last, so that what stands before it sees the kept answers too.
+    text only, is no `ToolResult`, and was not cut; an answer from the cache has the same message, took 0 seconds, and
+    its `value` is the text, or the JSON of what was no text. A call that is approved or refused is so before this is
+    asked. The same call made twice at once is made twice. Give it last, so that what stands before it sees the kept
+    answers too.
 
     Args:
         tools: Their names, as the model knows them.
@@ -71,7 +73,9 @@ class ToolCache(Middleware):
             return Answer(message, "ok", call.name, value=content if kept["text"] else from_json(content))
         answer = await next(call)
         content = text_of(answer.message.content)
-        if answer.status == "ok" and not answer.parts and len(content) <= MOST_CHARACTERS:
+        most = call.tool.max_characters or MOST_CHARACTERS
+        apart = isinstance(answer.value, ToolResult)  # its data would be lost
+        if answer.status == "ok" and not answer.parts and not apart and len(content) <= most:
             text = isinstance(answer.value, str) or _decoded(content) is _NO_JSON
             await self._keep(key, to_json({"content": content, "text": text}))
         return answer

@@ -8,6 +8,7 @@ from __future__ import annotations
 import inspect
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass, replace
+from functools import partial
 from typing import Any, Literal
 
 from agentkit.agent.effect import Finished, Paused
@@ -71,7 +72,7 @@ class Guard(Middleware):
     Reasoning, images, audio and files are not checked; those of a blocked result go with it.
 
     Args:
-        input: Checks the text of each user message that a run begins with, before anything is sent.
+        input: Checks the text of each user message that a run begins with, or that is put into it, before it is sent.
         output: Checks the text of each reply, or its refusal, and the arguments of a call that gives the output, before
             anybody sees them; a streamed run therefore shows its replies whole.
         result: Checks what the model would be told of a call that has ended; `answer.value` stays as it is.
@@ -93,18 +94,29 @@ class Guard(Middleware):
         self._input, self._output, self._result, self._decide = input, output, result, decide
 
     async def run(self, state: RunState, run: Run, next: Perform, /) -> Finished | Paused:  # noqa: A002 # as in starlette
-        """Check what the run begins with, unless it had a reply."""
-        if self._input is not None and not state.turns:
-            messages, context = [*state.messages], context_of(run)
+        """Check what the run begins with, unless it had a reply, and what is put into it while it goes."""
+        if self._input is None:
+            return await next(state)
+        admit = partial(self._admit, self._input, run, "It was not sent; it is in `error.state.injected`.")
+        if not state.turns:
+            first = partial(self._admit, self._input, run, "Nothing was sent; the text is in `error.state.messages`.")
+            messages: list[Message] = [*state.messages]
             for place in range(len(messages) - 1, -1, -1):
                 if not isinstance(message := messages[place], UserMessage):
                     break
-                said, blocked = await self._check(self._input, "input", text_of(message.content), context)
-                if blocked is not None:
-                    raise _error("input", blocked, "Nothing was sent; the text is in `error.state.messages`.")
-                messages[place] = _with_text(message, said)
+                messages[place] = await first(message)
             state = state.replace(messages=tuple(messages))
-        return await next(state)
+        run.admits.append(admit)
+        try:
+            return await next(state)
+        finally:
+            run.admits.remove(admit)
+
+    async def _admit(self, check: Check, run: Run, where: str, message: UserMessage) -> UserMessage:
+        said, blocked = await self._check(check, "input", text_of(message.content), context_of(run))
+        if blocked is not None:
+            raise _error("input", blocked, where)
+        return _with_text(message, said)
 
     async def ask(self, request: ChatRequest, run: Run, next: Ask, /) -> ChatCompletion:  # noqa: A002 # as in starlette
         """Check the reply."""
@@ -180,7 +192,7 @@ def _error(place: str, reason: str, hint: str) -> BlockedError:
     return error
 
 
-def _with_text(message: UserMessage, text: str) -> Message:
+def _with_text(message: UserMessage, text: str) -> UserMessage:
     """Give the message with another text in the place of all of its own; parts of other kinds stay."""
     content = message.content
     if text == text_of(content):

@@ -32,6 +32,7 @@ from agentkit.http.profile import Profile
 from agentkit.http.retry import Retry, send
 from agentkit.http.status import Asked
 from agentkit.http.transport import Client, Transport, check_client
+from agentkit.price import Price, price_of
 from agentkit.secret import is_secret_header, remember_header
 from agentkit.wire.check import check_request
 from agentkit.wire.chunk import ChatCompletionChunk
@@ -66,6 +67,7 @@ class ChatModel:
             endpoint refuses by name is learned besides, told (`ProfileLearned`) and logged.
         headers: Added to every request.
         settings: For requests that do not set them themselves.
+        price: What it costs; by default the list price of the provider at that address, if the extra `cost` knows it.
         allow_plain_http: Whether a key may go over plain http to a host that is not this machine.
         no_key: What an error says where the endpoint misses a key, in place of our usual advice.
 
@@ -99,6 +101,7 @@ class ChatModel:
         profile: Profile | Mapping[str, Any] | Path | None = None,
         headers: Mapping[str, str] | None = None,
         settings: Settings | None = None,
+        price: Price | None = None,
         allow_plain_http: bool = False,
         no_key: str | None = None,
     ) -> None:
@@ -111,6 +114,7 @@ class ChatModel:
             _check_safe(address)
         if http_client is not None:
             check_client(http_client)
+        _check_price(price)
         vars(self).update(
             name=name,
             base_url=str(address),
@@ -137,6 +141,17 @@ class ChatModel:
     def profile(self) -> Profile:
         """What the endpoint wants, as it was given and as it was learned since."""
         return self._memory.profile
+
+    @property
+    def price(self) -> Price | None:
+        """What it costs, as it was given or as genai-prices lists it; None where neither says."""
+        given: Price | None = self._given["price"]
+        return given or price_of(self.base_url, self.name)
+
+    @property
+    def settings(self) -> Settings | None:
+        """What requests that do not set them themselves are sent with."""
+        return self._settings
 
     def replace(self, **changes: Any) -> Self:
         """Copy with some arguments changed; the copy has connections of its own.
@@ -255,6 +270,15 @@ class ChatModel:
             key=key,
             key_header=profile.key_header,
             body=request.encode(),
+            price=self._given["price"],
+        )
+
+
+def _check_price(price: Any) -> None:
+    if not isinstance(price, Price | None):
+        raise ConfigurationError(
+            f"price={price!r} does not say of what. Write price=Price(input=2.5, output=10), in dollars for a million "
+            "tokens."
         )
 
 

@@ -62,8 +62,11 @@ def choice_form(choice: Any) -> str | None:
 def _limit(request: ChatRequest, profile: Profile) -> dict[str, Any]:
     wanted = profile.max_tokens_field
     other = "max_tokens" if wanted == "max_completion_tokens" else "max_completion_tokens"
-    limit = getattr(request, other)
-    return {wanted: limit, other: None} if limit is not None and getattr(request, wanted) is None else {}
+    limit, moved = getattr(request, wanted), {}
+    if limit is None and (limit := getattr(request, other)) is not None:
+        moved = {wanted: limit, other: None}
+    most = profile.max_output_tokens
+    return {**moved, wanted: most} if most is not None and limit is not None and limit > most else moved
 
 
 def _tools(request: ChatRequest, profile: Profile) -> dict[str, Any]:

@@ -16,6 +16,7 @@ from agentkit.http.status import Asked, inner_error, redirect_error, status_erro
 from agentkit.http.stream import ChunkDecoder, is_events, one_chunk
 from agentkit.http.transport import Headers, Reply, Transport
 from agentkit.model import RequestSent, report
+from agentkit.price import Price
 from agentkit.wire.chunk import ChatCompletionChunk
 from agentkit.wire.merge import merge
 from agentkit.wire.response import ChatCompletion
@@ -39,6 +40,7 @@ class Exchange:
         key: The key, read anew for each attempt.
         key_header: The header that it goes in; `authorization` has "Bearer" before it.
         body: The encoded request.
+        price: What the model costs, where that was given with it.
     """
 
     transport: Transport
@@ -49,6 +51,7 @@ class Exchange:
     key: Key | None
     key_header: str
     body: bytes
+    price: Price | None = None
 
     async def completion(self, attempt: int) -> ChatCompletion:
         """Send the request and read the whole reply.
@@ -82,7 +85,7 @@ class Exchange:
         if self.key is not None and (key := await self.key.read()):
             headers = [*headers, (self.key_header, f"Bearer {key}" if self.key_header == "authorization" else key)]
         asked = self.asked
-        report(RequestSent(asked.endpoint, asked.model, attempt, len(self.body)))
+        report(RequestSent(asked.endpoint, asked.model, attempt, len(self.body), self.price))
         reply = await self.transport.send(
             self.url, headers, self.body, clocks=self.timeout, first=first, where=asked.endpoint
         )

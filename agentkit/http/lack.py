@@ -106,6 +106,18 @@ _REFUSED_KEYWORDS = tuple(
 _KEYWORD = re.compile(rf"(?<![\w$])(?:{_PLAIN})(?!\w)")
 
 
+_LONGEST = tuple(
+    re.compile(pattern, re.IGNORECASE | re.DOTALL)
+    for pattern in (
+        r"max_(?:completion_)?tokens is too large.{0,80}?supports at most (?P<most>\d+)",  # OpenAI
+        r"max_tokens\W{1,4}\d+ > (?P<most>\d+), which is the maximum allowed",  # Anthropic
+        r"max_(?:completion_)?tokens\W{1,3}must be less than or equal to\W{1,3}(?P<most>\d+)",  # Groq
+        r"range of max_(?:completion_)?tokens (?:is|should be) \[1, (?P<most>\d+)\]",  # DeepSeek; Alibaba
+        r"maxOutputTokens.{0,80}?from 1 \(inclusive\) to (?P<over>\d+) \(exclusive\)",  # Gemini
+    )
+)
+
+
 def lacks(said: str, own: str, request: ChatRequest, profile: Profile) -> dict[str, Any]:
     """Give the changes of the profile that a refusal clearly asks for.
 
@@ -115,6 +127,8 @@ def lacks(said: str, own: str, request: ChatRequest, profile: Profile) -> dict[s
         request: What was asked.
         profile: What is known of the endpoint so far.
     """
+    if shorter := _shorter(said, own, request):
+        return shorter
     if _PASSING.search(said):
         return {}
     kind = request.response_format.type if request.response_format is not None else None
@@ -141,6 +155,17 @@ def without_keywords(words: list[str], request: ChatRequest, profile: Profile) -
     schemas = "".join(_schemas(request))
     news = tuple(word for word in words if f'"{word}"' in schemas)
     return {"unsupported_keywords": tuple(dict.fromkeys((*profile.unsupported_keywords, *news)))} if news else {}
+
+
+def _shorter(said: str, own: str, request: ChatRequest) -> dict[str, Any]:
+    """Say how long a reply can be at most, where a longer one was allowed: it could not have been that long anyway."""
+    asked = request.max_completion_tokens or request.max_tokens or 0
+    for match in (found for pattern in _LONGEST if (found := pattern.search(said)) and found[0] not in own):
+        groups = match.groupdict()
+        most = int(groups["most"]) if "most" in groups else int(groups["over"]) - 1
+        if 0 < most < asked:
+            return {"max_output_tokens": most}
+    return {}
 
 
 def _schemas(request: ChatRequest) -> Iterator[str]:

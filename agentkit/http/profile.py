@@ -57,6 +57,8 @@ class Profile:
 
     Attributes:
         max_tokens_field: How the token limit is spelled; most servers know only the older name.
+        max_output_tokens: The most tokens that a reply of the model can have, None where that is not known. A higher
+            limit is sent as this one, and where a budget needs a limit and none is set, this one is.
         stream_usage: Whether a stream asks for its usage by `stream_options`; a few servers refuse the field.
         key_header: "authorization" sends `Authorization: Bearer KEY`, "api-key" sends `api-key: KEY` (Azure).
         path: What follows the base URL; `{model}` stands for the model's name (Azure's deployments).
@@ -90,6 +92,7 @@ class Profile:
     """
 
     max_tokens_field: Literal["max_tokens", "max_completion_tokens"] = "max_tokens"
+    max_output_tokens: int | None = None
     stream_usage: bool = True
     key_header: Literal["authorization", "api-key"] = "authorization"
     path: str = "/chat/completions"
@@ -131,6 +134,9 @@ class Profile:
         path: Any = self.path
         if not isinstance(path, str) or not path.startswith("/"):
             raise _wrong("path", self.path, "a text that begins with '/'")
+        most: Any = self.max_output_tokens
+        if most is not None and (not isinstance(most, int) or isinstance(most, bool) or most < 1):
+            raise _wrong("max_output_tokens", most, "a whole number of 1 or more, or null")
         for name in ("source", "checked"):
             if not isinstance(getattr(self, name), str | None):
                 raise _wrong(name, getattr(self, name), "a text or null")

@@ -20,7 +20,7 @@ from agentkit.errors import (
     RateLimitError,
 )
 from agentkit.http.fault import Fault
-from agentkit.model import RequestRetried, report
+from agentkit.model import RequestRetried, attempt_again, report
 
 __all__ = ["Retry", "is_passing", "send"]
 
@@ -131,12 +131,14 @@ async def _again(attempt: Callable[[int], Awaitable[_T]], failed: APIError, retr
         number: int = engine.statistics["attempt_number"]
         if number == 1:
             raise failed
+        await attempt_again(last[0])
         try:
             return await attempt(number)
         except APIError as error:
-            error.attempts = number
+            error.attempts, last[0] = number, error
             raise
 
+    last = [failed]
     engine = tenacity.AsyncRetrying(
         wait=wait,
         stop=tenacity.stop_after_attempt(retry.attempts) | tenacity.stop_before_delay(left),

@@ -324,18 +324,24 @@ def _network_error(error: Exception, where: str, clocks: Timeout | None) -> Exce
         return APITimeoutError(text, endpoint=where)
     if "ConnectTimeout" in names and clocks is not None:
         text = f"No connection to {where} within {clocks.connect:g} s. Check host and port, or give more time by "
-        return APITimeoutError(text + "timeout=Timeout(connect=...).", endpoint=where)
+        return _unsent(APITimeoutError(text + "timeout=Timeout(connect=...).", endpoint=where))
     if "TimeoutException" in names:
         return APITimeoutError(f"{where}: a clock of the http_client ran out ({type(error).__name__}).", endpoint=where)
     if "LocalProtocolError" in names:  # its text may hold a header
-        return APIConnectionError(f"The request to {where} is no legal HTTP. Check the headers given.", endpoint=where)
+        text = f"The request to {where} is no legal HTTP. Check the headers given."
+        return _unsent(APIConnectionError(text, endpoint=where))
     reason = str(error) or type(error).__name__
     if "ProxyError" in names:
-        return APIConnectionError(f"The proxy on the way to {where} refused: {reason}.", endpoint=where)
+        return _unsent(APIConnectionError(f"The proxy on the way to {where} refused: {reason}.", endpoint=where))
     if "ConnectError" in names:
         text = f"No connection to {where}: {reason}. Check base_url, and that the server runs and can be reached."
-        return APIConnectionError(text, endpoint=where)
+        return _unsent(APIConnectionError(text, endpoint=where))
     if "TransportError" in names:
         text = f"The connection to {where} broke before the answer was whole: {reason.rstrip('.')}."
         return APIConnectionError(text, endpoint=where)
+    return error
+
+
+def _unsent(error: APIConnectionError) -> APIConnectionError:
+    error.sent = False
     return error

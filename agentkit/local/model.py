@@ -17,6 +17,7 @@ from agentkit.local.dialogue import Reply, answer
 from agentkit.local.pool import Pool, shared_pool
 from agentkit.local.process import engine_folder
 from agentkit.model import RequestSent, report
+from agentkit.price import FREE, Price
 from agentkit.wire.chunk import ChatCompletionChunk
 from agentkit.wire.request import ChatRequest
 from agentkit.wire.response import ChatCompletion
@@ -48,6 +49,7 @@ class LocalModel:
     """
 
     name = "local"
+    price: Price = FREE
 
     def __init__(self, *, pool: Pool | None = None) -> None:
         engine_folder()
@@ -64,7 +66,7 @@ class LocalModel:
             SchemaError: A schema recurs.
             LocalModelError: The worker did not start, died, or took too long.
         """
-        report(RequestSent(endpoint=_ENGINE, model=self.name))
+        report(RequestSent(endpoint=_ENGINE, model=self.name, price=FREE))
         reply = await self._pool.run(answer(request, datetime.now().astimezone()))
         return ChatCompletion.parse(_completion(request, reply))
 

@@ -178,8 +178,8 @@ class Pool:
         if kept is not None:
             self._settle(kept)
             return
-        running = [job.state for job in self._jobs.values()]
-        self._error = self._budget.reached(running, self._tally.seconds, index, stored=self._store is not None)
+        first = sum(not job.state.usages for job in self._jobs.values())
+        self._error = self._budget.reached(first, self._tally.seconds, index, stored=self._store is not None)
         if self._error is not None:
             return
         self._jobs[self._start(self._run(index, given, job, key))] = job
@@ -200,25 +200,26 @@ class Pool:
         task = asyncio.current_task()
         assert task is not None
         try:
-            output = await self._work.run(job)
+            with self._budget:
+                output = await self._work.run(job)
         except asyncio.CancelledError:
             if self._over:
                 raise
             failure = _cancelled(job.state)
         except Exception as error:  # noqa: BLE001 # every outcome belongs to whoever reads them
             failure = error
+            self._budget.hear(error)
         finally:
             state = job.state
-            cost = state.cost if state.usages else 0.0
+            cost, usage = state.cost, state.below.added_to(state.usage)
             del self._jobs[task]
             self._freed.set()
-            self._budget.add(state)
-            self._tally.spend(state.usage, cost)
+            self._tally.spend(usage, cost)
         outcome: Outcome[Any] = Outcome(
             index=index,
             input=given,
             error=failure,
-            usage=state.usage,
+            usage=usage,
             cost=cost,
             seconds=time.monotonic() - began,
             attempts=len(state.attempts),

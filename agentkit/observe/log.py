@@ -13,11 +13,14 @@ from collections.abc import Callable, Mapping, MutableMapping
 from functools import partial
 from typing import Any
 
-from agentkit.agent.run import Ask, Call, Middleware, Run
+from agentkit.agent.effect import Finished, Paused
+from agentkit.agent.run import Ask, Call, Middleware, Perform, Run
 from agentkit.model import ModelFellBack, ReplyCached, Report, RequestRetried, RequestWaited, listener
 from agentkit.secret import scrub
+from agentkit.state.run import RunState
 from agentkit.tools.answer import Answer
 from agentkit.tools.execute import CallTool
+from agentkit.tools.line import Line, lines
 from agentkit.wire.request import ChatRequest
 from agentkit.wire.response import ChatCompletion
 
@@ -29,7 +32,7 @@ class Log(Middleware):
 
     What happens below a request has lines too: a retry, a wait for a limit of our own, a fall back to the next model,
     a reply from a cache. What a model learned of its endpoint is said by the standard library's logger "agentkit",
-    whether or not this is on, so it is not said here again.
+    whether or not this is on, so it is not said here again. What tools say by `context.log` is a line, from INFO on.
 
     Arguments, results and texts are not logged, for they may be private; `contents=True` adds them, cut at 200
     characters. Known keys are hidden in either case; but a logger of yours is given a tool's exception as it is, and
@@ -43,6 +46,14 @@ class Log(Middleware):
     def __init__(self, *, contents: bool = False, logger: Any = None) -> None:
         self._contents = contents
         self._logger = logger
+
+    async def run(self, state: RunState, run: Run, next: Perform, /) -> Finished | Paused:  # noqa: A002 # as in starlette
+        """Show what the run's tools, and its functions of the context, log themselves."""
+        before = lines.set(partial(self._show, run))
+        try:
+            return await next(state)
+        finally:
+            lines.reset(before)
 
     async def ask(self, request: ChatRequest, run: Run, next: Ask, /) -> ChatCompletion:  # noqa: A002 # as in starlette
         """Log one request."""
@@ -80,10 +91,16 @@ class Log(Middleware):
         line("call", status=answer.status, seconds=round(answer.seconds, 4), exc_info=answer.error)
         return answer
 
+    def _show(self, run: Run, line: Line) -> None:
+        extra = {"tool" if name == "tool_name" else name: value for name, value in line.extra.items() if value != ""}
+        log = self._bound(run, **extra)
+        say = log.error if line.level >= logging.ERROR else log.warning if line.level >= logging.WARNING else log.info
+        say("log", **{"exc_info": line.exc_info} if line.exc_info else {}, message=line.text)
+
     def _bound(self, run: Run, **values: Any) -> Any:
         if self._logger is None:
             self._logger = _stderr_logger()
-        return self._logger.bind(run_id=run.state.run_id, turn=run.state.turns, **values)
+        return self._logger.bind(**{"run_id": run.state.run_id, "turn": run.state.turns, **values})
 
 
 def _tell(log: Any, above: Callable[[Report], None] | None, event: Report) -> None:

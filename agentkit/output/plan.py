@@ -29,8 +29,9 @@ from agentkit.output.spec import Mode, OutputSpec
 from agentkit.schema import to_strict
 from agentkit.schema.argument import shorten
 from agentkit.tools.context import Context, ToolRetry
+from agentkit.tools.decorator import as_tool
 from agentkit.tools.thread import run_in_thread
-from agentkit.tools.tool import Tool, as_tool
+from agentkit.tools.tool import Tool
 from agentkit.wire.request import FunctionDefinition, JsonSchema, ResponseFormat, ToolDefinition
 
 __all__ = ["Asked", "OutputPlan"]

@@ -16,7 +16,7 @@ from agentkit.wire.content import TextPart
 from agentkit.wire.message import Message, SystemMessage, UserMessage
 from agentkit.wire.request import ChatRequest
 
-__all__ = ["Summary"]
+__all__ = ["Summary", "put_before"]
 
 _INSTRUCTIONS = """\
 You keep the notes of a conversation between a user and an assistant. Write what the assistant must still know to go \
@@ -82,7 +82,9 @@ class Summary:
             notes[digests[old]] = text
         kept = cut_before(whole, starts[old])
         place = len(kept) - len(whole) + starts[old]  # after the instructions
-        return (*kept[:place], _told(text, kept[place]), *kept[place + 1 :])
+        # of two user messages in a row some servers' templates refuse one
+        told = put_before(f"{_HEAD}\n\n{text}\n\n---\n\n", kept[place])
+        return (*kept[:place], told, *kept[place + 1 :])
 
     def _digests(self, turns: list[tuple[Message, ...]]) -> list[str]:
         """Give one digest for each count of turns: of them, the model, and what it is told."""
@@ -120,10 +122,9 @@ class Summary:
         return text
 
 
-def _told(text: str, message: Message) -> Message:
-    """Put the summary before what the user said: of two user messages in a row some servers' templates refuse one."""
-    note = f"{_HEAD}\n\n{text}\n\n---\n\n"
+def put_before(text: str, message: Message) -> Message:
+    """Let a message say something before what it says."""
     content = message.content
     if isinstance(content, tuple):
-        return message.replace(content=(TextPart(text=note), *content))
-    return message.replace(content=f"{note}{content}")
+        return message.replace(content=(TextPart(text=text), *content))
+    return message.replace(content=f"{text}{content}")

@@ -15,7 +15,16 @@ from agentkit.tools.answer import CARRIED
 from agentkit.wire.content import AudioPart, FilePart, ImagePart, TextPart
 from agentkit.wire.message import AssistantMessage, DeveloperMessage, Message, SystemMessage, ToolMessage, UserMessage
 
-__all__ = ["LastTokens", "LastTurns", "Window", "cut_before", "tokens_of", "turn_starts"]
+__all__ = [
+    "LastTokens",
+    "LastTurns",
+    "Window",
+    "cut_before",
+    "is_carrier",
+    "is_instruction",
+    "tokens_of",
+    "turn_starts",
+]
 
 Window = Callable[[tuple[Message, ...]], Iterable[Message] | Awaitable[Iterable[Message]]]
 """A function, sync or async, of a whole history that gives what a run sees of it; a session repairs what it gives."""
@@ -63,12 +72,12 @@ class LastTokens:
         starts = turn_starts(whole)
         if not starts:
             return whole
-        room = self.count - sum(map(tokens_of, filter(_is_instruction, whole)))
+        room = self.count - sum(map(tokens_of, filter(is_instruction, whole)))
         cut = _fitting(whole, starts, room)
         if cut < len(whole):
             return cut_before(whole, cut)
         last = starts[-1]
-        return (*filter(_is_instruction, whole[:last]), *_thinned(whole[last:], room))
+        return (*filter(is_instruction, whole[:last]), *_thinned(whole[last:], room))
 
 
 def turn_starts(messages: Sequence[Message]) -> list[int]:
@@ -76,13 +85,13 @@ def turn_starts(messages: Sequence[Message]) -> list[int]:
 
     Images that tools returned travel in a user message too, which begins no turn.
     """
-    said = [isinstance(one, UserMessage) and not _is_carrier(messages, place) for place, one in enumerate(messages)]
+    said = [isinstance(one, UserMessage) and not is_carrier(messages, place) for place, one in enumerate(messages)]
     return [place for place, says in enumerate(said) if says and not (place and said[place - 1])]
 
 
 def cut_before(messages: tuple[Message, ...], place: int) -> tuple[Message, ...]:
     """Leave out what stands before a place, but for instructions."""
-    return (*filter(_is_instruction, messages[:place]), *messages[place:])
+    return (*filter(is_instruction, messages[:place]), *messages[place:])
 
 
 def tokens_of(message: Message) -> int:
@@ -106,7 +115,7 @@ def _fitting(messages: Sequence[Message], starts: Sequence[int], room: int) -> i
 
 def _size(messages: Sequence[Message]) -> int:
     """Estimate the tokens of messages without the instructions among them, which are counted beforehand."""
-    return sum(tokens_of(message) for message in messages if not _is_instruction(message))
+    return sum(tokens_of(message) for message in messages if not is_instruction(message))
 
 
 def _thinned(turn: tuple[Message, ...], room: int) -> tuple[Message, ...]:
@@ -117,11 +126,13 @@ def _thinned(turn: tuple[Message, ...], room: int) -> tuple[Message, ...]:
     return (*said, *cut_before(turn[len(said) :], cut - len(said))) if cut < len(turn) else cut_before(turn, cut)
 
 
-def _is_instruction(message: Message) -> bool:
+def is_instruction(message: Message) -> bool:
+    """Tell whether a message is one that no window leaves out."""
     return isinstance(message, SystemMessage | DeveloperMessage)
 
 
-def _is_carrier(messages: Sequence[Message], place: int) -> bool:
+def is_carrier(messages: Sequence[Message], place: int) -> bool:
+    """Tell whether what stands there are images that tools returned."""
     content = messages[place].content
     follows = place > 0 and isinstance(messages[place - 1], ToolMessage)
     first = content[0] if follows and isinstance(content, tuple) and content else None

@@ -6,20 +6,24 @@ Each transition gives a new state. Nothing here awaits, sends or logs.
 from __future__ import annotations
 
 import uuid
+from collections.abc import Collection
 from dataclasses import dataclass, field
 from functools import cache
 from typing import Any, Literal
 
 from pydantic import ConfigDict, TypeAdapter, with_config
 
-from agentkit.state.document import read_document, write_document
+from agentkit.price import dollars, output_of
+from agentkit.state.decision import PendingCall
+from agentkit.state.document import MOST_BYTES, read_document, write_document
+from agentkit.state.spent import Spent
 from agentkit.tools.answer import CARRIED, Answer
 from agentkit.wire.content import Part, TextPart, text_of
 from agentkit.wire.message import AssistantMessage, Message, ToolCall, ToolMessage, UserMessage, open_calls
 from agentkit.wire.reading import new_call_id
 from agentkit.wire.response import ChatCompletion, Usage
 
-__all__ = ["Attempt", "PendingCall", "RunState", "new_run_id"]
+__all__ = ["Attempt", "RunState", "new_run_id"]
 
 
 def new_run_id() -> str:
@@ -42,21 +46,6 @@ class Attempt:
     usage: Usage | None = None
 
 
-@dataclass(frozen=True, slots=True)
-class PendingCall:
-    """A call that waits for a decision; its arguments were validated before anyone is asked.
-
-    Attributes:
-        id: The id to decide on.
-        name: The tool.
-        arguments: As the model wrote them.
-    """
-
-    id: str
-    name: str
-    arguments: str
-
-
 @with_config(ConfigDict(extra="forbid"))
 @dataclass(frozen=True)  # no slots: they would make each of a run's copies 5 us dearer
 class RunState:
@@ -69,7 +58,10 @@ class RunState:
         turns: Replies taken.
         usages: What each request cost, in order; None where the endpoint did not say.
         usage: The sum of those.
+        costs: Dollars of each of `usages`, where known at once; a text is the endpoint and the model whose price tells.
         cut_usage: Our estimate of what requests cost that were cut, marked `estimated`; it is in none of the sums.
+        below: What runs have spent that its tools started.
+        guessed: What limits count besides, as it was reserved: of requests that were cut, or whose usage nobody said.
         tool_calls: Calls performed.
         refused: For each tool, how often in a row its calls were refused.
         attempts: Replies that were no valid output; none of them is in the history, unless calls beside it were run.
@@ -77,10 +69,18 @@ class RunState:
         forgiven: How many of the attempts an earlier part of the run, which was resumed, has paid for.
         finish_reason: Of the last reply.
         accepted: The id of the output tool's call whose arguments are the output.
-        held: Calls that wait for a decision.
+        held: Calls that wait for a decision; one in a sub-run has the id of the call that began it, a slash, its own.
+        subs: Sub-runs that wait, or whose error ended this run too, by the call that began them; they go on where they
+            were when the call is carried out again.
+        agent: Who goes on after a handoff; None is who began the run.
+        handed: The handoff that the reply in hand calls, by its tool; it takes effect when all calls are answered.
+        since: Where the messages of who goes on begin.
+        shown: What a handoff's filter left of the messages before those; None is all of them.
         carried: Images and files of the batch that is being answered.
         finishing: Whether the tools are done and the last turn is asked in the output's own form.
         seconds: Time spent in earlier parts of the run, before a pause or an error.
+        injected: What was put into the run and is in the history only with the next reply: it came while the model is
+            asked again for the output, or the run stopped before the next request.
     """
 
     run_id: str = field(default_factory=new_run_id)
@@ -89,7 +89,10 @@ class RunState:
     turns: int = 0
     usages: tuple[Usage | None, ...] = ()
     usage: Usage = field(default_factory=Usage)
+    costs: tuple[float | str | None, ...] = ()
     cut_usage: Usage | None = None
+    below: Spent = field(default_factory=Spent)
+    guessed: Spent = field(default_factory=Spent)
     tool_calls: int = 0
     refused: dict[str, int] = field(default_factory=dict[str, int])
     attempts: tuple[Attempt, ...] = ()
@@ -98,9 +101,15 @@ class RunState:
     finish_reason: str | None = None
     accepted: str | None = None
     held: tuple[PendingCall, ...] = ()
+    subs: dict[str, RunState] = field(default_factory=dict[str, "RunState"])
+    agent: str | None = None
+    handed: str | None = None
+    since: int = 0
+    shown: tuple[Message, ...] | None = None
     carried: tuple[Part, ...] = ()
     finishing: bool = False
     seconds: float = 0.0
+    injected: tuple[Message, ...] = ()
     version: Literal[1] = 1
 
     def __repr__(self) -> str:
@@ -113,10 +122,45 @@ class RunState:
         return self.messages[self.start :]
 
     @property
+    def seen(self) -> tuple[Message, ...]:
+        """Give the messages that the model is sent."""
+        return self.messages if self.shown is None else (*self.shown, *self.messages[self.since :])
+
+    @property
+    def request_costs(self) -> tuple[float | None, ...]:
+        """Give the dollars of each of `usages`, as the endpoint said or its price tells; None where nobody knows."""
+        costs = (*self.costs, *(None,) * (len(self.usages) - len(self.costs)))
+        return tuple(map(dollars, self.usages, costs))
+
+    @property
     def cost(self) -> float | None:
-        """Give what the endpoint billed, as its own `usage.cost` says; None where it does not for every request."""
-        costs = [cost for usage in self.usages if isinstance(cost := getattr(usage, "cost", None), int | float)]
-        return sum(costs) if costs and len(costs) == len(self.usages) else None
+        """Give the dollars of all requests, those below too; None where they are not known of each (`unpriced`)."""
+        known = self.request_costs
+        return None if None in known or self.below.unpriced else sum(filter(None, known), self.below.cost)
+
+    @property
+    def unpriced(self) -> int:
+        """Count the requests, those below too, whose cost is not known."""
+        return self.request_costs.count(None) + self.below.unpriced
+
+    @property
+    def spent(self) -> Spent:
+        """Give what counts for limits: all requests and calls, those below, and what was only reserved."""
+        known = self.request_costs
+        own = Spent(
+            len(self.usages),
+            self.tool_calls,
+            self.usage.prompt_tokens,
+            output_of(self.usage),
+            sum(filter(None, known)),
+            known.count(None),
+        )
+        return own + self.below + self.guessed
+
+    @property
+    def pending(self) -> tuple[PendingCall, ...]:
+        """Give the calls that wait for a decision, as `result.pending` does."""
+        return self.held
 
     @property
     def open_calls(self) -> tuple[ToolCall, ...]:
@@ -151,8 +195,8 @@ class RunState:
                     return call.function.arguments, told.get(call.id, "")
         return "", ""
 
-    def with_reply(self, completion: ChatCompletion) -> RunState:
-        """Take the model's reply; a correction is over with it."""
+    def with_reply(self, completion: ChatCompletion, cost: float | str | None = None) -> RunState:
+        """Take the model's reply and what it cost; a correction is over with it."""
         choice = completion.choices[0]
         message = choice.message.to_history()
         if message.function_call is not None and not message.tool_calls:  # servers from before `tools` say it so
@@ -161,11 +205,13 @@ class RunState:
         if message.content is None and not (message.tool_calls or message.refusal or message.audio):
             message = message.replace(content="")  # endpoints refuse a message of nothing
         return self.replace(
-            messages=(*self.messages, message),
+            messages=(*self.messages, *self.injected, message),
             turns=self.turns + 1,
             usages=(*self.usages, completion.usage),
+            costs=(*self.costs, cost),
             usage=self.usage + completion.usage if completion.usage else self.usage,
             correction=(),
+            injected=(),
             finish_reason=choice.finish_reason,
         )
 
@@ -184,7 +230,9 @@ class RunState:
             messages = (*messages, UserMessage(content=(TextPart(text=CARRIED), *carried)))
             carried = ()
         performed = sum(answer.status not in ("refused", "cancelled", "denied") for answer in answers)
-        return self.replace(messages=messages, carried=carried, tool_calls=self.tool_calls + performed)
+        answered = {answer.message.tool_call_id for answer in answers}
+        subs = {call_id: sub for call_id, sub in self.subs.items() if call_id not in answered} if self.subs else {}
+        return self.replace(messages=messages, carried=carried, subs=subs, tool_calls=self.tool_calls + performed)
 
     def with_refusals(self, answers: tuple[Answer, ...]) -> RunState:
         """Count the batch's refusals: one for each tool that only failed, none any more for one that went well."""
@@ -240,32 +288,51 @@ class RunState:
         total = self.cut_usage + usage if self.cut_usage else usage
         return self.replace(cut_usage=total.replace(estimated=True))
 
-    def resumed(self) -> RunState:
-        """Give the state to go on from: what was spent stays spent, retries start anew."""
-        return self.replace(refused={}, forgiven=len(self.attempts), held=())
+    def with_injected(self, messages: tuple[Message, ...]) -> RunState:
+        """Take what was put into the run: at the end of the history, or after the correction that is on.
 
-    def with_closed_calls(self, why: str) -> RunState:
-        """Answer every open call with why it has no result, so that the history is valid."""
-        calls = self.open_calls
+        A reply in hand is no output then, but an answer on the way.
+        """
+        if self.correction:
+            return self.replace(injected=(*self.injected, *messages))
+        return self.replace(messages=(*self.messages, *messages), accepted=None, finishing=False)
+
+    def resumed(self) -> RunState:
+        """Give the state to go on from: what was spent stays spent, retries start anew; `injected` is put in again."""
+        return self.replace(refused={}, forgiven=len(self.attempts), held=(), injected=())
+
+    def with_closed_calls(self, why: str, *, but: Collection[str] = ()) -> RunState:
+        """Answer every open call, but for some, with why it has no result, so that the history is valid."""
+        calls = [call for call in self.open_calls if call.id not in but]
         answers = tuple(
             Answer(ToolMessage(tool_call_id=call.id, content=why), "cancelled", call.function.name) for call in calls
         )
         return self.with_answers(answers).replace(held=())
 
-    def to_json(self) -> str:
-        """Give the state as one JSON document, without secrets."""
-        return write_document(_adapter().dump_python(self, mode="json", exclude_none=True, by_alias=True))
+    def to_json(self, *, key: str | bytes | None = None) -> str:
+        """Give the state as one JSON document, without secrets; with a key of 16 bytes or more, signed by it."""
+        plain = _adapter().dump_python(self, mode="json", exclude_none=True, by_alias=True)
+        return write_document(plain, key)
 
     @classmethod
-    def from_json(cls, document: str | bytes) -> RunState:
+    def from_json(
+        cls, document: str | bytes, *, key: str | bytes | None = None, max_bytes: int = MOST_BYTES
+    ) -> RunState:
         """Read what `to_json` gave.
 
-        A state from outside is trusted as it is: it decides which tools run with which arguments.
+        A state decides which tools run with which arguments. One from outside is to be read with the key that it was
+        signed with; without a key it is trusted as it is.
+
+        Args:
+            document: What `to_json` gave.
+            key: Demands that the state was signed with it.
+            max_bytes: A longer document is not read, 100 MB unless said.
 
         Raises:
-            StateError: It is no state, or of another version.
+            StateError: It is no state, of another version, too long, or its signature is not as it must be.
+            ConfigurationError: The key is none.
         """
-        return read_document(document, _adapter().validate_python)
+        return read_document(document, _adapter().validate_python, key, max_bytes)
 
 
 def _calls(message: Message) -> tuple[ToolCall, ...]:

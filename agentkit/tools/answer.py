@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any, Literal, cast
 
 from pydantic_core import PydanticSerializationError, to_json, to_jsonable_python
 
 from agentkit.errors import ToolDefinitionError
 from agentkit.secret import scrub
+from agentkit.tools.result import ToolResult
 from agentkit.wire.content import AudioPart, FilePart, ImagePart, Part, TextPart
 from agentkit.wire.message import ToolMessage
 from agentkit.wire.mime import part_of
@@ -26,9 +27,9 @@ CARRIED = "Returned by the tools:"
 
 _MOST_ERROR = 500
 
-Status = Literal["ok", "refused", "retry", "error", "timeout", "denied", "given", "cancelled"]
+Status = Literal["ok", "refused", "retry", "error", "timeout", "denied", "given", "cancelled", "held"]
 """How a call ended: done; its name or arguments refused; ToolRetry; raised; ran out of time; denied by a decision;
-its result given by a decision; the run ended before it."""
+its result given by a decision; the run ended before it; not yet, for calls of a run that it began wait."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -39,7 +40,7 @@ class Answer:
         message: What the model is told.
         status: How the call ended.
         tool_name: The name that the model called.
-        value: What the tool returned, whole.
+        value: What the tool returned, whole; also a `ToolResult` as it is.
         error: What the tool raised, if it did.
         parts: Images, audio and files of the value; they travel in a user message after the batch.
         seconds: How long the tool's body took.
@@ -58,6 +59,11 @@ class Answer:
         """Tell whether this answer uses up one of the tool's retries."""
         return self.status in ("refused", "retry")
 
+    @property
+    def data(self) -> Any:
+        """Give what the program keeps: the data of a `ToolResult`, else the value."""
+        return self.value.data if isinstance(self.value, ToolResult) else self.value
+
 
 @dataclass(slots=True)
 class _Content:
@@ -65,15 +71,30 @@ class _Content:
     parts: list[Part] = field(default_factory=list[Part])
 
 
-def answer_value(call_id: str, name: str, value: Any, *, seconds: float = 0.0, status: Status = "ok") -> Answer:
+def answer_value(
+    call_id: str, name: str, value: Any, *, seconds: float = 0.0, status: Status = "ok", most: int | None = None
+) -> Answer:
     """Answer a call with what its tool returned; an exception that was returned is told like one that was raised.
+
+    Args:
+        call_id: The call.
+        name: The tool.
+        value: What it returned.
+        seconds: How long it took.
+        status: How the call ended, if the value does not say otherwise.
+        most: Characters that the model is shown; None is `MOST_CHARACTERS`.
 
     Raises:
         ToolDefinitionError: The value has no JSON; the text says what to return instead.
     """
     if isinstance(value, BaseException):
         return answer_error(call_id, name, value, seconds=seconds)
-    text, parts = content_of(value, name)
+    if isinstance(value, ToolResult):
+        if isinstance(value.content, BaseException):
+            return replace(answer_error(call_id, name, value.content, seconds=seconds), value=value)
+        if value.error and status == "ok":
+            status = "error"
+    text, parts = content_of(value, name, MOST_CHARACTERS if most is None else most)
     message = ToolMessage(tool_call_id=call_id, content=text)
     return Answer(message, status, name, value=value, parts=parts, seconds=seconds)
 
@@ -95,14 +116,13 @@ def content_of(value: Any, name: str, most: int = MOST_CHARACTERS) -> tuple[str,
     """Give the text of a tool's value and the parts that no tool message can carry.
 
     Text stays as it is, None is `null`, bytes are an image, audio or a PDF where they begin like one, else UTF-8 text;
-    everything else is JSON as pydantic writes it, data frames as a list of records.
+    everything else is JSON as pydantic writes it, data frames as a list of records. Of a `ToolResult` it is the
+    content, and then its parts.
     """
     if type(value) is str and len(value) <= most and value.isascii():  # nothing to mend or to cut
         return value, ()
     content = _Content()
-    whole: list[Any] = [value]
-    items: list[Any] = list(cast("Any", value)) if isinstance(value, list | tuple) else whole
-    for item in items if any(isinstance(item, _PARTS) for item in items) else whole:
+    for item in _items(value):
         _read(item, name, content)
     text = well_formed("\n".join(content.texts))
     if len(text) > most:
@@ -112,6 +132,15 @@ def content_of(value: Any, name: str, most: int = MOST_CHARACTERS) -> tuple[str,
 
 _CARRIED = (ImagePart, AudioPart, FilePart)
 _PARTS = (*_CARRIED, TextPart)
+
+
+def _items(value: Any) -> list[Any]:
+    """Give what is read one by one: the items of a list that has parts among them, else the value itself."""
+    if isinstance(value, ToolResult):
+        nothing = value.parts and isinstance(value.content, str) and not value.content
+        return [*(() if nothing else _items(value.content)), *value.parts]
+    items: list[Any] = list(cast("Any", value)) if isinstance(value, list | tuple) else []
+    return items if any(isinstance(item, _PARTS) for item in items) else [value]
 
 
 def _read(value: Any, name: str, content: _Content) -> None:
@@ -164,6 +193,8 @@ def _fallback(value: Any) -> Any:
     if hasattr(value, "columns"):
         records: Callable[..., Any] | None = getattr(value, "to_dicts", None)  # polars
         return records() if records else value.to_dict(orient="records")  # pandas
+    if isinstance(value, ToolResult):
+        raise TypeError("it holds a ToolResult, which stands for a whole result")
     for method in ("tolist", "_asdict", "isoformat"):  # NumPy arrays and scalars, records, dates of other libraries
         if callable(read := getattr(value, method, None)):
             return read()

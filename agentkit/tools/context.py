@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 import hashlib
+import logging
 import types
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import Annotated, Any, Generic, Union, get_args, get_origin
 
 from typing_extensions import TypeVar
+
+from agentkit.tools.line import CallLog
 
 __all__ = ["Context", "ToolRetry", "is_context"]
 
@@ -23,13 +26,16 @@ class ToolRetry(Exception):  # noqa: N818 - advice to the model, not a failure
 class Context(Generic[Deps_co]):
     """What a tool may know of its call; a parameter with this hint is filled in and hidden from the model.
 
+    Functions that are asked before a request (instructions, tools, settings) get one too: there is no call yet, so
+    `call_id`, `tool_name` and `arguments` are empty.
+
     Attributes:
         deps: What was given to `run(deps=...)`.
         run_id: The run.
         call_id: The call, as the model's reply names it.
         tool_name: The tool's name in this run's toolbox.
         arguments: The call's arguments as they are carried out, as JSON text.
-        turn: The turn of the run that the call belongs to, from 1.
+        turn: The replies so far: for a call that of its own reply, from 1; before the first request 0.
         usage: What the run has used so far, before this call.
         retry: How often the model has called again after a refusal or advice; 0 at first.
         emit: Shows an event to whoever watches the run; may be called from any thread.
@@ -44,6 +50,14 @@ class Context(Generic[Deps_co]):
     usage: Any
     retry: int
     emit: Callable[[object], None] = field(repr=False)
+
+    @property
+    def log(self) -> logging.LoggerAdapter[logging.Logger]:
+        """The standard library's logger "agentkit.tool", whose records bear `run_id`, `turn`, `call_id`, `tool_name`.
+
+        `Log`, and AGENTKIT_LOG in the environment, show its lines from INFO on among their own. Known keys are hidden.
+        """
+        return CallLog({"run_id": self.run_id, "turn": self.turn, "call_id": self.call_id, "tool_name": self.tool_name})
 
     @property
     def idempotency_key(self) -> str:

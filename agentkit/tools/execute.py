@@ -13,15 +13,15 @@ from contextvars import ContextVar
 from dataclasses import dataclass
 from typing import Any, Literal
 
-from agentkit.errors import ToolFailedError
+from agentkit.errors import PendingCallsError, ToolFailedError
 from agentkit.secret import scrub
 from agentkit.tools.answer import Answer, answer_error, answer_value
 from agentkit.tools.context import Context, ToolRetry
 from agentkit.tools.thread import run_in_thread
 from agentkit.tools.tool import Tool
-from agentkit.wire.message import ToolCall
+from agentkit.wire.message import ToolCall, ToolMessage
 
-__all__ = ["CallTool", "OnToolError", "SubRuns", "execute", "running"]
+__all__ = ["CallTool", "HeldError", "OnToolError", "SubRuns", "execute", "running"]
 
 running: ContextVar[SubRuns | None] = ContextVar("agentkit_running_call", default=None)
 """The call that is being executed; runs that its tool starts take their ids from it."""
@@ -63,10 +63,12 @@ class SubRuns:
 
     Attributes:
         over: Whether the call was answered; a run of its thread that goes on, for it was abandoned, is shown no more.
+        through: An error of such a run that is no failure of the tool: it ends the run that made the call, too.
     """
 
     def __init__(self, first: str) -> None:
         self.over = False
+        self.through: BaseException | None = None
         self._first = first
         self._count = 0
 
@@ -76,22 +78,35 @@ class SubRuns:
         return self._first if self._count == 1 else f"{self._first}.{self._count}"
 
 
+class HeldError(PendingCallsError):
+    """What an agent's tool raises where calls of its run wait for decisions: its own call then waits for them."""
+
+
 class _OutOfTimeError(TimeoutError):
     """The tool's own clock ran out, not one that its body watches."""
 
 
-async def execute(call: CallTool, on_error: OnToolError = "report") -> Answer:
+async def execute(
+    call: CallTool, on_error: OnToolError = "report", ends_run: Callable[[Exception], bool] | None = None
+) -> Answer:
     """Run the tool and give its answer; the clock covers its body only.
+
+    Args:
+        call: The call.
+        on_error: What becomes of what the tool raises.
+        ends_run: Tells what of that is no failure of the tool, and is raised as it is.
 
     Raises:
         ToolFailedError: The tool raised and `on_error` is "raise"; the cause is what it raised.
+        Exception: What ended a run that the tool began and is none of the tool's.
     """
     started = time.perf_counter()
     sub_runs = SubRuns(f"{call.context.run_id}/{call.id}")
     token = running.set(sub_runs)
     try:
         value = await _run(call)
-        return answer_value(call.id, call.name, value, seconds=time.perf_counter() - started)
+        seconds = time.perf_counter() - started
+        return answer_value(call.id, call.name, value, seconds=seconds, most=call.tool.max_characters)
     except ToolRetry as advice:
         return answer_error(call.id, call.name, advice, status="retry", seconds=time.perf_counter() - started)
     except _OutOfTimeError as error:
@@ -99,7 +114,12 @@ async def execute(call: CallTool, on_error: OnToolError = "report") -> Answer:
         if on_error == "report":
             return answer_error(call.id, call.name, error, status="timeout", seconds=seconds)
         return await _failed(call, error, on_error, seconds)
-    except Exception as error:  # noqa: BLE001 # a tool may raise anything; the model or the caller is told
+    except HeldError as held:
+        message = ToolMessage(tool_call_id=call.id, content=f"Not finished: {held}")
+        return Answer(message, "held", call.name, seconds=time.perf_counter() - started)
+    except Exception as error:
+        if error is sub_runs.through or (ends_run is not None and ends_run(error)):
+            raise
         return await _failed(call, error, on_error, time.perf_counter() - started)
     finally:
         sub_runs.over = True
@@ -152,4 +172,4 @@ async def _failed(call: CallTool, error: Exception, on_error: OnToolError, secon
             value = await value
     except ToolRetry as advice:
         return answer_error(call.id, call.name, advice, status="retry", seconds=seconds)
-    return answer_value(call.id, call.name, value, seconds=seconds)
+    return answer_value(call.id, call.name, value, seconds=seconds, most=call.tool.max_characters)

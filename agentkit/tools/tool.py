@@ -1,35 +1,30 @@
-"""A function becomes a `Tool` here: what is sent to the model about it, and how the model's call becomes a call of it.
+"""What a model may call is a `Tool`: what is sent to the model about it, and how the model's call becomes a call of it.
 
-`toolbox` collects tools and `execute` calls them; this module knows no run and no message.
+`decorator` makes tools of functions, `toolbox` collects them, `execute` calls them; this module knows no run.
 """
 
 from __future__ import annotations
 
 import json
 import re
-import sys
 from collections.abc import Awaitable, Callable, Mapping
-from contextlib import suppress
 from copy import deepcopy
 from dataclasses import dataclass, field, fields, replace
 from functools import cached_property
 from types import CodeType, MethodType
-from typing import Any, Concatenate, Final, Generic, ParamSpec, Protocol, Self, TypeAlias, cast, overload
+from typing import Any, Final, Generic, NoReturn, Protocol, Self, TypeAlias
 
 from typing_extensions import TypeVar
 
-from agentkit.errors import SchemaError, ToolDefinitionError
-from agentkit.schema.parameter import UnresolvedHintError, target_of
+from agentkit.errors import ConfigurationError, SchemaError, ToolDefinitionError
 from agentkit.schema.signature import Draft, Signature, is_async
 from agentkit.schema.sketch import sketch_signature
 from agentkit.schema.strict import to_strict
 from agentkit.tools.context import Context, is_context
 
-__all__ = ["Approval", "Function", "Tool", "as_tool", "tool"]
+__all__ = ["Approval", "Function", "Tool"]
 
 Deps_contra = TypeVar("Deps_contra", contravariant=True, default=Any)
-_Deps = TypeVar("_Deps")
-_P = ParamSpec("_P")
 
 Approval: TypeAlias = bool | Callable[[Context[Any], Mapping[str, Any]], bool | Awaitable[bool]]
 
@@ -62,6 +57,8 @@ class Tool(Generic[Deps_contra]):
         thread: Whether a function that is not async runs in a worker thread; False runs it on the event loop.
         approval: Whether a call waits for approval before it runs: always, never, or as a predicate of context and read
             arguments says, async or not.
+        max_characters: A longer result is cut for the model, with a notice; None is 100,000.
+        is_external: Whether it is carried out elsewhere: the function is never called, each call waits for its result.
     """
 
     function: Callable[..., Any]
@@ -73,6 +70,8 @@ class Tool(Generic[Deps_contra]):
     sequential: bool = False
     thread: bool = True
     approval: Approval = False
+    is_external: bool = False
+    max_characters: int | None = None
     _draft: Draft | Signature = field(kw_only=True, repr=False)
 
     def __post_init__(self) -> None:
@@ -85,6 +84,15 @@ class Tool(Generic[Deps_contra]):
             raise ToolDefinitionError(f"Tool {self.name!r}: retries is {self.retries}. Give 0 or more.")
         if self.timeout is not None and not self.timeout > 0:
             raise ToolDefinitionError(f"Tool {self.name!r}: timeout is {self.timeout}. Give seconds above 0, or None.")
+        if self.max_characters is not None and self.max_characters < 1:
+            raise ToolDefinitionError(
+                f"Tool {self.name!r}: max_characters is {self.max_characters}. Give 1 or more, or None."
+            )
+        if self.is_external and self.approval is not False:
+            raise ToolDefinitionError(
+                f"Tool {self.name!r} is external: each of its calls waits for whoever carries it out, who may deny it "
+                "too. Leave `approval` out."
+            )
 
     @classmethod
     def from_schema(
@@ -104,6 +112,25 @@ class Tool(Generic[Deps_contra]):
             )
         read = sketch_signature(function, name, description, deepcopy(dict(parameters)), is_context=is_context)
         return cls(function, name, description, _draft=read)
+
+    @classmethod
+    def external(cls, name: str, description: str, parameters: Mapping[str, Any]) -> Self:
+        """Declare a tool that is carried out elsewhere: on a page, by a person, by another program.
+
+        Its arguments are checked by the JSON Schema, then the run waits; `result.pending` has the call, and a decision
+        gives its result. `@tool(external=True)` is the same for a function that only has hints.
+
+        Raises:
+            ToolDefinitionError: When the schema is not one of an object, or cannot be read.
+        """
+
+        def elsewhere(**_: Any) -> NoReturn:
+            raise ConfigurationError(
+                f"Tool {name!r} is carried out elsewhere and cannot be called here. Its calls wait in "
+                "`result.pending`; give their results, `call.give(...)`."
+            )
+
+        return cls.from_schema(name, description, parameters, elsewhere).replace(is_external=True)
 
     @cached_property
     def signature(self) -> Signature:
@@ -192,144 +219,3 @@ class Tool(Generic[Deps_contra]):
         if self.strict is not None:
             function["strict"] = self.strict
         return {"type": "function", "function": function}
-
-
-class _Decorator(Protocol):
-    @overload
-    def __call__(self, function: Callable[Concatenate[Context[_Deps], _P], Any], /) -> Tool[_Deps]: ...
-    @overload
-    def __call__(self, function: Callable[..., Any], /) -> Tool[Any]: ...
-
-
-@overload
-def tool(
-    function: Callable[Concatenate[Context[_Deps], _P], Any],
-    /,
-    *,
-    name: str | None = None,
-    description: str | None = None,
-    strict: bool | None = None,
-    retries: int | None = None,
-    timeout: float | None = None,
-    sequential: bool = False,
-    thread: bool = True,
-    approval: Approval = False,
-    require_descriptions: bool = False,
-) -> Tool[_Deps]: ...
-@overload
-def tool(
-    function: Callable[..., Any],
-    /,
-    *,
-    name: str | None = None,
-    description: str | None = None,
-    strict: bool | None = None,
-    retries: int | None = None,
-    timeout: float | None = None,
-    sequential: bool = False,
-    thread: bool = True,
-    approval: Approval = False,
-    require_descriptions: bool = False,
-) -> Tool[Any]: ...
-@overload
-def tool(
-    function: None = None,
-    /,
-    *,
-    name: str | None = None,
-    description: str | None = None,
-    strict: bool | None = None,
-    retries: int | None = None,
-    timeout: float | None = None,
-    sequential: bool = False,
-    thread: bool = True,
-    approval: Approval = False,
-    require_descriptions: bool = False,
-) -> _Decorator: ...
-def tool(  # noqa: D417 - the other arguments are the attributes of Tool, described there
-    function: Callable[..., Any] | None = None,
-    /,
-    *,
-    name: str | None = None,
-    description: str | None = None,
-    strict: bool | None = None,
-    retries: int | None = None,
-    timeout: float | None = None,
-    sequential: bool = False,
-    thread: bool = True,
-    approval: Approval = False,
-    require_descriptions: bool = False,
-) -> Tool[Any] | _Decorator:
-    """Make a tool of a function: `@tool`, `@tool(name=..., timeout=...)`, or `tool(function)`.
-
-    The schema comes from the type hints, the texts from `Annotated`, `Field` or the docstring (Google, NumPy, Sphinx,
-    Epydoc). A parameter with the hint `Context` is filled in and never shown. Methods, partials and callable objects
-    serve too. The options are the attributes of `Tool`; name and description are the function's own unless given.
-
-    Args:
-        function: Any callable with type hints, async or not.
-        require_descriptions: Refuse a parameter without a description.
-
-    Raises:
-        ToolDefinitionError: When it cannot be told to a model; the text says what to write. Where a hint names
-            something that does not exist yet, this comes at the first use, as when a `Toolbox` is made.
-    """
-    options: dict[str, Any] = {"strict": strict, "retries": retries, "timeout": timeout}
-    options |= {"sequential": sequential, "thread": thread, "approval": approval}
-
-    def make(function: Any) -> Tool[Any]:
-        return _make(_draft(function, name, require_descriptions=require_descriptions), description, options)
-
-    return make if function is None else make(function)
-
-
-def as_tool(value: Tool[Any] | Callable[..., Any]) -> Tool[Any]:
-    """Take a tool as it is and make one of anything else that can be called."""
-    held: Any = getattr(value, "__func__", None)
-    if isinstance(held, Tool):  # `@classmethod` over `@tool` binds the tool itself as of Python 3.13
-        return cast("Tool[Any]", cast("Any", held).__get__(getattr(value, "__self__", None)))
-    return cast("Any", value) if isinstance(value, Tool) else tool(value)
-
-
-def _make(draft: Draft, description: str | None, options: dict[str, Any]) -> Tool[Any]:
-    described = draft.docstring.description if description is None else description
-    made: Tool[Any] = Tool(draft.function, draft.name, described, **options, _draft=draft)
-    if made.strict and "signature" in draft.__dict__:
-        _ = made.parameters  # refused here if at all
-    return made
-
-
-def _draft(function: Any, name: str | None, *, require_descriptions: bool) -> Draft:
-    if isinstance(function, Tool):
-        raise ToolDefinitionError(f"Tool {function.name!r} is a tool already. Change it by `.replace(...)`.")
-    of_class = isinstance(function, classmethod)
-    if isinstance(function, staticmethod | classmethod):
-        function = cast("Any", function).__func__
-    draft = Draft(function, name or _name(function), is_context, require_descriptions, of_class=of_class)
-    try:
-        _ = draft.signature
-    except UnresolvedHintError:
-        draft = replace(draft, names=_names_around(function))
-        with suppress(UnresolvedHintError):  # it may resolve by the first use, which says so if not
-            _ = draft.signature
-    return draft
-
-
-def _name(function: Any) -> str:
-    target = target_of(function)
-    own = getattr(function, "__name__", None) or (target.__name__ if hasattr(function, "func") else None)
-    return str(own or type(function).__name__)
-
-
-def _names_around(function: Any) -> dict[str, Any]:
-    """Collect what hints name among the locals of the frames that the function is being defined in."""
-    target = target_of(function)
-    wanted = set(re.findall(r"\w+", " ".join(map(repr, target.__annotations__.values()))))
-    found: dict[str, Any] = {}
-    frame = sys._getframe(1)  # noqa: SLF001  # pyright: ignore[reportPrivateUsage] # the one way to local names
-    while frame is not None:
-        if frame.f_globals is target.__globals__ and frame.f_locals is not frame.f_globals:
-            local = frame.f_locals
-            found = {name: local[name] for name in wanted if name in local} | found
-        frame = frame.f_back  # type: ignore[assignment] # None ends the loop
-    return found

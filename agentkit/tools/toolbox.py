@@ -7,7 +7,8 @@ from functools import cached_property
 from typing import Any, cast
 
 from agentkit.errors import ToolDefinitionError
-from agentkit.tools.tool import Function, Tool, as_tool
+from agentkit.tools.decorator import as_tool
+from agentkit.tools.tool import Function, Tool
 
 __all__ = ["Toolbox"]
 

@@ -85,6 +85,22 @@ def test_an_agent_shows_what_it_is_made_of():
     )
 
 
+def test_an_agent_whose_tools_are_chosen_shows_by_what_and_has_none_of_its_own():
+    def choose(context):
+        return [now]
+
+    agent = Agent("openai:gpt-4o-mini", tools=choose, settings=lambda context: None)
+    assert repr(agent) == (
+        "Agent(model='openai:gpt-4o-mini', "
+        "tools='test_an_agent_whose_tools_are_chosen_shows_by_what_and_has_none_of_its_own.<locals>.choose', "
+        "output='str')"
+    )
+    assert agent.toolbox.names == ()
+    model = ScriptedModel(["done"])
+    assert agent.replace(model=model, name="x").run_sync("x").output == "done"
+    assert [one.function.name for one in model.requests[0].tools] == ["now"]
+
+
 def test_a_tool_that_bears_the_outputs_name_is_refused():
     from agentkit.output import OutputSpec
 

@@ -1,17 +1,18 @@
 """Approval: who is asked, what about, and what becomes of each decision, over processes and crashes."""
 
-import json
-import subprocess
-import sys
+import asyncio
+import contextvars
+import threading
 
 import pytest
 
 from agentkit.agent import Agent, Middleware
-from agentkit.errors import PendingCallsError, StateError, ToolFailedError
-from agentkit.state import Approve, Deny, Give, PendingCall, RunState
+from agentkit.errors import LimitExceededError, PendingCallsError, StateError, ToolFailedError
+from agentkit.state import Approve, Deny, Give, PendingCall, RunLimits, RunState
 from agentkit.testing.reply import call, calls
 from agentkit.testing.scripted import ScriptedModel
-from agentkit.tools import Context, tool
+from agentkit.tools import Context, Tool, tool
+from agentkit.tools.result import ToolResult
 from agentkit.wire.check import check_request
 from agentkit.wire.request import ChatRequest
 
@@ -45,7 +46,7 @@ def agent(shop, *replies, **options):
 def test_a_call_that_needs_approval_waits_and_says_so():
     shop = Shop()
     result = agent(shop, call("pay", {"amount": 5}, id="p")).run_sync("x")
-    assert result.pending == (PendingCall("p", "pay", '{"amount":5}'),)
+    assert result.pending == (PendingCall("p", "pay", '{"amount":5}', run_id=result.run_id, turn=1),)
     assert shop.done == []
     with pytest.raises(PendingCallsError) as caught:
         _ = result.output
@@ -152,15 +153,116 @@ def test_a_predicate_of_context_and_arguments_decides_who_is_asked(colour):
     assert [waiting.id for waiting in result.pending] == ["large"]
 
 
-def test_a_predicate_that_fails_asks():
-    def fail(context, arguments):
-        raise KeyError("limit")
+class Odd:
+    """What has no truth of its own, as an array has none."""
 
-    @tool(approval=fail)
+    def __bool__(self):
+        raise ValueError("ambiguous")
+
+
+async def never(context, arguments):
+    async with asyncio.timeout(0):
+        await asyncio.Event().wait()
+
+
+async def cancelled(context, arguments):
+    task = asyncio.get_running_loop().create_future()
+    task.cancel()
+    return await task
+
+
+async def threaded(context, arguments):
+    return await asyncio.to_thread(fail, context, arguments)
+
+
+def fail(context, arguments):
+    raise KeyError("limit")
+
+
+def leave(context, arguments):
+    raise SystemExit(1)
+
+
+PREDICATES = [
+    fail,
+    threaded,
+    never,
+    cancelled,
+    leave,
+    lambda: False,
+    lambda context, arguments: arguments["amonut"] > 5,
+    lambda context, arguments: Odd(),
+    lambda context, arguments: None,
+]
+
+
+@pytest.mark.parametrize(
+    "predicate",
+    PREDICATES,
+    ids=["raises", "in a thread", "out of time", "cancelled", "exits", "wrong", "typo", "no truth", "gives None"],
+)
+def test_a_predicate_that_does_not_say_that_it_is_safe_asks(predicate):
+    ran = []
+
+    @tool(approval=predicate)
+    def pay(amount: int) -> str:
+        ran.append(amount)
+        return "paid"
+
+    one = Agent(ScriptedModel([call("pay", {"amount": 5}, id="p"), "done"]), tools=[pay])
+    result = one.run_sync("x")
+    assert ([waiting.name for waiting in result.pending], ran) == (["pay"], [])
+    assert one.resume_sync(result.state, decisions={"p": True}).output == "done"
+    assert ran == [5]
+
+
+@pytest.mark.parametrize("how", ["cancel", "limit"])
+def test_a_run_that_ends_while_a_predicate_waits_runs_nothing(how):
+    ran = []
+
+    async def go():
+        waits = asyncio.Event()
+
+        async def ask(context, arguments):
+            waits.set()
+            await asyncio.Event().wait()
+
+        @tool(approval=ask)
+        def pay() -> str:
+            ran.append(1)
+            return "paid"
+
+        limits = RunLimits(seconds=0.05) if how == "limit" else None
+        one = Agent(ScriptedModel([call("pay", id="p")]), tools=[pay], limits=limits)
+        task = asyncio.create_task(one.run("x"))
+        await waits.wait()
+        if how == "cancel":
+            task.cancel()
+        await asyncio.wait({task})
+        return asyncio.CancelledError() if task.cancelled() else task.exception()
+
+    ended = asyncio.run(go())
+    assert isinstance(ended, asyncio.CancelledError if how == "cancel" else LimitExceededError)
+    assert ran == []
+
+
+def test_a_predicate_runs_on_the_event_loop_and_sees_the_runs_context_variables():
+    seen, who = [], contextvars.ContextVar("who")
+
+    def ask(context, arguments):
+        seen.append((threading.current_thread().name, who.get()))
+        return False
+
+    @tool(approval=ask)
     def pay() -> str:
         return "paid"
 
-    assert Agent(ScriptedModel([call("pay")]), tools=[pay]).run_sync("x").pending[0].name == "pay"
+    async def go():
+        who.set("Ann")
+        return await Agent(ScriptedModel([call("pay"), "done"]), tools=[pay]).run("x")
+
+    assert asyncio.run(go()).output == "done"
+    assert seen == [(threading.current_thread().name, "Ann")]
 
 
 def test_calls_beside_a_waiting_one_run_once_and_stand_in_order():
@@ -187,31 +289,33 @@ def test_a_call_without_a_decision_goes_on_waiting():
     assert shop.done == []
 
 
-def test_a_decision_that_says_neither_yes_nor_no_is_refused():
-    shop = Shop()
-    one = agent(shop, call("pay", {"amount": 5}, id="p"))
-    state = one.run_sync("x").state
-    for decision in ("no", 0, None, "deny"):
-        with pytest.raises(StateError) as caught:
-            one.resume_sync(state, decisions={"p": decision})
-        assert str(caught.value) == (
-            f"The decision on the call 'p' is {decision!r}, which says neither yes nor no. "
-            "Give True, False, Approve(...), Deny(...) or Give(...)."
-        )
-        assert caught.value.state == state
-    assert shop.done == []
+def test_a_call_that_waits_goes_on_waiting_though_its_predicate_would_let_it_through_now():
+    ran = []
+
+    @tool(approval=lambda context, arguments: context.deps)
+    def pay() -> str:
+        ran.append(1)
+        return "paid"
+
+    one = Agent[bool, str](ScriptedModel([call("pay", id="p"), call("pay", id="p"), "done"]), tools=[pay])
+    state = one.run_sync("x", deps=True).state
+    assert [waits.id for waits in one.resume_sync(state, deps=False).pending] == ["p"]
+    assert ran == []
+    assert one.resume_sync(state, deps=False, decisions={"p": True}).output == "done"
+    assert ran == [1, 1]  # the later one, of the same id, was let through
 
 
-def test_a_decision_on_a_call_that_does_not_wait_is_refused():
+def test_a_call_whose_sub_run_waits_is_not_asked_for_again():
     shop = Shop()
-    one = agent(shop, calls(call("look", id="l"), call("pay", {"amount": 5}, id="p")))
-    state = one.run_sync("x").state
-    with pytest.raises(StateError) as caught:
-        one.resume_sync(state, decisions={"l": True})
-    assert str(caught.value) == (
-        "A decision is for the call 'l', which does not wait for one. Waiting: p. "
-        "Decide on the ids of `result.pending`."
-    )
+    clerk = Agent(ScriptedModel([call("pay", {"amount": 5}, id="i"), "Paid."]), tools=[shop.pay], name="clerk")
+    tools = [clerk.as_tool().replace(approval=True)]
+    one = Agent(ScriptedModel([call("clerk", {"prompt": "Pay."}, id="o"), "done"]), tools=tools)
+    first = one.run_sync("x")
+    assert [waits.id for waits in first.pending] == ["o"]
+    second = one.resume_sync(first.state, decisions=[first.pending[0].approve()])
+    assert [(waits.id, waits.run_id) for waits in second.pending] == [("o/i", f"{second.run_id}/o")]
+    third = one.resume_sync(RunState.from_json(second.state.to_json()), decisions=[second.pending[0].approve()])
+    assert (third.output, shop.done) == ("done", [5])
 
 
 def test_a_decision_does_not_hold_for_a_later_call_with_the_same_id():
@@ -219,7 +323,7 @@ def test_a_decision_does_not_hold_for_a_later_call_with_the_same_id():
     one = agent(shop, call("pay", {"amount": 5}, id="p"), call("pay", {"amount": 5000}, id="p"))
     result = one.resume_sync(one.run_sync("x").state, decisions={"p": True})
     assert shop.done == [5]
-    assert result.pending == (PendingCall("p", "pay", '{"amount":5000}'),)
+    assert result.pending == (PendingCall("p", "pay", '{"amount":5000}', run_id=result.run_id, turn=2),)
 
 
 def test_two_waiting_calls_that_came_with_one_id_are_decided_apart():
@@ -289,44 +393,141 @@ def test_an_approved_call_that_fails_with_raise_waits_for_a_decision_again():
     assert ([p.id for p in again.pending], len(tried)) == (["p"], 1)
 
 
-PROGRAM = """
-import sys
-from agentkit.agent import Agent
-from agentkit.testing.reply import call, calls
-from agentkit.testing.scripted import ScriptedModel
-from agentkit.tools import tool
-
-@tool
-def look() -> str:
-    print("looked")
-    return "seen"
-
-@tool(approval=True)
-def pay(amount: int) -> str:
-    print("paid", amount)
-    return "paid"
-
-batch = calls(call("look", id="l"), call("pay", {"amount": 5}, id="p"))
-if sys.argv[1] == "ask":
-    result = Agent(ScriptedModel([batch]), tools=[look, pay]).run_sync("x")
-    open(sys.argv[2], "w").write(result.state.to_json())
-else:
-    model = ScriptedModel(["done"])
-    result = Agent(model, tools=[look, pay]).resume_sync(open(sys.argv[2]).read(), decisions={"p": True})
-    print(result.output, len(result.messages), result.turns)
-"""
+MEASURE = {"type": "object", "properties": {"thing": {"type": "string"}}, "required": ["thing"]}
+measure = Tool.external("measure", "Measure a thing.", MEASURE)
 
 
-def test_a_waiting_run_is_saved_as_json_and_resumed_in_another_process(tmp_path):
-    saved = tmp_path / "state.json"
+@tool(external=True)
+def ask_customer(question: str) -> str:
+    """Ask the customer."""
+    raise AssertionError(question)
 
-    def program(what):
-        command = [sys.executable, "-c", PROGRAM, what, str(saved)]
-        done = subprocess.run(command, capture_output=True, text=True, timeout=60, check=False)
-        assert (done.stderr, done.returncode) == ("", 0)
-        return done.stdout.splitlines()
 
-    assert program("ask") == ["looked"]
-    assert json.loads(saved.read_text())["held"] == [{"id": "p", "name": "pay", "arguments": '{"amount":5}'}]
-    assert [one.id for one in RunState.from_json(saved.read_text()).open_calls] == ["p"]
-    assert program("go on") == ["paid 5", "done 5 2"]
+def outside(*replies, **options):
+    return Agent(ScriptedModel([*replies, "done"]), tools=[measure, ask_customer], **options)
+
+
+@pytest.mark.parametrize(("name", "arguments"), [("measure", '{"thing":"a"}'), ("ask_customer", '{"question":"a"}')])
+def test_an_external_call_waits_with_valid_arguments_until_its_result_is_given(name, arguments):
+    one = outside(call(name, "{}"), call(name, arguments, id="e"))
+    result = one.run_sync("x")
+    assert result.pending == (PendingCall("e", name, arguments, result.run_id, 2, external=True),)
+    assert told(result)[0].startswith("Argument '")
+    after = one.resume_sync(result.state, decisions=[result.pending[0].give({"cm": 80})])
+    assert (after.output, told(after)[1]) == ("done", '{"cm":80}')
+    assert [(answer.status, answer.value) for answer in after.answers] == [("given", {"cm": 80})]
+
+
+def test_an_external_call_is_denied_with_a_reason():
+    one = outside(call("measure", {"thing": "a"}, id="e"))
+    result = one.run_sync("x")
+    assert told(one.resume_sync(result.state, decisions={"e": Deny("There is no ruler.")})) == [
+        "Not run: There is no ruler."
+    ]
+
+
+@pytest.mark.parametrize("decision", [True, Approve(), Approve({"thing": "b"})])
+def test_an_external_call_cannot_be_approved_and_nothing_beside_it_starts(decision):
+    shop = Shop()
+    batch = calls(call("pay", {"amount": 5}, id="p"), call("measure", {"thing": "a"}, id="e"))
+    one = Agent(ScriptedModel([batch, "done"]), tools=[shop.pay, measure])
+    state = one.run_sync("x").state
+    with pytest.raises(StateError) as caught:
+        one.resume_sync(state, decisions={"p": True, "e": decision})
+    assert str(caught.value) == (
+        "The call 'e' is of tool 'measure', which is carried out elsewhere: it cannot be approved. "
+        "Give its result, `call.give(result)`, or deny it, `call.deny(reason)`."
+    )
+    assert shop.done == []
+    after = one.resume_sync(caught.value.state, decisions={"p": True, "e": Give("80 cm")})
+    assert (told(after), shop.done) == (["paid 5", "80 cm"], [5])
+
+
+@pytest.mark.parametrize(
+    ("given", "content"),
+    [
+        (None, "null"),
+        ("", ""),
+        ([1, 2.5], "[1,2.5]"),
+        (ValueError("no ruler"), "The tool failed. ValueError: no ruler"),
+        (b"\x89PNG\r\n\x1a\n----", "[image 1: in the next user message]"),
+        (ToolResult("80 cm", data=object()), "80 cm"),
+        ("x" * 30, "xxxxx\n[Cut: the result has 30 characters, the first 5 are shown.]"),
+    ],
+    ids=["None", "empty", "list", "exception", "image", "ToolResult", "long"],
+)
+def test_what_is_given_may_be_all_that_a_tool_returns(given, content):
+    tools = [measure.replace(max_characters=5) if given == "x" * 30 else measure]
+    one = Agent(ScriptedModel([call("measure", {"thing": "a"}, id="e"), "done"]), tools=tools)
+    result = one.resume_sync(one.run_sync("x").state, decisions={"e": Give(given)})
+    assert told(result) == [content]
+    check_request(ChatRequest(messages=result.messages))
+
+
+def test_a_result_that_was_given_counts_where_the_tool_is_no_longer_there():
+    one = outside(calls(call("measure", {"thing": "a"}, id="e"), call("measure", {"thing": "b"}, id="f")))
+    state = one.run_sync("x").state
+    bare = Agent(ScriptedModel(["done"]))
+    assert told(bare.resume_sync(state, decisions={"e": Give("80 cm"), "f": False})) == [
+        "80 cm",
+        "Not run: The user declined this call.",
+    ]
+
+
+def test_middleware_see_no_external_call():
+    class Watch(Middleware):
+        async def call(self, call, run, step, /):
+            raise AssertionError(call)
+
+    one = outside(call("measure", {"thing": "a"}, id="e"), middleware=[Watch()])
+    assert one.resume_sync(one.run_sync("x").state, decisions={"e": Give(1)}).output == "done"
+
+
+def test_every_kind_of_decision_at_once_and_each_effect_once():
+    shop = Shop()
+    batch = calls(
+        call("look", id="l"),
+        *(call("pay", {"amount": amount}, id=f"p{amount}") for amount in (1, 2, 3)),
+        call("measure", {"thing": "a"}, id="e"),
+        call("pay", {"amount": "much"}, id="bad"),
+    )
+    one = Agent(ScriptedModel([batch, "done"]), tools=[shop.pay, shop.look, measure])
+    first = one.run_sync("x")
+    assert [waiting.id for waiting in first.pending] == ["p1", "p2", "p3", "e"]
+    yes, no, other, result = first.pending
+    decisions = [result.give("80 cm"), other.approve({"amount": 30}), no.deny("Too much."), yes.approve()]
+    second = one.resume_sync(RunState.from_json(first.state.to_json()), decisions=decisions)
+    assert told(second)[:5] == ["seen", "paid 1", "Not run: Too much.", "paid 30", "80 cm"]
+    assert sorted(shop.done, key=str) == [1, 30, "look"]
+    assert (second.state.tool_calls, second.output) == (4, "done")
+
+
+def test_a_resumed_run_is_watched():
+    shop = Shop()
+    one = agent(shop, call("pay", {"amount": 5}, id="p"))
+    state = one.run_sync("x").state
+
+    async def watch():
+        async with one.resume_stream(state, decisions={"p": True}) as stream:
+            return [event.type async for event in stream], stream.result
+
+    kinds, result = asyncio.run(watch())
+    assert [kind for kind in kinds if kind not in ("request_sent", "usage")] == [
+        "run_started",
+        "tool_call_ready",
+        "tool_result",
+        "text_delta",
+        "reply",
+        "output",
+        "run_ended",
+    ]
+    assert (result.output, shop.done) == ("done", [5])
+
+
+def test_a_resumed_run_is_watched_from_sync_code():
+    shop = Shop()
+    one = agent(shop, call("pay", {"amount": 5}, id="p"))
+    first = one.run_sync("x")
+    with one.resume_stream_sync(first.state.to_json(), decisions=[first.pending[0].approve()]) as stream:
+        assert "".join(stream.text()) == "done"
+    assert (stream.result.output, shop.done) == ("done", [5])

@@ -147,3 +147,13 @@ def test_a_request_is_instructions_then_history_then_correction():
     assert [m.content for m in request.messages] == ["Be brief.", "x", "again"]
     assert request.temperature == 0.5
     assert b'"temperature":0.5' in request.encode()
+
+
+def test_retries_are_those_of_the_turn_that_was_prepared_last():
+    state = RunState(messages=(UserMessage(content="x"),))
+    steps = loop(state, Bounds(RunLimits(), 2, {"get": 5}, 3))
+    assert isinstance(next(steps), Prepare)
+    asked = steps.send(Prepared(state, Turn(retries={"get": 0})))
+    called = steps.send(asked.state.with_reply(reply(call("get"))))
+    with pytest.raises(ToolRetriesExceededError):
+        steps.send(called.state.with_answers(answers(called.state)).replace(refused={"get": 1}))

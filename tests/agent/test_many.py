@@ -280,6 +280,7 @@ def test_media_are_told_apart_by_their_content(tmp_path):
         ({"instructions": "Read aloud."}, "instructions: then 'Read.', now 'Read aloud.'. "),
         ({"instructions": ["Read.", "Slowly."]}, "instructions: then 'Read.', now "),
         ({"tools": []}, ", now nothing. "),
+        ({"tools": lambda context: []}, ", now 'a function'. "),
     ],
 )
 def test_an_agent_that_asks_for_something_else_is_refused(tmp_path, changes, part):

@@ -1,6 +1,7 @@
 """Middleware round a run's two acts, and what tools get to know of their run."""
 
 import asyncio
+import threading
 
 import pytest
 
@@ -177,6 +178,103 @@ def test_progress_is_shown_to_the_watcher_from_tasks_and_threads(colour):
     assert [(event.call_id, event.name, event.value["step"]) for event in events] == [
         ("c", "tell", step) for step in range(3)
     ]
+
+
+async def kinds(agent):
+    async with agent.stream("x") as stream:
+        return [event async for event in stream if event.type in ("tool_call_ready", "progress", "tool_result")]
+
+
+def test_progress_of_sync_tools_at_once_stands_in_order_between_call_and_result():
+    both = threading.Barrier(2, timeout=10)
+
+    @tool
+    def tell(context: Context, name: str) -> str:
+        """Tell."""
+        both.wait()
+        for step in range(20):
+            context.emit(step)
+        return name
+
+    model = ScriptedModel([calls(call("tell", {"name": "a"}, id="a"), call("tell", {"name": "b"}, id="b")), "done"])
+    events = asyncio.run(kinds(Agent(model, tools=[tell])))
+    for call_id in ("a", "b"):
+        own = [event for event in events if event.call_id == call_id]
+        assert [event.type for event in own] == ["tool_call_ready", *["progress"] * 20, "tool_result"]
+        assert [event.value for event in own[1:-1]] == list(range(20))
+
+
+def test_progress_of_a_thread_that_was_given_up_is_shown_to_nobody():
+    gate, ended = threading.Event(), threading.Event()
+
+    @tool(timeout=0.05)
+    def hang(context: Context) -> str:
+        """Hang."""
+        context.emit("begun")
+        gate.wait(10)
+        context.emit("late")
+        ended.set()
+        return "late"
+
+    def reply(request):
+        gate.set()
+        assert ended.wait(10)
+        return "done"
+
+    events = asyncio.run(kinds(Agent(ScriptedModel([call("hang"), reply]), tools=[hang])))
+    assert [event.value for event in events if event.type == "progress"] == ["begun"]
+    assert [event.type for event in events] == ["tool_call_ready", "progress", "tool_result"]
+
+
+def test_progress_of_a_task_that_outlives_its_call_is_shown_to_nobody():
+    late = []
+
+    @tool
+    async def leave(context: Context) -> str:
+        """Leave something behind."""
+
+        async def tell():
+            context.emit("begun")
+            await asyncio.sleep(0)
+            await gate.wait()
+            context.emit("late")
+
+        late.append(asyncio.create_task(tell()))
+        await asyncio.sleep(0)
+        return "left"
+
+    async def main():
+        async def reply(request):
+            gate.set()
+            await late[0]
+            return "done"
+
+        class Model(ScriptedModel):
+            async def complete(self, request, /):
+                if late:
+                    await reply(request)
+                return await super().complete(request)
+
+            async def stream(self, request, /):
+                if late:
+                    await reply(request)
+                async for chunk in super().stream(request):
+                    yield chunk
+
+        return await kinds(Agent(Model([call("leave"), "done"]), tools=[leave]))
+
+    gate = asyncio.Event()
+    events = asyncio.run(main())
+    assert [event.value for event in events if event.type == "progress"] == ["begun"]
+
+
+def test_functions_that_are_asked_before_a_request_may_show_progress_too():
+    def choose(context):
+        context.emit("choosing")
+        return []
+
+    events = asyncio.run(kinds(Agent(ScriptedModel(["done"]), tools=choose)))
+    assert [(event.call_id, event.name, event.value) for event in events] == [("", "", "choosing")]
 
 
 def test_progress_that_nobody_watches_is_no_error():

@@ -6,7 +6,13 @@ import pytest
 
 from agentkit import Agent
 
-PAIRS = [("run", "run_sync"), ("stream", "stream_sync"), ("resume", "resume_sync"), ("map", "map_sync")]
+PAIRS = [
+    ("run", "run_sync"),
+    ("stream", "stream_sync"),
+    ("resume", "resume_sync"),
+    ("resume_stream", "resume_stream_sync"),
+    ("map", "map_sync"),
+]
 
 
 @pytest.mark.parametrize(("one", "other"), PAIRS)

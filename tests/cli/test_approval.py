@@ -6,8 +6,7 @@ import pytest
 
 from agentkit.cli.approval import ask_decision, waiting_text
 from agentkit.cli.screen import Screen
-from agentkit.state.decision import Deny
-from agentkit.state.run import PendingCall
+from agentkit.state.decision import Deny, Give, PendingCall
 
 PAY = PendingCall("call_1", "pay", '{"amount": 5}')
 
@@ -34,6 +33,32 @@ def test_the_call_is_shown_with_its_arguments():
     assert shown.getvalue() == "?? pay(amount=5)\n   run it? [y, n, or why not] "
 
 
+SCAN = PendingCall("call_2", "scan", '{"pages": 2}', external=True)
+
+
+@pytest.mark.parametrize(
+    ("typed", "decision"),
+    [
+        ("two pages\n", Give("two pages")),
+        ("\n n \n", Give("n")),
+        ('{"pages": []}\n', Give('{"pages": []}')),
+        ("-5\n", Give("-5")),
+        ("-5.5e3", Give("-5.5e3")),
+        ("- the scanner is off\n", Deny("the scanner is off")),
+        ("-\n", False),
+        ("", False),
+    ],
+)
+def test_of_an_external_call_the_result_is_typed_or_why_there_is_none(typed, decision):
+    assert ask_decision(SCAN, Screen(io.StringIO()), io.StringIO(typed)) == decision
+
+
+def test_an_external_call_is_asked_for_its_result():
+    shown = io.StringIO()
+    ask_decision(SCAN, Screen(shown), io.StringIO("blank\n"))
+    assert shown.getvalue() == "?? scan(pages=2)\n   its result? [text, or - and why there is none] "
+
+
 def test_where_nobody_can_be_asked_the_waiting_calls_are_named():
     end = "Run it in a terminal, or resume it from Python: with --json the document holds the state."
     assert waiting_text([PAY]) == (
@@ -41,4 +66,10 @@ def test_where_nobody_can_be_asked_the_waiting_calls_are_named():
     )
     assert waiting_text([PAY, PAY]) == (
         f"2 calls wait for approval and there is no terminal to ask on: pay(amount=5), pay(amount=5). {end}"
+    )
+    assert waiting_text([SCAN]) == (
+        f"1 call waits for a result and there is no terminal to ask on: scan(pages=2). {end}"
+    )
+    assert waiting_text([PAY, SCAN]) == (
+        f"2 calls wait for approval or a result and there is no terminal to ask on: pay(amount=5), scan(pages=2). {end}"
     )

@@ -85,6 +85,15 @@ def test_a_call_that_waits_is_decided_and_the_run_goes_on():
     assert [event.content for event in shown if isinstance(event, ToolResulted)] == ["a found", "paid 5"]
 
 
+def test_the_text_after_a_decision_is_streamed_too():
+    shown = []
+    model = ScriptedModel([call("pay", {"amount": 5}), "Paid."])
+    Conversation(Agent(model, tools=[pay]), shown.append, lambda waiting: True).say("Pay 5")
+    kinds = [event.type for event in shown]
+    assert kinds.count("run_started") == kinds.count("run_ended") == 2
+    assert "text_delta" in kinds[kinds.index("run_ended") :]
+
+
 def test_a_denied_call_tells_the_model_why():
     model = ScriptedModel([call("pay", {"amount": 5}), "I did not."])
     conversation = Conversation(Agent(model, tools=[pay]), lambda event: None, lambda waiting: Deny("Too much."))

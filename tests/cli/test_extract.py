@@ -171,31 +171,33 @@ def test_only_the_first_inputs_are_taken_with_a_limit(run, served, here):
 
 
 def test_at_its_tokens_what_keeps_nothing_does_not_say_that_it_goes_on(run, here):
-    (here / "docs.jsonl").write_text('"a"\n"b"\n')
+    (here / "docs.jsonl").write_text('"a"\n"b"\n"c"\n')
     with FakeEndpoint(replies=['{"city": "a", "degrees": 1}']) as endpoint:
-        arguments = ("--in", "docs.jsonl", "--out", "-", "--max-tokens-total", "1", "--concurrency", "1")
+        arguments = ("--in", "docs.jsonl", "--out", "-", "--max-tokens-total", "500", "--concurrency", "1")
         code, out, err = run("extract", "weather:Report", *arguments, *MODEL, endpoint=endpoint)
     assert (code, out.count("\n")) == (1, 1)
     assert re.fullmatch(
-        r"error: --max-tokens-total 1 is spent \(\d+ tokens\), and no more inputs were begun. Give a higher one.",
+        r"error: --max-tokens-total 500 leaves too little for another request \(\d+ tokens are spent\), "
+        r"and no more inputs were begun. Give a higher one.",
         err.splitlines()[-1],
     )
 
 
 def test_the_tokens_of_all_inputs_are_bounded_and_the_same_command_goes_on(run, served, here):
     (here / "docs.jsonl").write_text("".join(f'"city {number}"\n' for number in range(9)))
-    bounds = ("--concurrency", "1", "--max-tokens-total", "1")
+    bounds = ("--concurrency", "1", "--max-tokens-total", "500")
     arguments = ("extract", TYPE, "--in", "docs.jsonl", "--out", "out.jsonl", *bounds, *MODEL)
     code, out, err = run(*arguments, endpoint=served)
     summary, where, error = err.splitlines()
-    tokens = summary.split(", ")[1]
-    assert (code, out, summary.partition(",")[0]) == (1, "", "1 done")
+    done, failed, tokens = summary.split(", ")[:3]
+    assert (code, out, done, failed) == (1, "", "1 done", "1 failed (LimitExceededError 1)")
     assert where == (
-        "out.jsonl has the first 1 outputs. out.jsonl.sqlite keeps what is finished: "
-        "run the same command again to go on."
+        "out.jsonl has the first 1 outputs, out.failed.jsonl the failures with their reasons. "
+        "out.jsonl.sqlite keeps what is finished: run the same command again to go on."
     )
     assert error == (
-        f"error: --max-tokens-total 1 is spent ({tokens}), and no more inputs were begun. "
+        f"error: --max-tokens-total 500 leaves too little for another request ({tokens} are spent), and no more inputs "
+        "were begun. "
         "Run the same command again to spend as much on the others."
     )
     run(*arguments, endpoint=served)

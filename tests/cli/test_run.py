@@ -114,6 +114,7 @@ def test_a_call_that_waits_ends_with_three_where_nobody_can_be_asked(run):
 
 def test_json_of_a_run_that_waits_holds_the_state_to_resume_from(run):
     from agentkit import Agent, RunState, tool
+    from agentkit.state import decision_of
     from agentkit.testing import ScriptedModel
 
     with FakeEndpoint(replies=[call("pay", {"amount": 5})]) as endpoint:
@@ -122,6 +123,7 @@ def test_json_of_a_run_that_waits_holds_the_state_to_resume_from(run):
     assert (code, document["output"]) == (3, None)
     waiting = document["pending"][0]
     assert (waiting["name"], waiting["arguments"]) == ("pay", '{"amount":5}')
+    assert waiting["run_id"] == document["run_id"]
 
     @tool(approval=True)
     def pay(amount: int) -> str:
@@ -129,7 +131,8 @@ def test_json_of_a_run_that_waits_holds_the_state_to_resume_from(run):
 
     state = RunState.from_json(json.dumps(document["state"]))
     agent = Agent(ScriptedModel(["Paid."]), tools=[pay])
-    assert agent.resume_sync(state, decisions={waiting["id"]: True}).output == "Paid."
+    decision = decision_of({"decision": "approve", "call": waiting["digest"]})
+    assert agent.resume_sync(state, decisions=[decision]).output == "Paid."
 
 
 def test_a_call_that_waits_is_asked_for_on_the_terminal(terminal):
@@ -144,6 +147,23 @@ def test_a_call_that_waits_is_asked_for_on_the_terminal(terminal):
         shown.expect("Paid.")
         assert shown.end() == 0
     assert endpoint.requests[1].body["messages"][-1]["content"] == "paid 5"
+
+
+def test_the_result_of_an_external_call_is_typed_on_the_terminal(terminal, folder):
+    (folder / "desk.py").write_text(
+        "from agentkit import tool\n\n\n@tool(external=True)\ndef measure(thing: str) -> str:\n    ...\n",
+        encoding="utf-8",
+    )
+    with (
+        FakeEndpoint(replies=[call("measure", {"thing": "desk"}), "It is 80 cm wide."]) as endpoint,
+        terminal("run", "How wide?", "-t", "desk:measure", "-m", "openai:fake", endpoint=endpoint) as shown,
+    ):
+        shown.expect('?? measure(thing="desk")')
+        shown.expect("its result? [text, or - and why there is none] ")
+        shown.type("80 cm\n")
+        shown.expect("It is 80 cm wide.")
+        assert shown.end() == 0
+    assert endpoint.requests[1].body["messages"][-1]["content"] == "80 cm"
 
 
 def test_a_reason_not_to_is_told_to_the_model(terminal):

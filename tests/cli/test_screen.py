@@ -6,6 +6,7 @@ import pytest
 
 from agentkit.agent.event import (
     AttemptFailed,
+    HandedOff,
     OutputAsked,
     Progress,
     RequestRetried,
@@ -89,6 +90,7 @@ def test_events_of_trouble_have_a_line():
     retried = RequestRetried(1, "RateLimitError: slow down", 2.0)
     assert event_line(retried) == (".. RateLimitError: slow down; asking again in 2.0 s", "yellow")
     assert event_line(AttemptFailed("x", "no number")) == (".. no valid output, asking again: no number", "yellow")
+    assert event_line(HandedOff("billing", "front")) == (".. billing goes on", "dim")
     assert event_line(OutputAsked("json")) == (".. asking for the output in the mode json", "dim")
     first = OutputAsked("native", tools_first=True)
     assert event_line(first) == (".. asking for the output in the mode native, once the tools are done", "dim")

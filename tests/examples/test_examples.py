@@ -19,7 +19,9 @@ NEEDS_MORE = [
     "conversation",
     "document",
     "entities",
+    "patterns",
     "table",
+    "team",
 ]  # than the embedded model can do, and they say so
 
 
@@ -91,6 +93,15 @@ def test_extraction_adds_up_what_is_there_and_says_what_is_not():
     assert said[3] == "  Acme Tools gets 1284.50 by 14 March 2026"
     assert said[5] == "  no invoice: The model declined: There is no invoice."
     assert said[6] == "To pay: 1674.40"
+
+
+def test_budget_spends_all_of_it_and_nothing_over_it():
+    answers, bill, over, limit, on = run("budget").splitlines()
+    cost = answers.rpartition("$")[2]
+    assert bill.startswith(f"the endpoint's own bill: ${cost}; ")
+    assert over == "over it: False; all but less than one request: True"
+    assert limit == "The budget reached its limit cost=0.25"
+    assert on.startswith("went on: Done. (")
 
 
 def test_resilience_answers_though_both_endpoints_fail():
@@ -207,6 +218,51 @@ def test_document_reads_overlapping_pieces_and_counts_nothing_twice(tmp_path):
     assert answered("document", [], "--store", store).splitlines() == whole  # all of it was kept
 
 
+def test_approval_goes_on_with_what_was_decided_and_pays_nothing_twice():
+    assert run("approval").splitlines() == [
+        "  looked for invoices",
+        "  paid 40.00 to Acme Tools",
+        "? pay {'payee': 'Northwind Traders', 'euros': 900}: no",
+        "? pay {'payee': 'Bergen Roofing', 'euros': 5000}: half of it",
+        "? count_stock {'article': 'roof tiles'}: 1,200 pieces",
+        "  paid 2500.00 to Bergen Roofing",
+        "Two are paid, one is not.",
+        '  the model was told: ["Acme Tools: 40 euros","Northwind Traders: 900 euros","Bergen Roofing: 5,000 euros"]',
+        "  the model was told: paid 40.00 to Acme Tools",
+        "  the model was told: Not run: We have a credit note for it.",
+        "  the model was told: paid 2500.00 to Bergen Roofing",
+        '  the model was told: {"article":"roof tiles","pieces":1200}',
+    ]
+
+
+def test_context_gives_each_user_other_tools_and_keeps_the_record_from_the_model():
+    asked = []
+
+    def look(request):
+        names = [one["function"]["name"] for one in request["tools"]]
+        asked.append((request["messages"][0]["content"], names, request.get("tool_choice")))
+        return call("look_up", {"order": 7})
+
+    def answer(request):
+        return f"It is {request['messages'][-1]['content']}"
+
+    record = "{'article': 'a lamp', 'euros': 40, 'card': '4111 1111 1111 1111'}"
+    assert answered("context", [look, answer, look, answer]).splitlines() == [
+        f"{user}: {line}"
+        for user in ("Ann", "Bob")
+        for line in (
+            "looking for order 7",
+            f"the program has {record}",
+            "It is Order 7: a lamp, 40 euros.",
+        )
+    ]
+    chosen = {"type": "function", "function": {"name": "look_up"}}
+    assert asked == [
+        ("Answer in one sentence.\n\nYou help Ann.", ["look_up"], None),
+        ("Answer in one sentence.\n\nYou help Bob.", ["look_up", "refund"], chosen),
+    ]
+
+
 def test_privacy_shows_what_the_model_saw_and_what_the_program_has():
     assert run("privacy").splitlines() == [
         "I am ann@example.org, and a lamp is broken.",
@@ -238,6 +294,50 @@ def test_conversation_goes_on_with_each_start_of_the_program(tmp_path):
     assert answered("conversation", [], "--list", *file).startswith("main: My name is Ada. (8 messages, ")
 
 
+def test_team_asks_inside_waits_for_approval_and_hands_over():
+    replies = [
+        call("bookkeeper", {"prompt": "Pay order 7 back."}, id="ask"),
+        call("find_payment", {"order": 7}),
+        call("refund", {"order": 7, "euros": 40}, id="pay"),
+        "40 euros were paid back.",
+        call("transfer_to_sales"),
+        call("find_articles", {"words": "lamp"}),
+        "Take the lamp of brass.",
+    ]
+    assert answered("team", replies).splitlines() == [
+        'approved: refund({"order":7,"euros":40}) of the call ask/pay',
+        "sales: Take the lamp of brass.",
+        "refunds: 40.00 euros for order 7; 4 turns of 3 calls",
+    ]
+
+
+def test_patterns_chain_choose_branch_and_look_again():
+    seen = []
+
+    def answer(request):
+        system, said = request["messages"][0]["content"], request["messages"][-1]["content"]
+        seen.append(said)
+        if "one sentence" in system:
+            return "Our books." if "books" in system else "Our parcels."
+        if "Is this answer" in system:
+            return '{"good": true}' if "sorry" in said else '{"good": false, "advice": "Say sorry."}'
+        if "two sentences" in system:
+            return "We are sorry." if said == "Write it again: Say sorry." else "Well."
+        return {"List": "- a lamp", "Tran": "- en lampe", "Whic": '{"response": "payment"}'}[system[:4]]
+
+    said = answered("patterns", [answer] * 10).splitlines()
+    assert said == [
+        "chain: - en lampe",
+        "choice: payment: Our books.",
+        "at once:",
+        "  Our parcels.",
+        "  Our books.",
+        "second look: We are sorry.",
+        "10 requests",
+    ]
+    assert seen[1] == "- a lamp"
+
+
 def test_document_loses_no_word_and_repeats_what_stands_at_a_cut():
     spec = importlib.util.spec_from_file_location("document", ROOT / "examples" / "document.py")
     document = importlib.util.module_from_spec(spec)
@@ -251,10 +351,13 @@ def test_document_loses_no_word_and_repeats_what_stands_at_a_cut():
 
 
 PROOFS = {
+    "approval": ["no", "half of it", "paid 2500.00 to Bergen Roofing", "Two are paid, one is not."],
     "tools": ["get_weather is called with {'city': 'Oslo'}", "get_time is called with {'city': 'Tokyo'}"],
     "assistant": ["in Oslo, arrives on Friday", "delivered on Monday", "reached its limit", "still being packed"],
+    "context": ["Ann: looking for order 7", "Ann: the program has", "Bob: the program has", "4111", "a lamp, 40"],
     "extraction": ["Northwind Traders gets 389.90", "Acme Tools gets 1284.50", "no invoice", "To pay: 1674.40"],
     "privacy": ["called for ann@example.org", "A person", "not sent: Please stay civil.", "I am [email 1]"],
+    "budget": ["answers by 12 branches", "over it: False; all but less than one request: True", "went on: Done."],
     "resilience": ["request_retried", "model_fell_back", "reply_cached", "(0 tokens)"],
 }
 

@@ -4,7 +4,7 @@ import dataclasses
 
 import pytest
 
-from agentkit import Agent, Context, ToolRetry, errors, tool
+from agentkit import Agent, Context, ToolResult, ToolRetry, errors, tool
 from agentkit.around import MemoryStore, SqliteStore
 from agentkit.guard import Guard, ToolCache
 from agentkit.testing import ScriptedModel, call, calls
@@ -89,13 +89,22 @@ def test_only_named_tools_are_kept():
         lambda _: ImagePart(image_url=ImageUrl(url="https://x.y/cat.png")),
         lambda _: "x" * 100_001,
         lambda _: ValueError("no"),
+        lambda _: ToolResult("sunny", data=20),
     ],
-    ids=["image", "cut", "error"],
+    ids=["image", "cut", "error", "with data"],
 )
 def test_what_is_not_text_alone_whole_and_well_is_not_kept(give):
     counted = Counted(give)
     run(counted, ToolCache(["look"]), {"city": "Oslo"}, {"city": "Oslo"})
     assert counted.given == ["Oslo", "Oslo"]
+
+
+def test_what_is_cut_by_the_tools_own_limit_is_not_kept_and_what_is_longer_than_the_usual_one_may_be():
+    for most, size, times in ((5, 6, 2), (5, 5, 1), (200_000, 150_000, 1)):
+        counted = Counted(lambda _, size=size: "x" * size)
+        counted.tool = counted.tool.replace(max_characters=most)
+        run(counted, ToolCache(["look"]), {"city": "Oslo"}, {"city": "Oslo"})
+        assert len(counted.given) == times
 
 
 def test_advice_is_not_kept():

@@ -7,7 +7,7 @@ import pytest
 from pydantic import BaseModel
 
 from agentkit import Agent, OutputSpec, RunLimits, errors, tool
-from agentkit.agent import RunFailed, TextDelta
+from agentkit.agent import Middleware, RunFailed, TextDelta
 from agentkit.guard import AskFirst, Block, Guard
 from agentkit.testing import ScriptedModel, call
 from agentkit.wire.content import ImagePart, ImageUrl, TextPart
@@ -324,3 +324,45 @@ def test_a_refusal_is_checked_too():
     with pytest.raises(errors.RefusalError) as caught:
         Agent(ScriptedModel([{"refusal": "Not for Ann."}]), middleware=[guard]).run_sync("Go.")
     assert caught.value.text == "Not for she."
+
+
+class Steered(Middleware):
+    """Puts a text into the run during its first request."""
+
+    def __init__(self, text):
+        self._text = text
+
+    async def ask(self, request, run, step, /):
+        if not run.state.turns:
+            run.inject(self._text)
+        return await step(request)
+
+
+def test_what_is_put_into_a_run_is_checked_as_what_it_begins_with():
+    seen = []
+
+    def check(text, context):
+        seen.append((text, context.turn))
+        return text.replace("damn", "dear")
+
+    model = ScriptedModel(["done", "done again"])
+    result = Agent(model, middleware=[Guard(input=check), Steered("damn machine")]).run_sync("x")
+    assert seen == [("x", 0), ("damn machine", 1)]
+    assert [message.content for message in result.messages] == ["x", "done", "dear machine", "done again"]
+
+
+def test_what_is_put_in_and_blocked_is_not_sent_and_waits_in_the_state():
+    def check(text, context):
+        return Block("It is rude.") if "stupid" in text else None
+
+    model = ScriptedModel(["done", "done again"])
+    agent = Agent(model, middleware=[Guard(input=check), Steered("stupid machine")])
+    with pytest.raises(errors.BlockedError) as caught:
+        agent.run_sync("x")
+    assert str(caught.value).endswith("It was not sent; it is in `error.state.injected`.")
+    state = caught.value.state
+    assert [message.content for message in state.injected] == ["stupid machine"]
+    assert len(model.requests) == 1
+    with pytest.raises(errors.BlockedError):
+        agent.resume_sync(state)
+    assert agent.resume_sync(state.replace(injected=())).output == "done"

@@ -9,6 +9,7 @@ FLOORS = {
     "sqlite": 1,
     "wire": 2,
     "schema": 2,
+    "price": 2,
     "media": 3,
     "model": 3,
     "tools": 3,

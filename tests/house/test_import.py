@@ -26,7 +26,7 @@ SOLE = {
     "rich": ("agentkit/cli/", "agentkit/many/bar.py"),
     "needle": "agentkit/local/",
     "opentelemetry": "agentkit/observe/",
-    "genai_prices": "agentkit/state/",
+    "genai_prices": "agentkit/price.py",
     "dbos": "agentkit/durable/",
     "sqlalchemy": "agentkit/session/",
     "mcp": "agentkit/mcp/",

@@ -5,20 +5,27 @@ import tomllib
 
 FACE = [
     "Agent",
+    "Approve",
+    "Budget",
     "ChatModel",
     "Context",
+    "Deny",
+    "Give",
     "Model",
     "OutputSpec",
+    "Price",
     "Result",
     "RunLimits",
     "RunState",
     "Settings",
     "Tool",
+    "ToolResult",
     "ToolRetry",
     "Toolbox",
     "errors",
     "extract",
     "extract_sync",
+    "handoff",
     "tool",
 ]
 

@@ -9,6 +9,7 @@ import pytest
 from agentkit.errors import APIError, AuthenticationError, ConfigurationError, InvalidRequestError
 from agentkit.http import ChatModel, Profile, Retry
 from agentkit.model import Model
+from agentkit.price import Price
 from agentkit.testing.endpoint import FakeEndpoint
 from agentkit.testing.fault import Fault
 from agentkit.wire import ChatRequest, Settings
@@ -283,3 +284,21 @@ def test_deployments_of_azure_are_reached_by_path_query_and_header():
     asyncio.run(main())
     assert seen[0].startswith("POST /openai/deployments/gpt/chat/completions?api-version=2024-10-21 HTTP/1.1\r\n")
     assert "api-key: k-1" in seen[0]
+
+
+def test_a_price_is_that_which_was_given_else_the_list_price_of_the_provider():
+    own = Price(input=1, output=2)
+    model = ChatModel("gpt-4o-mini", price=own, settings=Settings(max_tokens=5))
+    assert (model.price, model.settings) == (own, Settings(max_tokens=5))
+    assert model.replace(name="x").price == own
+    assert ChatModel("gpt-4o-mini", base_url="http://127.0.0.1:9/v1").price is None
+    with pytest.raises(ConfigurationError) as caught:
+        ChatModel("m", price=0.5)
+    assert str(caught.value) == (
+        "price=0.5 does not say of what. Write price=Price(input=2.5, output=10), in dollars for a million tokens."
+    )
+
+
+def test_the_list_price_is_known_with_the_extra():
+    pytest.importorskip("genai_prices")
+    assert ChatModel("gpt-4o-mini").price.output == 0.6

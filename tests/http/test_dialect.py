@@ -37,6 +37,13 @@ def test_the_token_limit_has_the_endpoints_name(given, wanted):
     assert asked({given: 5}, max_tokens_field=wanted) == {wanted: 5}
 
 
+def test_a_limit_is_not_higher_than_the_model_can_use():
+    assert asked({"max_tokens": 500}, max_output_tokens=100) == {"max_tokens": 100}
+    assert asked({"max_completion_tokens": 500}, max_output_tokens=100) == {"max_tokens": 100}
+    assert asked({"max_tokens": 50}, max_output_tokens=100) == {"max_tokens": 50}
+    assert asked({}, max_output_tokens=100) == {}
+
+
 def test_usage_is_asked_of_streams_only_and_not_where_that_is_refused():
     assert asked({}) == {}
     assert asked({}, stream=True) == {"stream": True, "stream_options": {"include_usage": True}}

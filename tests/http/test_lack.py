@@ -200,3 +200,32 @@ def test_what_is_known_already_is_kept_and_what_was_not_asked_for_says_nothing()
         "unsupported_keywords": ("title", "const", "format")
     }
     assert without_keywords(["const"], request(), known) == {}
+
+
+LONG = (
+    "max_tokens is too large: 90000. This model supports at most 16384 completion tokens, whereas you provided 90000."
+)
+
+
+@pytest.mark.parametrize(
+    ("text", "most"),
+    [
+        (LONG, 16_384),  # OpenAI
+        ("max_tokens: 90000 > 8192, which is the maximum allowed number of output tokens for claude-3-5-sonnet", 8192),
+        ("`max_tokens` must be less than or equal to `32768`, the maximum value for `max_tokens`", 32_768),  # Groq
+        ("Invalid max_tokens value, the valid range of max_tokens is [1, 8192]", 8192),  # DeepSeek
+        ("Range of max_tokens should be [1, 16384]", 16_384),  # Alibaba
+        (
+            "it has a maxOutputTokens value of 90000 but the supported range is from 1 (inclusive) to 8193 (exclusive)",
+            8192,
+        ),
+        ("max_tokens is too large: 90000. This model supports at most 99999 completion tokens", None),
+        ("This model's maximum context length is 4096 tokens; max_tokens is 90000", None),
+    ],
+)
+@pytest.mark.parametrize("field", ["max_tokens", "max_completion_tokens"])
+def test_how_long_a_reply_can_be_is_learned_where_a_longer_one_was_asked_for(field, text, most):
+    asked = request(tools=False).replace(**{field: 90_000})
+    assert lacks(text, "", asked, BOTH) == ({} if most is None else {"max_output_tokens": most})
+    assert lacks(text, text, asked, BOTH) == {}  # the request's own words
+    assert lacks(text, "", request(tools=False), BOTH) == {}

@@ -9,10 +9,10 @@ from agentkit.errors import ConfigurationError
 from agentkit.http import ChatModel, Profile
 
 FIELDS = (
-    "max_tokens_field, stream_usage, key_header, path, query, output_mode, strict, tools, tool_choices, required_word, "
-    "parallel_tool_calls, response_formats, formats_with_tools, unsupported_keywords, inline_refs, system_messages, "
-    "developer_role, echo, echo_empty, extra_content, call_ids, empty_content, null_content, audio, unsupported, "
-    "source, checked"
+    "max_tokens_field, max_output_tokens, stream_usage, key_header, path, query, output_mode, strict, tools, "
+    "tool_choices, required_word, parallel_tool_calls, response_formats, formats_with_tools, "
+    "unsupported_keywords, inline_refs, system_messages, developer_role, echo, echo_empty, extra_content, "
+    "call_ids, empty_content, null_content, audio, unsupported, source, checked"
 )
 
 
@@ -96,6 +96,10 @@ def test_a_model_takes_a_profile_its_fields_or_the_path_of_its_json(tmp_path):
             + ".",
         ),
         ({"zzz": 1}, f"Profile field 'zzz' is unknown. The fields are {FIELDS}."),
+        (
+            {"max_output_tokens": 0},
+            "Profile field 'max_output_tokens' is 0; allowed is a whole number of 1 or more, or null.",
+        ),
         (
             {"max_tokens_field": "tokens"},
             "Profile field 'max_tokens_field' is 'tokens'; allowed is \"max_tokens\" or \"max_completion_tokens\".",

@@ -5,7 +5,10 @@ import json
 
 import pytest
 
+from agentkit.model import ledgers
+from agentkit.state.ledger import Ledger, count
 from agentkit.state.run import RunState
+from agentkit.state.spent import Spent
 from agentkit.wire.message import UserMessage
 from agentkit.wire.response import Usage
 
@@ -26,6 +29,7 @@ class Job:
             cost = {} if self._work.cost is None else {"cost": self._work.cost}
             usage = Usage(prompt_tokens=10, completion_tokens=5, **cost)
             self.state = self.state.replace(usages=(usage,), usage=usage, tool_calls=2)
+            count((Ledger(), *ledgers.get()), Spent(1, 2, 10, 5))  # as an agent's run does
             end = self._work.ends.get(self._given)
             if end is not None:
                 raise end

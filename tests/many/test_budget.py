@@ -1,23 +1,34 @@
 """A budget of a whole map: what counts, and what is no bound of it."""
 
+import contextvars
+
 import pytest
 
-from agentkit.errors import ConfigurationError
+from agentkit.errors import ConfigurationError, LimitExceededError
 from agentkit.many.budget import Budget
+from agentkit.model import ledgers
+from agentkit.state import Budget as Shared
+from agentkit.state.ledger import Ledger, count
 from agentkit.state.limit import RunLimits
-from agentkit.state.run import RunState
-from agentkit.wire.response import Usage
+from agentkit.state.spent import Spent
 
 
-def state(requests=1, tokens=10, calls=0):
-    usage = Usage(prompt_tokens=tokens, completion_tokens=0)
-    return RunState(usages=(usage,) * requests, usage=usage, tool_calls=calls)
+def spend(budget, spent):
+    """Spend as a run does that is made within the budget."""
+
+    def run():
+        with budget:
+            count((Ledger(), *ledgers.get()), spent)
+
+    contextvars.copy_context().run(run)
 
 
-def test_without_a_budget_nothing_is_reached():
+def test_without_a_budget_nothing_is_reached_and_runs_share_no_ledger():
     budget = Budget(None)
-    budget.add(state(1000, 10**9, 1000))
-    assert budget.reached([state()], 10**9, 0, stored=False) is None
+    spend(budget, Spent(1000, 1000, 10**9))
+    assert budget.reached(1, 10**9, 0, stored=False) is None
+    with budget:
+        assert ledgers.get() == ()
 
 
 @pytest.mark.parametrize(
@@ -26,22 +37,61 @@ def test_without_a_budget_nothing_is_reached():
         (RunLimits(requests=4), "requests=4 (spent: 4)"),
         (RunLimits(tokens=30), "tokens=30 (spent: 35)"),
         (RunLimits(tool_calls=3), "tool_calls=3 (spent: 3)"),
-        (RunLimits(seconds=9.5), "seconds=9.5 (spent: 10.0)"),
-        (RunLimits(requests=5, tokens=36, tool_calls=4, seconds=10.1), None),
+        (RunLimits(cost=0.5), "cost=0.5 (spent: 0.5)"),
+        (RunLimits(seconds=9.5), "seconds=9.5 (spent: 10)"),
+        (RunLimits(requests=5, tokens=36, tool_calls=4, seconds=10.1, cost=0.51), None),
     ],
 )
-def test_finished_and_running_runs_count(limits, reached):
+def test_what_was_spent_counts_and_the_first_request_of_each_run(limits, reached):
     budget = Budget(limits)
-    budget.add(state(2, 20, 1))
-    error = budget.reached([state(1, 15, 2), RunState()], 10.0, 3, stored=False)  # the last is on its first request
+    spend(budget, Spent(2, 1, 20, 0, 0.25))
+    spend(budget, Spent(1, 2, 10, 5, 0.25))
+    error = budget.reached(1, 10.0, 3, stored=False)
     assert (reached in str(error)) if reached else (error is None)
 
 
 def test_the_default_limits_of_one_run_do_not_bound_a_map():
     budget = Budget(RunLimits(tokens=10**6))
     for _ in range(100):
-        budget.add(state())
-    assert budget.reached([], 0, 0, stored=False) is None
+        spend(budget, Spent(1, 1, 10))
+    assert budget.reached(0, 0, 0, stored=False) is None
+
+
+def test_a_run_that_came_to_its_end_ends_the_map_though_something_is_left():
+    budget = Budget(RunLimits(tokens=1000))
+
+    def run():
+        with budget:
+            error = LimitExceededError("x")
+            error.limit, error.ledger = "tokens", ledgers.get()[0]
+            budget.hear(ValueError("of another kind"))
+            budget.hear(error)
+
+    spend(budget, Spent(1, 0, 900))
+    assert budget.reached(0, 0, 3, stored=True) is None
+    contextvars.copy_context().run(run)
+    assert str(budget.reached(0, 0, 3, stored=True)).startswith(
+        "The map reached its budget tokens=1000 (spent: 900) before input 3, "
+    )
+
+
+def test_the_end_of_a_budget_around_the_map_ends_it_by_the_same_error():
+    budget, error = Budget(None), LimitExceededError("x")
+
+    def run():
+        with Shared(tokens=5), budget:
+            error.ledger = ledgers.get()[0]
+            budget.hear(error)
+
+    contextvars.copy_context().run(run)
+    assert budget.reached(0, 0, 0, stored=False) is error
+
+
+def test_a_limit_of_the_run_itself_is_none_of_the_map():
+    budget, error = Budget(RunLimits(tokens=10)), LimitExceededError("x")
+    error.limit, error.ledger = "tokens", Ledger()
+    budget.hear(error)
+    assert budget.reached(0, 0, 0, stored=False) is None
 
 
 @pytest.mark.parametrize(
@@ -51,14 +101,15 @@ def test_the_default_limits_of_one_run_do_not_bound_a_map():
             RunLimits(turns=100),
             (
                 "budget=RunLimits(turns=100) bounds one run, and a budget is of the whole map. Write "
-                "`limits=RunLimits(turns=...)` for each run, and requests, tool_calls, tokens or seconds for the map."
+                "`limits=RunLimits(turns=...)` for each run, and cost, tokens, requests, tool_calls or seconds for the "
+                "map."
             ),
         ),
         (
             RunLimits(concurrency=4),
             (
                 "budget=RunLimits(concurrency=4) bounds one run, and a budget is of the whole map. Write "
-                "`concurrency=...` for each run, and requests, tool_calls, tokens or seconds for the map."
+                "`concurrency=...` for each run, and cost, tokens, requests, tool_calls or seconds for the map."
             ),
         ),
     ],
@@ -73,7 +124,7 @@ def test_a_budget_that_is_none_is_refused():
     with pytest.raises(ConfigurationError) as refused:
         Budget(5000)
     assert str(refused.value) == (
-        "budget=5000 does not say of what. Write budget=RunLimits(tokens=...), or requests, tool_calls "
+        "budget=5000 does not say of what. Write budget=RunLimits(tokens=...), or cost, requests, tool_calls "
         "or seconds in the place of tokens."
     )
 
@@ -96,8 +147,8 @@ def test_a_budget_that_is_none_is_refused():
 )
 def test_the_error_tells_how_to_go_on(stored, again):
     budget = Budget(RunLimits(tokens=1000))
-    budget.add(state(tokens=1005))
-    error = budget.reached([], 0.0, 17, stored=stored)
+    spend(budget, Spent(1, 0, 1005))
+    error = budget.reached(0, 0.0, 17, stored=stored)
     assert error.limit == "tokens"
     assert str(error) == (
         "The map reached its budget tokens=1000 (spent: 1005) before input 17, which was not begun, nor any after it. "

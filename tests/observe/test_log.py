@@ -24,6 +24,7 @@ from agentkit.observe import Log
 from agentkit.secret import remember_secret
 from agentkit.testing.reply import call
 from agentkit.testing.scripted import ScriptedModel
+from agentkit.tools import Context
 from agentkit.wire.chunk import one_chunk
 
 
@@ -112,6 +113,88 @@ def test_the_environment_variable_asks_for_logs():
 
     assert run({"AGENTKIT_LOG": "0"}).stderr == ""
     assert "finish_reason" in run({"AGENTKIT_LOG": "1"}).stderr
+
+
+def tell(context: Context[str], city: str) -> str:
+    """Tell."""
+    context.log.debug("detail")
+    context.log.info("look for %s with %s", city, "sk-verysecret", extra={"shop": "Oslo", "turn": 9})
+    context.log.warning("slow")
+    try:
+        raise ValueError("no luck with sk-verysecret")
+    except ValueError:
+        context.log.exception("failed")
+    return "told"
+
+
+def test_what_a_tool_logs_is_a_line_among_ours():
+    remember_secret("sk-verysecret")
+
+    lines = captured([call("tell", {"city": "Oslo"}, id="c"), "Done."], [tell])
+
+    assert [line.kwargs["event"] for line in lines] == ["reply", "log", "log", "log", "call", "reply"]
+    assert [line.method_name for line in lines] == ["info", "info", "warning", "error", "info", "info"]
+    said = {name: value for name, value in lines[1].kwargs.items() if name != "run_id"}
+    told = {"event": "log", "message": "look for Oslo with [secret]", "tool": "tell", "call_id": "c", "turn": 1}
+    assert said == {**told, "shop": "Oslo"}
+    assert {line.kwargs["run_id"] for line in lines} == {lines[0].kwargs["run_id"]}
+    assert lines[3].kwargs["exc_info"] is True
+
+
+def test_what_functions_of_the_context_and_sub_agents_log_is_shown_and_is_theirs():
+    def choose(context: Context):
+        context.log.info("choosing")
+        return [ask]
+
+    def told(context: Context):
+        context.log.info("telling")
+
+    inner = Agent(ScriptedModel(["inner"]), instructions=told)
+
+    async def ask() -> str:
+        """Ask."""
+        return (await inner.run("y")).output
+
+    logger = structlog.testing.CapturingLogger()
+    wrapped = structlog.wrap_logger(logger, processors=[], wrapper_class=structlog.BoundLogger)
+    result = Agent(ScriptedModel([call("ask", id="c"), "Done."]), tools=choose, middleware=[Log(logger=wrapped)])
+    run_id = result.run_sync("Go.").run_id
+    said = [line.kwargs for line in logger.calls if line.kwargs["event"] == "log"]
+    assert [(line["message"], line["run_id"], line["turn"]) for line in said] == [
+        ("choosing", run_id, 0),
+        ("telling", f"{run_id}/c", 0),
+        ("choosing", run_id, 1),
+    ]
+    assert not {"tool", "call_id"} & said[0].keys()
+
+
+def test_after_a_run_nothing_is_shown_to_its_log_any_more():
+    kept = []
+
+    def keep(context: Context) -> str:
+        """Keep."""
+        kept.append(context)
+        return "kept"
+
+    lines = captured([call("keep"), "Done."], [keep])
+    kept[0].log.info("late")
+    assert "late" not in str(lines)
+    assert not kept[0].log.isEnabledFor(20)
+
+
+def test_lines_of_tools_go_to_stderr_without_keys(monkeypatch, caplog):
+    remember_secret("sk-verysecret")
+    stderr = io.StringIO()
+    monkeypatch.setattr(sys, "stderr", stderr)
+    replies = [call("tell", {"city": "Oslo"}), "Done."]
+
+    Agent(ScriptedModel(replies), tools=[tell], middleware=[Log()]).run_sync("Go.")
+
+    text = stderr.getvalue()
+    assert "look for Oslo with [secret]" in text
+    assert "Traceback" in text
+    assert "sk-verysecret" not in text
+    assert [record.levelname for record in caplog.records] == ["WARNING", "ERROR"]  # the handlers have their own level
 
 
 def test_the_structlog_configuration_of_the_process_is_left_alone():

@@ -7,7 +7,7 @@ from pydantic import BaseModel, ConfigDict
 from agentkit.errors import SchemaError
 from agentkit.output.parse import Rejected
 from agentkit.output.shape import FunctionShape, SchemaShape, TypeShape
-from agentkit.tools.tool import as_tool
+from agentkit.tools.decorator import as_tool
 
 
 class Item(BaseModel):

@@ -1,13 +1,16 @@
 """A saved run as JSON: read back unchanged, or refused by name."""
 
+import hmac
 import json
 from dataclasses import replace
 
 import pytest
 
-from agentkit.errors import StateError
+from agentkit.agent import Agent
+from agentkit.errors import ConfigurationError, StateError
 from agentkit.state import Attempt, PendingCall, RunState
 from agentkit.testing.reply import call, calls, completion
+from agentkit.testing.scripted import ScriptedModel
 from agentkit.tools.answer import Answer
 from agentkit.wire.check import check_request
 from agentkit.wire.content import ImagePart, ImageUrl
@@ -111,3 +114,121 @@ def test_a_damaged_state_is_refused(document, text):
     assert str(caught.value).startswith("This is no state of a run: ")
     assert str(caught.value).endswith(" Give what `to_json` gave.")
     assert text is None or str(caught.value) == text
+
+
+KEY = "of the tests, 32 bytes or longer"
+
+
+def refusal(document, **options):
+    with pytest.raises(StateError) as caught:
+        RunState.from_json(document, **options)
+    return str(caught.value)
+
+
+def test_calls_that_wait_in_states_of_the_first_releases_are_this_runs():
+    plain = json.loads(full().to_json())
+    plain["held"] = [{"id": "2", "name": "b", "arguments": '{"k":null}'}]
+    assert RunState.from_json(json.dumps(plain)).held == (PendingCall("2", "b", '{"k":null}', "r", 1),)
+
+
+def test_a_signed_state_is_read_with_its_key():
+    for key in (KEY, KEY.encode(), b"0" * 16):
+        signed = full().to_json(key=key)
+        assert RunState.from_json(signed, key=key) == RunState.from_json(signed.encode(), key=key) == full()
+    assert full().to_json(key=KEY) == full().to_json(key=KEY.encode())
+
+
+def test_a_signature_is_the_hmac_of_the_text_that_stands_beside_it():
+    signed = json.loads(full().to_json(key=KEY))
+    assert list(signed) == ["signed", "hmac_sha256"]
+    assert signed["signed"] == full().to_json()
+    assert signed["hmac_sha256"] == hmac.new(KEY.encode(), signed["signed"].encode(), "sha256").hexdigest()
+
+
+def test_a_store_may_write_the_signed_document_in_its_own_way():
+    signed = json.loads(full().to_json(key=KEY))
+    other = json.dumps(dict(reversed(signed.items())), indent=2)
+    assert RunState.from_json(other, key=KEY) == full()
+
+
+def test_a_signed_state_is_not_read_without_its_key():
+    assert refusal(full().to_json(key=KEY)) == (
+        "The state is signed. Read it with the key that it was signed with: `RunState.from_json(document, key=...)`."
+    )
+
+
+def test_an_unsigned_state_is_not_read_with_a_key():
+    assert refusal(full().to_json(), key=KEY) == (
+        "The state is not signed, and a key was given to read it with. Read only what `to_json(key=...)` gave; "
+        "leave `key` out for one that you trust."
+    )
+    assert refusal("[]", key=KEY).startswith("The state is not signed")
+
+
+def changed(document, **change):
+    return json.dumps({**json.loads(document), **change})
+
+
+SIGNED = full().to_json(key=KEY)
+
+
+@pytest.mark.parametrize(
+    ("document", "key"),
+    [
+        (SIGNED, KEY + "!"),
+        (changed(SIGNED, signed=full().replace(turns=9).to_json()), KEY),
+        (SIGNED.replace('\\"turns\\":1', '\\"turns\\":2'), KEY),
+        (changed(SIGNED, hmac_sha256="0" * 64), KEY),
+        (changed(SIGNED, hmac_sha256=""), KEY),
+        (changed(SIGNED, hmac_sha256=None), KEY),
+        (changed(SIGNED, hmac_sha256="ä"), KEY),
+        (changed(SIGNED, signed=None), KEY),
+        (changed(SIGNED, signed=json.loads(full().to_json())), KEY),
+        (full().to_json(key="another key of the tests"), KEY),
+    ],
+)
+def test_a_changed_state_or_another_key_is_refused(document, key):
+    assert document != SIGNED or key != KEY
+    assert refusal(document, key=key) == (
+        "The state's signature is wrong: it was changed, or signed with another key. Do not resume it."
+    )
+
+
+@pytest.mark.parametrize("key", ["", "short", b"0" * 15, 5, ["k"] * 20])
+def test_a_key_that_can_be_guessed_is_refused(key):
+    for use in (lambda: full().to_json(key=key), lambda: RunState.from_json(SIGNED, key=key)):
+        with pytest.raises(ConfigurationError) as caught:
+            use()
+        assert str(caught.value) == (
+            f"The key that signs states is none: it is of type {type(key).__name__}, or shorter than 16 bytes. "
+            "Give text or bytes that nobody can guess, as `secrets.token_bytes(32)` makes them once."
+        )
+
+
+def test_a_document_that_is_too_long_is_not_read():
+    for document in (START.to_json(), START.to_json().encode()):
+        size = len(document)
+        assert RunState.from_json(document, max_bytes=size) == START
+        assert refusal(document, max_bytes=size - 1) == (
+            f"The state has {size} bytes, and at most {size - 1} are read. If it may be that large: "
+            "`RunState.from_json(document, max_bytes=...)`."
+        )
+    assert refusal("ä" * 10, max_bytes=19).startswith("The state has 20 bytes, and at most 19 are read. ")
+
+
+def test_a_document_that_is_nested_too_deep_is_not_read():
+    deep = "[" * 300 + "]" * 300
+    for document, options in ((deep, {}), (json.dumps({"signed": deep, "hmac_sha256": ""}), {"key": KEY})):
+        assert refusal(document, **options) == (
+            "This is no state of a run: its JSON is nested more than 200 levels deep. Give what `to_json` gave."
+            if not options
+            else "The state's signature is wrong: it was changed, or signed with another key. Do not resume it."
+        )
+
+
+def test_a_signed_state_is_resumed_once_it_was_read():
+    agent = Agent(ScriptedModel(["done"]))
+    state = START.to_json(key=KEY)
+    with pytest.raises(StateError, match="The state is signed"):
+        agent.resume_sync(state)
+    assert agent.resume_sync(RunState.from_json(state, key=KEY)).output == "done"

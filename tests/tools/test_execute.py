@@ -10,7 +10,9 @@ from agentkit.errors import ToolFailedError
 from agentkit.testing.reply import call, calls
 from agentkit.testing.scripted import ScriptedModel
 from agentkit.tools import Context, ToolRetry, tool
+from agentkit.tools.execute import CallTool, HeldError, execute, running
 from agentkit.tools.thread import abandoned_threads
+from agentkit.wire.message import ToolCall
 
 
 def told(result):
@@ -254,3 +256,50 @@ def test_the_on_tool_error_function_may_give_advice():
     assert told(result) == ["There is no city a. Ask for another.", "There is no city b. Ask for another."]
     assert [answer.status for answer in result.answers] == ["retry", "retry"]
     assert contexts == [0, 1]
+
+
+@pytest.mark.parametrize("where", ["tool", "on_tool_error"])
+def test_a_result_longer_than_the_tools_own_limit_is_cut_and_kept_whole(where):
+    @tool(max_characters=5)
+    def read() -> str:
+        """Read."""
+        if where == "on_tool_error":
+            raise ValueError
+        return "0123456789"
+
+    result = run(call("read"), "done", tools=[read], on_tool_error=lambda call, error: "0123456789")
+    assert told(result) == ["01234\n[Cut: the result has 10 characters, the first 5 are shown.]"]
+    assert result.answers[0].value == "0123456789"
+
+
+def executed(function, **options):
+    """Execute one call of a function outside of any run."""
+    made = tool(function)
+    context = Context(None, "r", "c", made.name, "{}", 1, None, 0, print)
+    one = CallTool(ToolCall(id="c", function={"name": made.name, "arguments": "{}"}), made, {}, context)
+    return asyncio.run(execute(one, **options))
+
+
+def test_a_call_whose_own_run_waits_is_held():
+    async def wait() -> str:
+        raise HeldError("calls of a run that this one began wait for decisions: pay.")
+
+    for on_error in ("report", "raise"):
+        answer = executed(wait, on_error=on_error)
+        assert (answer.status, answer.error, answer.counts) == ("held", None, False)
+        assert answer.message.content == ("Not finished: calls of a run that this one began wait for decisions: pay.")
+
+
+@pytest.mark.parametrize("on_error", ["report", "raise", lambda call, error: "mended"])
+def test_what_ends_the_run_is_no_failure_of_the_tool(on_error):
+    async def fail() -> str:
+        raise LookupError("of the run")
+
+    async def mark() -> str:
+        running.get().through = error = KeyError("of whoever resumes")
+        raise error
+
+    with pytest.raises(LookupError, match="of the run"):
+        executed(fail, on_error=on_error, ends_run=lambda error: isinstance(error, LookupError))
+    with pytest.raises(KeyError, match="of whoever resumes"):
+        executed(mark, on_error=on_error)

@@ -1,6 +1,6 @@
 """Tools: made from every callable, sent, read, called."""
 
-# ruff: noqa: B008, F821 - odd signatures are the subject
+# ruff: noqa: B008 - odd signatures are the subject
 
 import asyncio
 import functools
@@ -10,7 +10,7 @@ from typing import Annotated, Literal
 import pytest
 from pydantic import BaseModel, Field
 
-from agentkit.errors import ToolDefinitionError
+from agentkit.errors import ConfigurationError, ToolDefinitionError
 from agentkit.tools import ArgumentError, Context, Tool, as_tool, tool
 
 
@@ -142,8 +142,9 @@ NO_NAME = (
         ({"name": "wetter_für"}, None),
         ({"retries": -1}, "Tool 'f': retries is -1. Give 0 or more."),
         ({"timeout": 0}, "Tool 'f': timeout is 0. Give seconds above 0, or None."),
+        ({"max_characters": 0}, "Tool 'f': max_characters is 0. Give 1 or more, or None."),
     ],
-    ids=["name with a space", "name of 65", "name with a dot", "name beyond ASCII", "retries", "timeout"],
+    ids=["name with a space", "name of 65", "name with a dot", "name beyond ASCII", "retries", "timeout", "characters"],
 )
 def test_illegal_names_and_values_are_refused(options, said):
     def f(): ...
@@ -154,65 +155,6 @@ def test_illegal_names_and_values_are_refused(options, said):
 def test_a_lambda_needs_a_name():
     assert refusal(lambda: 1) == NO_NAME.format("<lambda>")
     assert call(tool(lambda: 1, name="one"), "") == 1
-
-
-def test_a_tool_is_not_made_into_a_tool_again():
-    assert refusal(get_weather) == "Tool 'get_weather' is a tool already. Change it by `.replace(...)`."
-    assert as_tool(get_weather) is get_weather
-
-
-def test_what_cannot_be_a_tool_is_refused_at_decoration():
-    with pytest.raises(ToolDefinitionError) as caught:
-
-        @tool
-        def get_city(city): ...
-
-    assert str(caught.value) == (
-        "Tool 'get_city': parameter 'city' has no type annotation, so no JSON Schema can be made for it. "
-        "Write `city: str`."
-    )
-
-
-def test_a_name_that_comes_later_is_resolved_at_first_use():
-    @tool
-    def f(a: "Later") -> int:
-        return a.value
-
-    assert f.description == ""
-    globals()["Later"] = type("Later", (BaseModel,), {"__annotations__": {"value": int}, "__module__": __name__})
-    try:
-        assert call(f, '{"a": {"value": 3}}') == 3
-    finally:
-        del globals()["Later"]
-
-
-def test_a_name_that_never_comes_is_refused_at_first_use():
-    @tool
-    def f(a: "Never"): ...
-
-    with pytest.raises(ToolDefinitionError) as caught:
-        _ = f.definition
-    assert str(caught.value) == (
-        "Tool 'f': the annotation of 'a' cannot be resolved: name 'Never' is not defined. "
-        "Import the name outside of `if TYPE_CHECKING:`, or define it before the tool is first used."
-    )
-
-
-def test_names_local_to_the_defining_function_are_resolved():
-    class Local(BaseModel):
-        value: int
-
-    def inner():
-        class Toolset:
-            class Nested(BaseModel):
-                value: int
-
-            @tool
-            def method(self, a: "Local", b: "Nested"): ...
-
-        return Toolset().method
-
-    assert list(inner().parameters["$defs"]) == ["Local", "Nested"]
 
 
 class Weather:
@@ -403,6 +345,22 @@ def test_a_tool_from_a_schema_checks_its_arguments_and_passes_keywords():
     with pytest.raises(ToolDefinitionError) as refused:
         Tool.from_schema("raw", "D.", {"type": "string"}, f)
     assert str(refused.value) == "Tool 'raw': its parameters are no schema of an object. Begin with `type: object`."
+
+
+def test_an_external_tool_is_declared_by_its_schema_and_cannot_be_called():
+    schema = {"type": "object", "properties": {"n": {"type": "integer", "minimum": 1}}, "required": ["n"]}
+    made = Tool.external("scan", "Scan pages.", schema)
+    assert (made.is_external, made.is_async, made.takes_context) == (True, False, False)
+    assert made.definition["function"] == {"name": "scan", "description": "Scan pages.", "parameters": schema}
+    assert made.read('{"n": 2}') == {"n": 2}
+    with pytest.raises(ArgumentError):
+        made.read('{"n": 0}')
+    with pytest.raises(ConfigurationError) as caught:
+        made(n=2)
+    assert str(caught.value) == (
+        "Tool 'scan' is carried out elsewhere and cannot be called here. Its calls wait in `result.pending`; give "
+        "their results, `call.give(...)`."
+    )
 
 
 def test_a_description_can_be_required():

@@ -11,7 +11,7 @@ from typing_extensions import TypedDict, assert_type
 
 from agentkit.agent import Agent, AgentStream, Event, Result, SyncStream, extract, extract_sync
 from agentkit.output import OutputSpec
-from agentkit.state import Approve, RunLimits
+from agentkit.state import Approve, Deny, Give, RunLimits, decision_of
 from agentkit.tools import Context, Tool, Toolbox, tool
 from agentkit.wire.setting import Settings
 
@@ -82,6 +82,17 @@ def careful(key: str) -> str:
     return key
 
 
+@tool(external=True)
+def elsewhere(context: Context[DB], key: str) -> None:
+    """Have hints only."""
+
+
+def outside() -> None:
+    """External tools are tools."""
+    assert_type(elsewhere, Tool[DB])
+    assert_type(Tool[Any].external("x", "X.", {"type": "object"}), Tool[Any])
+
+
 def outputs() -> None:
     """The type of the output follows from `output`."""
     assert_type(Agent("x"), Agent[None, str])
@@ -127,6 +138,13 @@ async def results() -> None:
     assert_type(agent.run_sync("x").output, City)
     assert_type((await agent.resume(result.state, decisions={"a": True, "b": Approve()})).output, City)
     assert_type(agent.resume_sync(result.state).output, City)
+    bound = [call.approve({"a": 1}) for call in result.pending]
+    assert_type(agent.resume_sync(result.state, decisions=bound).output, City)
+    several: list[Approve | Deny | Give] = [*bound, result.pending[0].deny("No."), result.pending[0].give(1)]
+    assert_type(agent.resume_sync(result.state.to_json(), decisions=several).output, City)
+    assert_type(agent.resume_sync(result.state, decisions={"a": result.pending[0].give(1)}).output, City)
+    assert_type(decision_of("{}"), Approve | Deny | Give)
+    _ = agent.resume_sync(result.state, decisions=[True])  # type: ignore[list-item]  # pyright: ignore[reportArgumentType] # on which call?
     either = Agent("x", output=City | Lake)
     assert_type((await either.run("x")).output, City | Lake)
 
@@ -146,6 +164,10 @@ async def streams() -> None:
     async with Agent(output=list[City]).stream("x") as several:
         async for city in several.items():
             assert_type(city, City)
+    async with agent.resume_stream(stream.state, decisions={"a": True}) as resumed:
+        assert_type(resumed, AgentStream[City])
+    with agent.resume_stream_sync(stream.state) as going_on:
+        assert_type(going_on, SyncStream[City])
     with agent.stream_sync("x") as blocking:
         assert_type(blocking, SyncStream[City])
         for event in blocking:

@@ -1,0 +1,120 @@
+"""An agent as a tool: its run is one of the call's, and waits, fails and goes on with the run that makes the call."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable
+from typing import Annotated, Any
+
+from pydantic import Field
+
+from agentkit.agent.conversation import finish
+from agentkit.agent.current import run_of
+from agentkit.agent.run import Recipe, Run
+from agentkit.agent.start import go_on, start
+from agentkit.errors import RunError, StateError, ToolDefinitionError
+from agentkit.state.subrun import still_held, with_sub
+from agentkit.tools.context import Context
+from agentkit.tools.decorator import tool
+from agentkit.tools.execute import HeldError, running
+from agentkit.tools.tool import Tool
+
+__all__ = ["SubAgent", "check_name", "describe", "tool_of"]
+
+_NAME = re.compile(r"[a-zA-Z0-9_-]{1,64}")
+_MOST_TOLD = 500  # characters of instructions that describe their agent
+_DEEPEST = 16  # agents, one the tool of another; each adds some 20 frames to Python's stack
+
+
+def tool_of(recipe: Callable[[], Recipe], name: str | None, description: str, **options: Any) -> Tool[Any]:
+    """Make the tool that runs an agent; the options are those of `tool`.
+
+    Raises:
+        ToolDefinitionError: There is no name, or it is none for a tool.
+    """
+    if name is None:
+        raise ToolDefinitionError(
+            'An agent without a name is made a tool. Name the agent, `Agent(..., name="researcher")`, '
+            'or the tool, `agent.as_tool("researcher")`.'
+        )
+    check_name(name, "agent.as_tool")
+    return tool(SubAgent(recipe), name=name, description=description, **options)
+
+
+def check_name(name: str, maker: str) -> None:
+    """Raise `ToolDefinitionError` where no tool may bear the name."""
+    if not _NAME.fullmatch(name):
+        raise ToolDefinitionError(
+            f"{name!r} is no name for a tool: the contract allows 1 to 64 letters, digits, `_` and `-`. "
+            f"Give another one, `{maker}(..., name=...)`."
+        )
+
+
+def describe(what: str, instructions: Any) -> str:
+    """Describe a tool that leads to an agent for want of a description: by its instructions, if they are one text."""
+    if not isinstance(instructions, str):
+        return what
+    cut = instructions if len(instructions) <= _MOST_TOLD else f"{instructions[: _MOST_TOLD - 1]}…"
+    return f"{what} Its instructions: {cut}"
+
+
+class SubAgent:
+    """What an agent's tool calls.
+
+    Args:
+        recipe: Gives what a run is made of.
+    """
+
+    def __init__(self, recipe: Callable[[], Recipe]) -> None:
+        self._recipe = recipe
+
+    async def __call__(
+        self,
+        context: Context[Any],
+        prompt: Annotated[str, Field(description="What to do, with all that it takes: nothing else is known.")],
+    ) -> Any:
+        """Run the agent, or let the run go on that this call began, and give its output.
+
+        Raises:
+            RunError: As every run does; with calls that wait it is a `HeldError`, and the call waits with them.
+        """
+        outer = run_of(context, self)
+        if outer is None:  # called by a function, which has an outcome of its own
+            return (await finish(start(self._recipe(), prompt, context.deps, ()))).output
+        run = self._begin(outer, context, prompt)
+        try:
+            result = await finish(run)
+        except BaseException as error:
+            before = outer.state.subs.get(context.call_id)
+            state = run.state if before is None else still_held(run.state, before)
+            outer.state = with_sub(outer.state, context.call_id, state)
+            if isinstance(error, StateError) and run.resumed:
+                _let_through(error)
+            raise
+        if result.pending:
+            outer.state = with_sub(outer.state, context.call_id, result.state)
+            names = ", ".join(call.name for call in result.pending)
+            raise HeldError(f"calls of a run that this one began wait for decisions: {names}.")
+        return result.output
+
+    def _begin(self, outer: Run, context: Context[Any], prompt: str) -> Run:
+        sub = outer.state.subs.get(context.call_id)
+        if sub is not None:
+            try:
+                return go_on(self._recipe(), sub, outer.passed.get(context.call_id), context.deps)
+            except StateError as error:
+                _let_through(error)
+                raise
+        if context.run_id.count("/") >= _DEEPEST:
+            raise RunError(
+                f"Agents call one another {_DEEPEST} deep here, each a tool of the one before. Does one call itself? "
+                "Go on without this tool."
+            )
+        return start(self._recipe(), prompt, context.deps, ())
+
+
+def _let_through(error: Exception) -> None:
+    """Mark an error of whoever resumes: it says what was decided wrongly, which is no failure of the tool."""
+    call = running.get()
+    if call is not None:
+        call.through = error
