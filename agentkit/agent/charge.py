@@ -52,8 +52,9 @@ async def ask_within(
     except BaseException as error:
         if wanted.tokens is None and isinstance(error, BadRequestError):
             error.add_note(
-                f"A limit is in force, so at most {reservation.output // wanted.choices} tokens were asked for. If that "
-                "is too much for the model, set max_completion_tokens, or give it a Profile(max_output_tokens=...)."
+                f"A limit is in force, so at most {reservation.output // wanted.choices} tokens were asked for. If "
+                "that is too much for the model, set max_completion_tokens, or give it a "
+                "Profile(max_output_tokens=...)."
             )
         if _may_be_billed(error, sent=run.sent):
             reservation.cut()

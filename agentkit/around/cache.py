@@ -46,7 +46,7 @@ class Cache(Layer):
         ConfigurationError: At once, for a model without a fingerprint, or what is no model or no store.
     """
 
-    def __init__(self, model: Model, store: Store | None = None) -> None:
+    def __init__(self, model: Model | str, store: Store | None = None) -> None:
         super().__init__(model)
         if getattr(model, "fingerprint", None) is None:
             raise ConfigurationError(

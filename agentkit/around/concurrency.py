@@ -37,7 +37,7 @@ class Concurrency(Layer):
         ConfigurationError: At once, for an `n` below 1, or what is no model.
     """
 
-    def __init__(self, model: Model, n: int, *, max_wait: float | None = None) -> None:
+    def __init__(self, model: Model | str, n: int, *, max_wait: float | None = None) -> None:
         super().__init__(model)
         if n < 1:
             raise ConfigurationError(f"Concurrency(n={n}) would let no request through. Give 1 or more.")

@@ -57,8 +57,8 @@ class Fallback:
     ```
 
     Args:
-        models: At least one, the preferred one first. A request that names a model names the first one's: the others
-            go by their own names.
+        models: At least one, the preferred one first; names, `"provider:model"`, too. A request that names a model
+            names the first one's: the others go by their own names.
         on: The errors at which the next one is asked: a class, several, or a function that tells; by default
             `is_worth_another`.
         refuse: A plain function of the reply that says why it does not do, None or "" where it does. A stream then is
@@ -68,7 +68,7 @@ class Fallback:
         ConfigurationError: At once, for no models or what is no model.
     """
 
-    def __init__(self, models: Iterable[Model], *, on: On | None = None, refuse: Refuse | None = None) -> None:
+    def __init__(self, models: Iterable[Model | str], *, on: On | None = None, refuse: Refuse | None = None) -> None:
         given: Any = models
         if isinstance(given, str) or not isinstance(given, Iterable):
             raise ConfigurationError(f"Fallback takes a list of models, and got {given!r}. Write Fallback([...]).")
@@ -96,8 +96,8 @@ class Fallback:
     def profile(self) -> Any:
         """Give the first profile there is, with what all models take; AttributeError if none has one.
 
-        That concerns the longest reply, tools, the forms of `tool_choice` and `response_format`, a format beside tools, and the mode of
-        typed outputs: the common one; a tool's where each takes a tool or a schema; else words alone.
+        That concerns the longest reply, tools, the forms of `tool_choice` and `response_format`, a format beside tools,
+        and the mode of typed outputs: the common one; a tool's where each takes a tool or a schema; else words alone.
         """
         given: tuple[Any, ...] = tuple(getattr(model, "profile", None) for model in self._models)
         known, common = self._known

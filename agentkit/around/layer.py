@@ -1,7 +1,4 @@
-"""A model around another model: `Layer` gives what every one of them has, and `around` knows the inner one as `Model`.
-
-Names are not resolved here: that is `providers`, which stands above.
-"""
+"""A model around another model: `Layer` gives what every one of them has; the inner one is known as `Model` only."""
 
 from __future__ import annotations
 
@@ -11,6 +8,7 @@ from typing import Any, Self, cast
 
 from agentkit.errors import ConfigurationError
 from agentkit.model import Fingerprinted, Model
+from agentkit.providers import resolve
 from agentkit.wire.chunk import ChatCompletionChunk
 from agentkit.wire.request import ChatRequest
 
@@ -23,13 +21,13 @@ class Layer:
     It does not change once it is made, and is shared among tasks, threads and event loops.
 
     Args:
-        model: What it stands around, a layer again if you like.
+        model: What it stands around, a layer again if you like, or a name, `"provider:model"`.
 
     Raises:
         ConfigurationError: It is no model.
     """
 
-    def __init__(self, model: Model) -> None:
+    def __init__(self, model: Model | str) -> None:
         self._model = as_model(model, type(self).__name__)
 
     def __repr__(self) -> str:
@@ -84,20 +82,18 @@ class Layer:
 
 
 def as_model(given: Any, owner: str) -> Model:
-    """Give a model as it is.
+    """Give a model as it is, and the one that a name stands for.
 
     Raises:
-        ConfigurationError: It is none; a name is told how it becomes one.
+        ConfigurationError: It is none, or no provider owns the name.
     """
     if isinstance(given, str):
-        raise ConfigurationError(
-            f"{owner} takes models, and {given!r} is a name. Write `resolve({given!r})`, "
-            "with `from agentkit.providers import resolve`."
-        )
+        return resolve(given)
     if isinstance(given, type) or not isinstance(given, Model):
         seen = f"the class {given.__name__}" if isinstance(given, type) else f"a value of type {type(given).__name__}"
         raise ConfigurationError(
-            f"{owner} takes models, and got {seen}. Give a ChatModel, or anything with `name`, `complete` and `stream`."
+            f'{owner} takes models, and got {seen}. Give a ChatModel, a name, "provider:model", or anything with '
+            "`name`, `complete` and `stream`."
         )
     return given
 

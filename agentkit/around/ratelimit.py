@@ -47,7 +47,7 @@ class RateLimit(Layer):
 
     def __init__(
         self,
-        model: Model,
+        model: Model | str,
         *,
         requests: int | None = None,
         tokens: int | None = None,

@@ -70,6 +70,8 @@ class Log(Middleware):
             listener.reset(before)
         usage, choice = completion.usage, completion.choices[0]
         tokens = usage.total_tokens if usage else None
+        if completion.model not in ("", run.recipe.model.name):
+            log = log.bind(reply_model=completion.model)
         calls = len(choice.message.tool_calls)
         log.info("reply", seconds=_since(started), finish_reason=choice.finish_reason, calls=calls, tokens=tokens)
         return completion

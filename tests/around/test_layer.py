@@ -7,9 +7,10 @@ import pytest
 from agentkit import Agent, ChatModel
 from agentkit.around import Cache, Concurrency, Fallback, RateLimit
 from agentkit.around.layer import Layer, as_model, close, leaving
-from agentkit.errors import ConfigurationError
+from agentkit.errors import ConfigurationError, UnknownModelError
 from agentkit.http import Profile
 from agentkit.model import Model
+from agentkit.providers import resolve
 from agentkit.testing import ScriptedModel
 
 
@@ -85,13 +86,17 @@ def test_a_stream_that_is_left_is_closed():
     asyncio.run(main())
 
 
-def test_a_name_in_the_place_of_a_model_is_told_how_it_becomes_one():
-    with pytest.raises(ConfigurationError) as caught:
-        Fallback(["openai:gpt-4o"])
-    assert str(caught.value) == (
-        "Fallback takes models, and 'openai:gpt-4o' is a name. Write `resolve('openai:gpt-4o')`, "
-        "with `from agentkit.providers import resolve`."
-    )
+def test_a_name_stands_for_its_model_as_it_does_for_an_agent(monkeypatch):
+    monkeypatch.setenv("OPENAI_API_KEY", "sk-of-the-tests")
+    model = Fallback(["openai:gpt-4o", Concurrency("openai:gpt-4o-mini", 2)])
+    assert model.name == "fallback(gpt-4o, gpt-4o-mini)"
+    assert model.models[0] is resolve("openai:gpt-4o")
+
+
+def test_a_name_that_nobody_owns_is_refused_at_once():
+    with pytest.raises(UnknownModelError) as caught:
+        RateLimit("nobody:gpt-4o", requests=1)
+    assert "nobody" in str(caught.value)
 
 
 @pytest.mark.parametrize(
@@ -101,5 +106,6 @@ def test_what_is_no_model_is_refused(given, seen):
     with pytest.raises(ConfigurationError) as caught:
         as_model(given, "Concurrency")
     assert str(caught.value) == (
-        f"Concurrency takes models, and got {seen}. Give a ChatModel, or anything with `name`, `complete` and `stream`."
+        f'Concurrency takes models, and got {seen}. Give a ChatModel, a name, "provider:model", or anything with '
+        "`name`, `complete` and `stream`."
     )

@@ -9,7 +9,8 @@ import pytest
 import structlog
 
 from agentkit.agent import Agent
-from agentkit.errors import ToolFailedError
+from agentkit.around import Fallback
+from agentkit.errors import APIConnectionError, ToolFailedError
 from agentkit.model import (
     ModelFellBack,
     ProfileLearned,
@@ -55,6 +56,21 @@ def test_each_request_and_each_call_is_a_line():
     assert lines[1].kwargs["status"] == "ok"
     assert lines[2].kwargs["finish_reason"] == "stop"
     assert len({line.kwargs["run_id"] for line in lines}) == 1
+
+
+def test_the_line_of_a_reply_names_the_model_that_gave_it_where_that_is_another():
+    logger = structlog.testing.CapturingLogger()
+    wrapped = structlog.wrap_logger(logger, processors=[], wrapper_class=structlog.BoundLogger)
+    first = ScriptedModel([APIConnectionError("gone"), "from the first"], name="large")
+    model = Fallback([first, ScriptedModel(["from the second"], name="small")])
+    agent = Agent(model, middleware=[Log(logger=wrapped)])
+    agent.run_sync("Go.")
+    agent.replace(model=first).run_sync("Go.")
+    replies = [line.kwargs for line in logger.calls if line.kwargs["event"] == "reply"]
+    assert [(line["model"], line.get("reply_model")) for line in replies] == [
+        ("fallback(large, small)", "small"),
+        ("large", None),
+    ]
 
 
 def test_contents_are_logged_only_when_asked_for():

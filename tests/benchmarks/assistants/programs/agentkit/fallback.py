@@ -6,7 +6,6 @@ import sys
 from agentkit import Agent, tool
 from agentkit.around import Fallback
 from agentkit.observe import Log
-from agentkit.providers import resolve
 
 
 @tool
@@ -16,7 +15,7 @@ def book_table(guests: int) -> str:
     return f"booked for {guests}"
 
 
-model = Fallback([resolve("openai:gpt-4o"), resolve("openai:gpt-4o-mini")])
+model = Fallback(["openai:gpt-4o", "openai:gpt-4o-mini"])
 agent = Agent(model, tools=[book_table], instructions="Be brief.", middleware=[Log()])
 result = agent.run_sync(sys.argv[1])
 print(json.dumps({"output": result.output}))
