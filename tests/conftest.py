@@ -2,6 +2,8 @@
 
 import os
 import signal
+from importlib.util import find_spec
+from pathlib import Path
 
 import pytest
 
@@ -26,3 +28,24 @@ def unchanged_process():
     yield
     secret._KNOWN.intersection_update(known)
     assert process_wide() == before
+
+
+TRANSPORTS = ["httpx", "fast"] if find_spec("httptools") else ["httpx"]
+
+
+def pytest_generate_tests(metafunc):
+    """Run what asks an endpoint in the tests of the HTTP layer, of what stands around it, and of quirks over each."""
+    path = Path(metafunc.module.__file__)
+    asks = "FakeEndpoint" in vars(metafunc.module) or path.stem == "test_llmock"
+    there = path.parent.name in ("http", "around") or "quirk" in path.stem
+    if asks and there and path.stem != "test_fast" and "over" not in metafunc.fixturenames:  # that compares them itself
+        metafunc.fixturenames.append("over")
+    if "over" in metafunc.fixturenames:
+        metafunc.parametrize("over", TRANSPORTS, indirect=True)
+
+
+@pytest.fixture
+def over(request, monkeypatch):
+    """Make a test run over a transport; those who name it are run over each that is installed."""
+    monkeypatch.setenv("AGENTKIT_TRANSPORT", request.param)
+    return request.param

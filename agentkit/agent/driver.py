@@ -166,8 +166,9 @@ async def _perform(run: Run, effect: Effect) -> Prepared | RunState | Checked:
         case CallTools():
             if run.recipe.fit is not None and run.asked_at is None:
                 await equip(run)
-            outputs = tuple(call for call in run.state.open_calls if call.function.name == run.recipe.output_tool)
-            others = tuple(call for call in run.state.open_calls if call not in outputs)
+            calls, output_tool = run.state.open_calls, run.recipe.output_tool
+            outputs = tuple(call for call in calls if call.function.name == output_tool) if output_tool else ()
+            others = tuple(call for call in calls if call not in outputs) if outputs else calls
             run.state = await call_tools(run, others)
             if outputs and not run.state.held:
                 run.state = await answer_outputs(run, outputs, alone=len(outputs) == len(run.state.calls))

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from functools import cache
 from typing import Any
 
 from agentkit.state.run import RunState
@@ -25,6 +26,11 @@ __all__ = [
 ]
 
 
+@cache
+def _blank() -> ChatRequest:
+    return ChatRequest.model_construct(messages=())
+
+
 @dataclass(frozen=True, slots=True)
 class Turn:
     """What one request is made of besides the history.
@@ -38,7 +44,7 @@ class Turn:
 
     instructions: tuple[Message, ...] = ()
     toolbox: Toolbox = field(default_factory=Toolbox)
-    blank: ChatRequest = field(default_factory=lambda: ChatRequest.model_construct(messages=()))
+    blank: ChatRequest = field(default_factory=_blank)
     retries: Mapping[str, int] | None = None
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import ipaddress
 from dataclasses import dataclass
+from functools import lru_cache
 from typing import Self
 from urllib.parse import quote, urlencode, urlsplit
 
@@ -75,12 +76,17 @@ class Address:
 
     def endpoint(self, profile: Profile, model: str) -> str:
         """Give the URL that a request goes to, without the query."""
-        return f"{self}{profile.path.replace('{model}', quote(model, safe=''))}"
+        return _url(self, profile.path, (), model)
 
     def url(self, profile: Profile, model: str) -> str:
         """Give the URL that a request goes to."""
-        query = f"?{urlencode(profile.query)}" if profile.query else ""
-        return self.endpoint(profile, model) + query
+        return _url(self, profile.path, profile.query, model)
+
+
+@lru_cache(256)
+def _url(address: Address, path: str, query: tuple[tuple[str, str], ...], model: str) -> str:
+    asked = f"?{urlencode(query)}" if query else ""
+    return f"{address}{path.replace('{model}', quote(model, safe=''))}{asked}"
 
 
 def is_loopback(host: str) -> bool:

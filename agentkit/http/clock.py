@@ -101,14 +101,16 @@ class Watchdog:
         Raises:
             Expired: A clock ran out; the awaitable was cancelled.
         """
-        task = asyncio.current_task()
+        task = asyncio.current_task(self._loop)
         assert task is not None
         cancelling = task.cancelling()
-        over = self._over
-        self._due = over if seconds is None else min(over, self._loop.time() + seconds)
+        over = due = self._over
+        if seconds is not None and (due := self._loop.time() + seconds) > over:
+            due = over
+        self._due = due
         self._task = task
         self._fired = False
-        if self._timer is None or self._timer.when() > self._due:
+        if self._timer is None or self._timer.when() > due:
             self._arm()
         try:
             return await awaitable
@@ -117,7 +119,7 @@ class Watchdog:
                 raise
         finally:
             self._task = None
-        if seconds is None or self._due == over:
+        if seconds is None or due == over:
             raise Expired("total", self._total)
         raise Expired("read", seconds)
 

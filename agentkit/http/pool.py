@@ -1,6 +1,6 @@
 """The connections of one model on one event loop: `Pool` lends them, and closes them when the loop ends at the latest.
 
-It knows nothing of HTTP but that a connection can be closed; `transport` makes what it holds.
+It knows nothing of HTTP but whether a connection can be used again; `connection` makes what it holds.
 """
 
 from __future__ import annotations
@@ -12,20 +12,25 @@ from collections.abc import AsyncGenerator, Callable
 from contextlib import suppress
 from typing import Any, Generic, Protocol, TypeVar
 
-__all__ = ["IDLE", "Closable", "Pool"]
+__all__ = ["IDLE", "Lendable", "Pool"]
 
 IDLE = 30.0  # seconds that a connection is kept for the next request
 
 
-class Closable(Protocol):
+class Lendable(Protocol):
     """What a pool lends."""
+
+    @property
+    def is_usable(self) -> bool:
+        """Tell whether it can be used once more."""
+        ...
 
     async def aclose(self) -> None:
         """Close it; a second time does nothing."""
         ...
 
 
-_C = TypeVar("_C", bound=Closable)
+_C = TypeVar("_C", bound=Lendable)
 
 
 class Pool(Generic[_C]):
@@ -74,14 +79,20 @@ class Pool(Generic[_C]):
                 _POOLS.discard(gone)
             _POOLS.add(self)
             await anext(self._keeper)
-        if self._free:
-            return self._free.pop()[0]
+        while self._free:
+            connection = self._free.pop()[0]
+            if connection.is_usable:
+                return connection
+            await self.discard(connection)
         connection = self._make()
         self._open.add(connection)
         return connection
 
     async def take_back(self, connection: _C) -> None:
         """Keep a connection for the next who asks, and close those that nobody asked for in a while."""
+        if not connection.is_usable:
+            await self.discard(connection)
+            return
         now = self._loop.time()
         self._free.append((connection, now))
         while self._free[0][1] < now - IDLE:

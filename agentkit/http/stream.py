@@ -19,6 +19,7 @@ from agentkit.wire.sse import DONE, Event, SSEDecoder
 __all__ = ["ChunkDecoder", "is_events", "one_chunk"]
 
 _FIELDS = (b"data:", b"event:", b"id:", b"retry:", b"error:", b":")
+_LONGEST = max(map(len, _FIELDS))
 _NO_MARK = "neither a finish_reason nor [DONE] came"
 _CHUNK_EVENTS = ("", "message", "error")  # others (`ping`) are not for us, unless they hold a chunk
 _TEXT = rb'("(?:content|reasoning|reasoning_content|refusal|text)"\s*:\s*"%b)'
@@ -32,9 +33,10 @@ def is_events(begin: bytes) -> bool | None:
     The content-type does not tell: recorded servers label either body as the other.
     """
     begin = begin.removeprefix(BOM_UTF8).lstrip()
-    if any(begin.startswith(name) for name in _FIELDS):
+    if begin.startswith(_FIELDS):
         return True
-    return None if any(name.startswith(begin) for name in _FIELDS) else False
+    few = len(begin) <= _LONGEST and any(name.startswith(begin) for name in _FIELDS)
+    return None if few else False
 
 
 class ChunkDecoder:

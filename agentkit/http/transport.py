@@ -1,7 +1,6 @@
-"""Requests as bytes over sockets: the only module that imports httpx, whose transport it drives without its client.
+"""Requests as bytes over sockets: `Transport` sends them over its own connections, or by a client of the user's.
 
-What the client does is therefore done here: proxies of the environment, content codings, redirects (refused by
-`exchange`), clocks, and the pool.
+What an HTTP client does besides is done here: content codings, redirects (refused by `exchange`), clocks, and the pool.
 """
 
 from __future__ import annotations
@@ -9,34 +8,21 @@ from __future__ import annotations
 import asyncio
 import functools
 import inspect
-import ssl
-import sys
 import threading
 import weakref
 from collections.abc import AsyncGenerator, Awaitable, Callable, Mapping
 from dataclasses import dataclass
 from typing import Any, Protocol, cast
-from urllib.request import getproxies, proxy_bypass
 from weakref import WeakKeyDictionary
 
 from agentkit.errors import APIConnectionError, APITimeoutError, ConfigurationError
-from agentkit.http.address import Address, is_loopback
 from agentkit.http.clock import Expired, Timeout, Watchdog
 from agentkit.http.coding import Inflater
-from agentkit.http.pool import IDLE, Pool
+from agentkit.http.connection import Connection, Fields, Headers, connections
+from agentkit.http.pool import Pool
 from agentkit.secret import remember_header
 
-# httpx imports its command line, and with it click, pygments and rich where they are installed (90 ms): not here.
-_command_line: Any = sys.modules.setdefault("httpx._main", cast("Any", None))
-
-import httpx  # noqa: E402 # below the line that spares its command line
-
-if _command_line is None:
-    del sys.modules["httpx._main"]
-
 __all__ = ["Client", "Headers", "Outgoing", "Reply", "Tap", "Transport", "check_client", "taps"]
-
-Headers = list[tuple[str, str]]
 
 
 class Client(Protocol):
@@ -63,23 +49,15 @@ def check_client(client: object) -> None:
         )
 
 
-@functools.cache
-def _tls() -> ssl.SSLContext:
-    """Give the one TLS context of all models; making it takes 84 ms. Honours SSL_CERT_FILE and SSL_CERT_DIR."""
-    return httpx.create_ssl_context()
+@dataclass(slots=True)
+class _Sent:
+    """An answer whose head has come: how the rest of it is read, and what is done at its end, be it brought there."""
 
-
-@functools.cache
-def _trusting_nobody() -> ssl.SSLContext:
-    """Give a context for plain http, which is never used, as httpx would make the slow one."""
-    return ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
-
-
-_url = functools.lru_cache(256)(httpx.URL)
-
-
-_Pool = Pool[httpx.AsyncHTTPTransport]
-_Sent = tuple[Any, AsyncGenerator[bytes], Callable[[bool], Awaitable[None]] | None]
+    status: int
+    headers: Mapping[str, str]
+    parts: AsyncGenerator[bytes]
+    close: Callable[[], Awaitable[None]]
+    release: Callable[[bool], Awaitable[None]] | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -139,47 +117,45 @@ a context variable would not reach threads that others started."""
 class _Received:
     """A reply that comes over a connection."""
 
-    __slots__ = ("_clock", "_closed", "_inflater", "_parts", "_release", "_response", "_where", "headers", "status")
+    __slots__ = ("_clock", "_closed", "_inflater", "_sent", "_where", "headers", "status")
 
     def __init__(self, sent: _Sent, clock: Watchdog, where: str) -> None:
-        self._response, self._parts, self._release = sent
+        self._sent = sent
         self._clock = clock
         self._where = where
         self._inflater: Inflater | None = None
         self._closed = False
-        self.status: int = self._response.status_code
-        self.headers: Mapping[str, str] = self._response.headers
+        self.status = sent.status
+        self.headers = sent.headers
 
     async def read(self, seconds: float | None) -> bytes:
         if self._inflater is None:
             self._inflater = Inflater(self.headers.get("content-encoding"))
-        while (part := await self._part(seconds)) is not None:
-            if data := self._inflater.feed(part):
-                return data
-        return b""
-
-    async def _part(self, seconds: float | None) -> bytes | None:
-        try:
-            return await self._clock.wait(anext(self._parts), seconds)
-        except StopAsyncIteration:
-            return None
-        except Exception as error:  # noqa: BLE001  # what is no network error is raised again as it is
-            failed = error
-        raise _network_error(failed, self._where, None)
+        while True:
+            try:
+                part = await self._clock.wait(anext(self._sent.parts), seconds)
+                if data := self._inflater.feed(part):
+                    return data
+            except StopAsyncIteration:
+                return b""
+            except Exception as error:  # noqa: BLE001  # what is no network error is raised again as it is
+                failed = error
+                break
+        raise _network_error(failed, self._where, None)  # type: ignore[possibly-undefined] # the loop ends by it only
 
     async def aclose(self) -> None:
         if self._closed:
             return
         self._closed = True
         self._clock.close()
-        done = False
+        sent, done = self._sent, False
         try:
-            await self._parts.aclose()
-            await self._response.aclose()
+            await sent.parts.aclose()
+            await sent.close()
             done = True
         finally:
-            if self._release is not None:
-                await self._release(done)
+            if sent.release is not None:
+                await sent.release(done)
 
 
 class Transport:
@@ -194,7 +170,7 @@ class Transport:
         self._origin = origin
         self._client = client
         # Weak both ways: an open pool is kept by `pool` itself, and holds its loop.
-        self._pools: WeakKeyDictionary[asyncio.AbstractEventLoop, weakref.ref[_Pool]] = WeakKeyDictionary()
+        self._pools: WeakKeyDictionary[asyncio.AbstractEventLoop, weakref.ref[Pool[Connection]]] = WeakKeyDictionary()
         self._lock = threading.Lock()  # loops of several threads share one model
 
     async def send(
@@ -231,7 +207,7 @@ class Transport:
             if not isinstance(error, Exception):
                 raise
             failed = error
-        raise _network_error(failed, request.where, clocks)  # outside: what httpx raises holds the key
+        raise _network_error(failed, request.where, clocks)  # outside: what was raised holds the key
 
     async def _by_client(self, url: str, headers: Headers, body: bytes, clocks: Timeout) -> _Sent:
         assert self._client is not None
@@ -240,31 +216,26 @@ class Transport:
         response = await self._client.send(request, stream=True, follow_redirects=False)
         for name, value in request.headers.items():  # the client's own too, its `auth` by now among them
             remember_header(name, value)
-        return response, response.aiter_raw(), None
+        return _Sent(response.status_code, response.headers, response.aiter_raw(), response.aclose)
 
     async def _by_pool(self, url: str, headers: Headers, body: bytes, clocks: Timeout) -> _Sent:
-        target = _url(url)
-        own = [("Host", target.netloc.decode("ascii")), ("Content-Length", str(len(body)))]
-        extensions = {"timeout": {"connect": clocks.connect}}
-        request = httpx.Request(
-            "POST", target, headers=own + headers, stream=httpx.ByteStream(body), extensions=extensions
-        )
         pool = self._pool()
         connection = await pool.lend()
         try:
-            response = await connection.handle_async_request(request)
+            response = await connection.post(url, headers, body, clocks.connect)
         except BaseException:
             await pool.discard(connection)
             raise
-        parts = aiter(cast("httpx.AsyncByteStream", response.stream))
-        return response, cast("AsyncGenerator[bytes]", parts), functools.partial(_give_back, pool, connection)
+        parts = cast("AsyncGenerator[bytes]", aiter(cast("Any", response.stream)))
+        give_back = functools.partial(_give_back, pool, connection)
+        return _Sent(response.status, Fields(response.headers), parts, response.aclose, give_back)
 
-    def _pool(self) -> _Pool:
+    def _pool(self) -> Pool[Connection]:
         loop = asyncio.get_running_loop()
         known = self._pools.get(loop)
         pool = known() if known is not None else None
         if pool is None or pool.is_closed:
-            pool = Pool(self, functools.partial(_new_transport, self._origin))
+            pool = Pool(self, connections(self._origin))
             with self._lock:
                 self._pools[loop] = weakref.ref(pool)
         return pool
@@ -277,46 +248,13 @@ class Transport:
             await pool.aclose()
 
 
-async def _give_back(pool: _Pool, connection: httpx.AsyncHTTPTransport, done: bool) -> None:
-    """Keep a connection whose exchange was brought to its end; where a cancellation broke that off, httpx holds it."""
+async def _give_back(pool: Pool[Connection], connection: Connection, done: bool) -> None:
+    """Keep a connection whose exchange was brought to its end; one where a cancellation broke that off is closed."""
     await (pool.take_back if done else pool.discard)(connection)
 
 
-def _new_transport(origin: str) -> httpx.AsyncHTTPTransport:
-    """Make what holds one connection: in one pool of httpx the cost of a request grows with its connections."""
-    limits = httpx.Limits(max_connections=1, max_keepalive_connections=1, keepalive_expiry=IDLE)
-    verify = _tls() if origin.startswith("https:") else _trusting_nobody()
-    try:
-        return httpx.AsyncHTTPTransport(verify=verify, limits=limits, proxy=_proxy(origin))
-    except (ImportError, ValueError):
-        refused = ConfigurationError(
-            f"The proxy that the environment names for {origin} cannot be used. Write http://host:port in HTTP_PROXY, "
-            "HTTPS_PROXY or ALL_PROXY, or list the host in NO_PROXY; for socks5:// run `pip install 'httpx[socks]'`."
-        )
-    raise refused  # outside: the text of the refusal above may hold the proxy's password
-
-
-def _proxy(origin: str) -> httpx.Proxy | None:
-    """Find the proxy for an origin as other programs do: HTTP_PROXY, HTTPS_PROXY, ALL_PROXY, not for NO_PROXY.
-
-    A server of this machine is never asked for through a proxy on another, which would look for it on itself, and be
-    given the key.
-    """
-    scheme, _, host = origin.partition("://")
-    proxies = getproxies()
-    address = proxies.get(scheme) or proxies.get("all")
-    if not address or proxy_bypass(host):
-        return None
-    address = address if "://" in address else f"http://{address}"
-    proxy = httpx.Proxy(address, ssl_context=_tls() if address.startswith("https:") else None)
-    return None if Address.parse(origin).is_loopback and not is_loopback(proxy.url.host) else proxy
-
-
 def _network_error(error: Exception, where: str, clocks: Timeout | None) -> Exception:
-    """Make our error of one of httpx's, by its class's name: httpx2 has the same names and other classes."""
-    grouped: tuple[Exception, ...] = getattr(error, "exceptions", ())
-    if len(grouped) == 1:  # anyio's group, where it connects by an address
-        (error,) = grouped
+    """Make our error of one of httpcore's, httpx's or httpx2's, by its class's name, for these are the same."""
     names = {kind.__name__ for kind in type(error).__mro__}
     if isinstance(error, Expired):
         what = "did not answer whole" if error.clock == "total" else "sent nothing"
@@ -336,7 +274,7 @@ def _network_error(error: Exception, where: str, clocks: Timeout | None) -> Exce
     if "ConnectError" in names:
         text = f"No connection to {where}: {reason}. Check base_url, and that the server runs and can be reached."
         return _unsent(APIConnectionError(text, endpoint=where))
-    if "TransportError" in names:
+    if names & {"TransportError", "NetworkError", "ProtocolError"}:
         text = f"The connection to {where} broke before the answer was whole: {reason.rstrip('.')}."
         return APIConnectionError(text, endpoint=where)
     return error

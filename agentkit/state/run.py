@@ -5,7 +5,7 @@ Each transition gives a new state. Nothing here awaits, sends or logs.
 
 from __future__ import annotations
 
-import uuid
+import os
 from collections.abc import Collection
 from dataclasses import dataclass, field
 from functools import cache
@@ -28,7 +28,7 @@ __all__ = ["Attempt", "RunState", "new_run_id"]
 
 def new_run_id() -> str:
     """Give an id that no other run has: 32 hexadecimal digits."""
-    return uuid.uuid4().hex
+    return os.urandom(16).hex()
 
 
 @dataclass(frozen=True, slots=True)

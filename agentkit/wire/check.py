@@ -5,13 +5,16 @@ from __future__ import annotations
 import math
 import re
 from collections.abc import Mapping
+from contextlib import suppress
 from typing import Any
 
 from agentkit.errors import InvalidRequestError
 from agentkit.kind import is_object
 from agentkit.wire.content import text_of
+from agentkit.wire.message import Message
 from agentkit.wire.request import ChatRequest
 from agentkit.wire.setting import CHOICES
+from agentkit.wire.value import WireValue
 
 __all__ = ["check_request"]
 
@@ -29,6 +32,7 @@ _MOST_TOOLS = 128
 _MOST_STOPS = 4
 _MOST_METADATA = 16
 _MOST_IDENTIFIER = 128
+_MOST_NEW = 64  # messages that come between two requests of one history; after more all are checked again
 _NAMES = "names of 1 to 64 letters, digits, '_' and '-'"
 _NAME = re.compile(r"[a-zA-Z0-9_-]{1,64}")
 
@@ -194,7 +198,9 @@ def _check_messages(request: ChatRequest) -> None:
     if not request.messages:
         raise InvalidRequestError("Request field 'messages' is empty; the contract allows at least one message.")
     waiting: dict[str, None] = {}
-    for position, message in enumerate(request.messages):
+    messages = request.messages
+    known = _checked_until(messages)
+    for position, message in enumerate(messages[known:], known):
         if message.role == "tool":  # of each message of each request: isinstance costs four times as much
             if message.tool_call_id not in waiting:
                 raise InvalidRequestError(
@@ -209,6 +215,33 @@ def _check_messages(request: ChatRequest) -> None:
             waiting = {call.id: None for call in message.tool_calls}
     if waiting:
         raise _unanswered(waiting)
+    if known < len(messages):
+        _mark(messages, known)
+
+
+_look: Any = WireValue.__dict__["_checked"].__get__  # pydantic's own look-up takes longer where nothing is
+
+
+def _checked_until(messages: tuple[Message, ...]) -> int:
+    """Count the messages at the head that were checked together before: a history grows at its end.
+
+    The last of them holds those before it; that they are the same is seen in a moment, and checking them is not done.
+    """
+    for position in range(len(messages), max(len(messages) - _MOST_NEW, 0), -1):
+        try:
+            before = _look(messages[position - 1])
+        except AttributeError:
+            continue
+        return position if messages[: position - 1] == before else 0
+    return 0
+
+
+def _mark(messages: tuple[Message, ...], known: int) -> None:
+    """Note on the last message that all are right together, and no longer on the one that had been the last."""
+    if known:
+        with suppress(AttributeError):  # another thread did it
+            object.__delattr__(messages[known - 1], "_checked")
+    object.__setattr__(messages[-1], "_checked", messages[:-1])
 
 
 def _unanswered(waiting: dict[str, None]) -> InvalidRequestError:

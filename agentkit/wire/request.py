@@ -85,16 +85,18 @@ class ChatRequest(Settings):
 
     def encode(self) -> bytes:
         """Give the JSON body: messages and tools are joined from their cached bytes, the few other fields encoded."""
-        rest = self.to_json(without=self._left_out())
-        parts = [b'"messages":[' + join_encoded(self.messages) + b"]"]
-        if self.tools:
-            parts.append(b'"tools":[' + join_encoded(self.tools) + b"]")
-        if self.extra_body:
-            parts = [part for part in parts if part[1 : part.index(b'":')].decode() not in self.extra_body]
-            parts.append(encode_map(self.extra_body, "Settings.extra_body")[1:-1])
-        if len(rest) > 2:
-            parts.insert(0, rest[1:-1])
-        return b"{" + b",".join(parts) + b"}"
+        begin = b"{" + self.to_json(without=self._left_out())[1:-1]
+        instead = self.extra_body or {}
+        more: list[bytes] = []
+        if self.tools and "tools" not in instead:
+            more.append(join_encoded(self.tools, b'"tools":[', b"]"))
+        if instead:
+            more.append(encode_map(instead, "Settings.extra_body")[1:-1])
+        comma = b"," if len(begin) > 1 else b""
+        if "messages" in instead:
+            return begin + comma + b",".join(more) + b"}"
+        end = b"".join([b"]", *(b"," + one for one in more), b"}"])
+        return join_encoded(self.messages, b'%b%b"messages":[' % (begin, comma), end)
 
     def _left_out(self) -> set[str]:
         left_out = {"messages", "tools", *(self.extra_body or ())}

@@ -61,7 +61,7 @@ class Usage(WireValue):
     completion_tokens_details: CompletionTokensDetails | None = None
 
     def __add__(self, other: Usage) -> Usage:
-        return Usage(
+        return Usage.of_fields(
             prompt_tokens=self.prompt_tokens + other.prompt_tokens,
             completion_tokens=self.completion_tokens + other.completion_tokens,
             total_tokens=self.total_tokens + other.total_tokens,
@@ -77,10 +77,12 @@ def _added(mine: _Details | None, theirs: _Details | None) -> _Details | None:
     if mine is None or theirs is None:
         return theirs if mine is None else mine
     sums: dict[str, int | None] = {}
-    for name in type(mine).model_fields:
-        values: list[int] = [value for details in (mine, theirs) if (value := getattr(details, name)) is not None]
-        sums[name] = sum(values) if values else None
-    return type(mine)(**sums)
+    others: dict[str, int | None] = vars(theirs)
+    one: int | None
+    for name, one in vars(mine).items():
+        other = others[name]
+        sums[name] = other if one is None else one if other is None else one + other
+    return type(mine).of_fields(**sums)
 
 
 class TopLogprob(WireValue):

@@ -51,6 +51,8 @@ class SSEDecoder:
         Raises:
             InvalidResponseError: A line or an event is longer than the bound.
         """
+        if self._is_one_event(read):
+            return [Event("", read[6:-2])]
         if not self._started and (read := self._without_mark(read)) == b"":
             return []
         if self._held and self._held[-1].endswith(b"\r"):  # it was a line's end, perhaps half of a CRLF
@@ -76,6 +78,18 @@ class SSEDecoder:
         """Give the events that the end of the stream ends, for some servers leave out the last blank line."""
         rest, self._held = b"".join(self._held), []
         return self._events([*rest.splitlines(), b""])
+
+    def _is_one_event(self, read: bytes) -> bool:
+        """Tell whether a read is one event with nothing before it: as most servers send each of their chunks."""
+        return (
+            read[:7] == b"data: {"
+            and read[-2:] == b"\n\n"
+            and self._started
+            and not (self._held or self._data or self._name)
+            and read.count(b"\n") == 2
+            and b"\r" not in read
+            and len(read) <= self._most_bytes
+        )
 
     def _without_mark(self, read: bytes) -> bytes:
         """Take a byte order mark off the head; nothing while it may still be one."""

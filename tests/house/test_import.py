@@ -16,8 +16,9 @@ CORE = {
 }
 
 SOLE = {
-    "httpx": "agentkit/http/transport.py",
-    "httpcore": "agentkit/http/transport.py",
+    "httpx": "agentkit/http/connection.py",
+    "httpcore": ("agentkit/http/connection.py", "agentkit/http/fast.py", "agentkit/http/network.py"),
+    "httptools": "agentkit/http/fast.py",
     "tenacity": "agentkit/http/retry.py",
     "structlog": "agentkit/observe/log.py",
     "docstring_parser": "agentkit/schema/docstring.py",

@@ -29,7 +29,7 @@ FACE = [
     "tool",
 ]
 
-CORE = {"httpx", "sniffio", "pydantic", "typing-extensions", "docstring-parser", "tenacity", "structlog"}
+CORE = {"httpx", "httpcore", "sniffio", "pydantic", "typing-extensions", "docstring-parser", "tenacity", "structlog"}
 
 # Built here of two parts, so that this file does not hold what it looks for.
 MACHINE = re.compile("|".join(f"/{folder}/" for folder in ("work", "root", "home/[a-z]", "Users/[A-Za-z]")))

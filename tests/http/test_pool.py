@@ -14,6 +14,7 @@ class Owner:
 class Connection:
     def __init__(self):
         self.closed = False
+        self.is_usable = True
 
     async def aclose(self):
         await asyncio.sleep(0)
@@ -54,6 +55,24 @@ def test_a_connection_that_is_discarded_is_closed_and_lent_to_nobody():
         assert first.closed
         assert await pool.lend() is not first
         assert len(connections) == 2
+
+    asyncio.run(main())
+
+
+def test_a_connection_that_is_no_longer_good_is_closed_and_lent_to_nobody():
+    async def main():
+        connections, make = made()
+        owner = Owner()
+        pool = Pool(owner, make)
+        first, second, third = await pool.lend(), await pool.lend(), await pool.lend()
+        await pool.take_back(first)
+        await pool.take_back(second)
+        second.is_usable = False  # its server left while it was kept
+        assert await pool.lend() is first
+        third.is_usable = False  # its server said that it would close it
+        await pool.take_back(third)
+        assert [connection.closed for connection in connections] == [False, True, True]
+        assert await pool.lend() not in connections[:3]
 
     asyncio.run(main())
 

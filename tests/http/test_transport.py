@@ -359,9 +359,9 @@ def test_a_proxy_that_refuses_is_named_as_the_one(proxies):
 
 
 def test_one_tls_context_serves_all_models():
-    from agentkit.http import transport
+    from agentkit.http import connection
 
-    assert transport._tls() is transport._tls()
+    assert connection._tls() is connection._tls()
 
 
 def test_a_transport_that_never_sent_closes_quietly():

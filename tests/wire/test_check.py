@@ -2,6 +2,7 @@ import pytest
 
 from agentkit.errors import InvalidRequestError
 from agentkit.wire import ChatRequest, check_request
+from agentkit.wire.message import parse_messages
 
 HI = {"role": "user", "content": "hi"}
 
@@ -215,3 +216,54 @@ def test_a_value_that_was_replaced_without_a_look_is_refused_too(field, text):
         check_request(ChatRequest.parse({"messages": [HI]}).replace(**{field: "hot"}))
 
     assert str(caught.value) == text
+
+
+def messages(*given):
+    return parse_messages([HI, *given])
+
+
+def refused(history):
+    with pytest.raises(InvalidRequestError) as caught:
+        check_request(ChatRequest(messages=history))
+    return str(caught.value)
+
+
+def test_a_history_that_grew_is_looked_at_from_where_it_was_right():
+    history = messages(calls("1"), answer("1"))
+    check_request(ChatRequest(messages=history))
+    assert [hasattr(one, "_checked") for one in history] == [False, False, True]
+    grown = history + parse_messages([calls("2", "3"), answer("3"), answer("2"), HI])
+    for _ in range(2):
+        check_request(ChatRequest(messages=grown))
+        assert [hasattr(one, "_checked") for one in grown] == [False] * 6 + [True]
+    assert refused(grown + parse_messages([answer("2")])).startswith("messages[7] answers the tool call '2'")
+    assert refused(grown + parse_messages([calls("4")])).startswith("The tool calls 4 have no result.")
+    assert grown[:-1] == grown[-1]._checked
+
+
+def test_a_history_that_is_no_longer_the_same_is_looked_at_from_its_head():
+    history = messages(calls("1"), answer("1"), HI)
+    check_request(ChatRequest(messages=history))
+    first, asks, told, last = history
+    assert refused((first, told, last)).startswith("messages[1] answers the tool call '1'")
+    assert refused((first, asks, last)).startswith("The tool calls 1 have no result.")
+    assert refused((asks, told.replace(tool_call_id="2"), last)).startswith("messages[1] answers the tool call '2'")
+    assert refused((told, last)).startswith("messages[0] answers the tool call '1'")
+    check_request(ChatRequest(messages=(asks, told, last)))
+    check_request(ChatRequest(messages=history))
+
+
+def test_a_history_that_went_back_or_grew_by_much_is_right_too():
+    history = messages(calls("1"), answer("1"))
+    long = history + parse_messages([HI] * 200)
+    for given in (history, long, history, long[:100], long):
+        check_request(ChatRequest(messages=given))
+    assert refused((*long, history[2])).startswith("messages[203] answers the tool call '1'")
+
+
+def test_a_copy_of_a_message_that_was_checked_is_not_taken_for_it():
+    history = messages(calls("1"), answer("1"))
+    check_request(ChatRequest(messages=history))
+    copied = history[2].replace(tool_call_id="2")
+    assert not hasattr(copied, "_checked")
+    assert refused((*history[:2], copied)).startswith("messages[2] answers the tool call '2'")

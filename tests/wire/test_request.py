@@ -79,11 +79,11 @@ def test_a_body_is_the_join_of_bytes_that_were_encoded_once(monkeypatch):
     first = request.encode()
     assert encoded == [
         "ChatRequest",
+        *["ToolDefinition"] * 3,
         "SystemMessage",
         "UserMessage",
         "AssistantMessage",
         "ToolMessage",
-        *["ToolDefinition"] * 3,
     ]
 
     encoded.clear()

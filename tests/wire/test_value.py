@@ -111,4 +111,22 @@ def test_encoded_values_are_joined_wherever_one_is_not_encoded_yet():
     assert join_encoded(values) == together
     values[1] = UserMessage(content="b")
     assert join_encoded(values) == together
+    assert join_encoded(values, b"[", b"]") == b"[%b]" % together
     assert join_encoded([]) == b""
+    assert join_encoded([], b"[", b"]") == b"[]"
+
+
+def test_a_value_of_all_its_fields_is_as_one_that_was_read():
+    made = UserMessage.of_fields(role="user", content="hi", name=None)
+    read = UserMessage(content="hi", name=None)
+    assert made == read
+    assert made.encoded == read.encoded
+    assert made.replace(name="me", extra=1).to_dict() == {"role": "user", "content": "hi", "name": "me", "extra": 1}
+
+
+def test_a_changed_copy_knows_what_was_given_and_shares_nothing():
+    message = UserMessage(content="hi", extra=[1])
+    copied = message.replace(name=None, other=2)
+    assert copied.model_fields_set == {"content", "extra", "name", "other"}
+    assert (copied.model_extra, message.model_extra) == ({"extra": [1], "other": 2}, {"extra": [1]})
+    assert copied == message.model_copy(update={"name": None, "other": 2})
