@@ -6,6 +6,7 @@
 from __future__ import annotations
 
 import asyncio
+import contextvars
 import socket
 import ssl
 from collections.abc import Callable, Iterable
@@ -54,7 +55,9 @@ class Network(httpcore.AsyncNetworkBackend):
         clock = asyncio.timeout(timeout)
         try:
             async with clock:
-                transport, stream = await loop.create_connection(_Plain, host, port, **given)
+                opening = loop.create_connection(_Plain, host, port, **given)
+                # not in the context of the run that asks, which the loop would keep as long as the connection
+                transport, stream = await loop.create_task(opening, context=contextvars.Context())
         except OSError as error:
             if clock.expired():
                 raise httpcore.ConnectTimeout from error
@@ -103,6 +106,7 @@ class _Plain(httpcore.AsyncNetworkStream, asyncio.Protocol):
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
         self._transport = cast("asyncio.Transport", transport)  # uvloop's is one, and not derived from it
+        self._context = contextvars.copy_context()  # nobody's
 
     def data_received(self, data: bytes) -> None:
         self._came += data
@@ -129,8 +133,12 @@ class _Plain(httpcore.AsyncNetworkStream, asyncio.Protocol):
             self._loop.call_later(_TOGETHER, self._go_on)
 
     def _go_on(self) -> None:
-        if not (self._held_back or self._transport.is_closing()):
-            self._transport.resume_reading()
+        if not self._held_back:
+            self._resume()
+
+    def _resume(self) -> None:
+        if not self._transport.is_closing():
+            self._context.run(self._transport.resume_reading)
 
     def eof_received(self) -> None:
         self._ended = True
@@ -161,8 +169,7 @@ class _Plain(httpcore.AsyncNetworkStream, asyncio.Protocol):
         del self._came[:max_bytes]
         if self._held_back and len(self._came) <= _ONE_READ:
             self._held_back = False
-            if not self._transport.is_closing():
-                self._transport.resume_reading()
+            self._resume()
         return data
 
     async def _wait(self) -> None:

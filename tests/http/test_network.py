@@ -2,9 +2,12 @@
 
 import asyncio
 import contextlib
+import contextvars
+import gc
 import socket
 import ssl
 import struct
+import weakref
 from pathlib import Path
 
 import httpcore
@@ -405,3 +408,35 @@ def test_other_loops_serve_too():
 
     with asyncio.Runner(loop_factory=uvloop.new_event_loop) as runner:
         runner.run(asyncio.wait_for(main(), 30))
+
+
+def test_a_kept_connection_keeps_nothing_of_the_run_that_opened_or_read_it():
+    class Run:
+        """What a context variable holds."""
+
+    known = contextvars.ContextVar("known")
+
+    async def use(stream):
+        known.set(run := Run())
+        if stream is None:
+            stream = await Network().connect_tcp("127.0.0.1", port)
+        await stream.write(b"x" * 2_000_000)  # as much again comes back: it is held back, and goes on
+        left = 2_000_000 - len(await stream.read(1))
+        await asyncio.sleep(0.05)
+        while left:
+            left -= len(await stream.read(65_536))
+        return stream, weakref.ref(run)
+
+    async def main():
+        nonlocal port
+        async with server(echo) as port:
+            stream = None
+            for _ in range(3):
+                stream, run = await asyncio.create_task(use(stream))
+                await asyncio.sleep(0)  # for the loop to let go of the task
+                gc.collect()
+                assert run() is None
+            await stream.aclose()
+
+    port = 0
+    asyncio.run(main())
