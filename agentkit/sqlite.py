@@ -116,8 +116,8 @@ def _before() -> None:
 
 
 def _after() -> None:
-    while _forking:
-        _forking.pop().after_fork()
+    for file in [_forking.pop() for _ in tuple(_forking)]:  # before one is free for another fork
+        file.after_fork()
 
 
 if hasattr(os, "register_at_fork"):

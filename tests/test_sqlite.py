@@ -7,6 +7,7 @@ import threading
 
 import pytest
 
+from agentkit import sqlite as module
 from agentkit.sqlite import SqliteFile, make_private, set_wal
 
 forks = pytest.mark.skipif(not hasattr(os, "fork"), reason="there are no forks here")
@@ -158,3 +159,16 @@ def test_a_fork_waits_for_what_a_thread_does_with_the_file(file):
     threading.Timer(0.05, go.set).start()
     assert ended_well(in_child(lambda: file.use(names) == ["thread"]))
     thread.join()
+
+
+def test_a_fork_that_begins_while_another_ends_keeps_its_files_closed(monkeypatch):
+    class Begins:
+        """As soon as it is free, another thread's fork takes it."""
+
+        def after_fork(self):
+            module._forking.append(self)
+
+    taken = Begins()
+    monkeypatch.setattr(module, "_forking", [taken])
+    module._after()
+    assert module._forking == [taken]

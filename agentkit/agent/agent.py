@@ -7,9 +7,9 @@ from typing import Any, Self, cast, overload
 
 from typing_extensions import TypeForm, TypeVar, Unpack
 
+from agentkit.agent.chooser import named
 from agentkit.agent.field import Options, SettingsOf, check_fields, settings_of, tools_of
 from agentkit.agent.handoff import check_handoffs
-from agentkit.agent.prepare import named
 from agentkit.agent.result import Output
 from agentkit.agent.run import Instructions, Middleware, Recipe
 from agentkit.agent.runner import Deps, Runner
@@ -49,7 +49,7 @@ class Agent(Runner[Deps, Output]):
 
     Raises:
         ToolDefinitionError: A function cannot be a tool; the text says what to write instead.
-        ConfigurationError: `on_tool_error` or a middleware is none, or `settings` are no `Settings`.
+        ConfigurationError: `on_tool_error`, a middleware or an instruction is none, or `settings` are no `Settings`.
     """
 
     @overload
@@ -105,7 +105,7 @@ class Agent(Runner[Deps, Output]):
         on_tool_error: OnToolError = "report",
         name: str | None = None,
     ) -> None:
-        check_fields(on_tool_error, middleware)
+        check_fields(on_tool_error, middleware, instructions)
         self._fields: dict[str, Any] = {
             "model": model,
             "tools": tools_of(tools),

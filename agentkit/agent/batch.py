@@ -7,10 +7,9 @@ batch has passed the gate.
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Awaitable, Callable
-from dataclasses import replace
+from collections.abc import Awaitable, Callable, Mapping
 from functools import partial
-from typing import cast
+from typing import Any, cast
 
 from pydantic_core import to_json
 
@@ -23,7 +22,7 @@ from agentkit.schema.argument import ArgumentError, read_object, shorten
 from agentkit.state.decision import Approve, Decision, PendingCall
 from agentkit.state.ledger import count_calls
 from agentkit.state.run import RunState
-from agentkit.state.subrun import held_below
+from agentkit.state.subrun import held_below, still_held
 from agentkit.tools.answer import Answer, answer_error
 from agentkit.tools.execute import CallTool, execute
 from agentkit.wire.ending import is_cut
@@ -49,18 +48,18 @@ async def call_tools(run: Run, calls: tuple[ToolCall, ...]) -> RunState:
     allowed = sum(isinstance(entry, CallTool) for entry in read)
     run.recipe.bounds.limits.check_calls(run.state, allowed)
     gated = [await gate(run, entry) for entry in read]
+    _hold(run, tuple(entry for entry in gated if isinstance(entry, PendingCall)))
     answers = [entry for entry in gated if isinstance(entry, Answer)]
     for answer in answers:
         _land(run, answer)
     ready = [entry for entry in gated if isinstance(entry, CallTool)]
     if run.bounded or len(run.chain) > 1:
-        count_calls(run.chain, len(ready))
+        begun = sum(entry.id in run.state.subs for entry in ready)  # counted around this run before
+        count_calls(run.chain[:1], begun)
+        count_calls(run.chain, len(ready) - begun)
     answers += [answer for answer in await _run_all(run, ready) if answer.status != "held"]
-    held = _held(run.state, {entry.id: entry for entry in gated if isinstance(entry, PendingCall)})
-    # they were on this batch; some endpoints use an id again in the next
-    run.decisions, run.passed, run.held = {}, {}, frozenset()
-    state = run.state.with_refusals(tuple(answers))
-    return state.replace(held=held) if held or state.held else state
+    run.decisions, run.passed = {}, {}  # they were on this batch; some endpoints use an id again in the next
+    return still_held(run.state.with_refusals(tuple(answers)))
 
 
 def _passed(run: Run) -> dict[str, dict[str, Decision]]:
@@ -72,13 +71,19 @@ def _passed(run: Run) -> dict[str, dict[str, Decision]]:
     return passed
 
 
-def _held(state: RunState, own: dict[str, PendingCall]) -> tuple[PendingCall, ...]:
-    """Give what waits, in call order: calls of the batch, and those in runs that calls of the batch began."""
-    held, below = list[PendingCall](), held_below(state)
-    for call in state.open_calls if own or below else ():
-        inside = [replace(inner, id=one) for one, (by, inner) in below.items() if by == call.id]
-        held += [own[call.id]] if call.id in own else inside
-    return tuple(held)
+def _hold(run: Run, held: tuple[PendingCall, ...]) -> None:
+    """Note which calls wait, before any runs: an error of one may end the run."""
+    state = run.state
+    if state.subs:  # what a run did for other arguments is no answer to these
+        subs = {one: sub for one, sub in state.subs.items() if _changed(run, one) is None}
+        run.state = still_held(state.replace(held=held, subs=subs))
+    elif held or state.held:
+        run.state = state.replace(held=held)
+
+
+def _changed(run: Run, call_id: str) -> Mapping[str, Any] | None:
+    decision = run.decisions.get(call_id)
+    return decision.arguments if isinstance(decision, Approve) else None
 
 
 def _read(run: Run, call: ToolCall) -> CallTool | Answer:
@@ -93,11 +98,8 @@ def _read(run: Run, call: ToolCall) -> CallTool | Answer:
             )
         unknown = f"There is no tool '{shorten(name)}'. The tools are: {known}. Call one of them, or answer."
         return answer_error(call.id, name, ArgumentError(unknown), status="refused")
-    changed = decision.arguments if isinstance(decision, Approve) else None
+    changed = _changed(run, call.id)
     if changed is not None:
-        if call.id in run.state.subs:  # what a run did for other arguments is no answer to these
-            subs = {one: sub for one, sub in run.state.subs.items() if one != call.id}
-            run.state = run.state.replace(subs=subs)
         arguments = to_json(dict(changed)).decode()
         call = call.replace(function=call.function.replace(arguments=arguments))
     elif is_cut(run.state.finish_reason) and _may_be_cut(run, call):

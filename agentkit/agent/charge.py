@@ -6,7 +6,7 @@ from collections.abc import Awaitable, Callable
 from functools import partial
 from typing import Any
 
-from agentkit.agent.estimate import Ratios, at_most, written
+from agentkit.agent.estimate import Ratios, at_most, image_of, written
 from agentkit.agent.run import Run
 from agentkit.errors import (
     APIConnectionError,
@@ -49,6 +49,7 @@ async def ask_within(
     run.reservation = reservation
     try:
         completion = await ask(wanted.within(request, reservation.output // wanted.choices))
+        _settle(run, request, completion, reservation)
     except BaseException as error:
         if wanted.tokens is None and isinstance(error, BadRequestError):
             error.add_note(
@@ -64,7 +65,6 @@ async def ask_within(
     finally:
         meter.reset(token)
         run.reservation = None
-    _settle(run, request, completion, reservation)
     return completion
 
 
@@ -103,7 +103,7 @@ class _Wanted:
         fields: list[tuple[str, Any]] = [(name, extra.get(name)) for name in LIMITS]
         fields += [(name, getattr(request, name)) for name in LIMITS]
         fields += [(name, getattr(settings, name, None)) for name in LIMITS]
-        said = [(name, value) for name, value in fields if isinstance(value, int)]
+        said = [(name, value) for name, value in fields if isinstance(value, int) and value > 0]  # -1 bounds nothing
         self.name: str = said[0][0] if said else LIMITS[0]
         self.tokens: int | None = said[0][1] if said else None
         choices = extra.get("n") or request.n or getattr(settings, "n", None)
@@ -113,7 +113,7 @@ class _Wanted:
         """Give the request with a bound for each reply; itself where it has that already."""
         if self.tokens is not None and tokens >= self.tokens:
             return request
-        changes: dict[str, Any] = {self.name: tokens}
+        changes: dict[str, Any] = dict.fromkeys(LIMITS) | {self.name: tokens}
         if extra := request.extra_body:
             changes["extra_body"] = {name: value for name, value in extra.items() if name not in LIMITS} or None
         return request.replace(**changes)
@@ -121,7 +121,7 @@ class _Wanted:
 
 def _need(run: Run, request: ChatRequest, wanted: _Wanted) -> Need:
     model = run.recipe.model
-    given = at_most(request, run.known, _ratios.of(model.name))
+    given = at_most(request, run.known, _ratios.of(model.name), image_of(model.name))
     longest = wanted.tokens
     if longest is None:
         longest = getattr(getattr(model, "profile", None), "max_output_tokens", None) or maximum_of(model.name)
@@ -167,7 +167,8 @@ async def _again(reservation: Reservation, error: Exception) -> None:
 def _settle(run: Run, request: ChatRequest, completion: ChatCompletion, reservation: Reservation) -> None:
     usage, need = completion.usage, reservation.need
     told = told_cost(usage)
-    if usage is None or not (usage.total_tokens or told is not None):  # some servers say 0 of everything
+    said = usage is not None and min(usage.prompt_tokens, usage.completion_tokens) >= 0
+    if usage is None or not said or not (usage.total_tokens or told is not None):  # some say 0 of everything
         output = min(reservation.output, -(-written(completion) // _BYTES_A_TOKEN))
         guess = need.cost + need.rate * output
         reservation.settle(Spent(1, 0, need.input_tokens, output, guess, 1), guessed=True)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import sys
 from contextlib import suppress
 from typing import Any
 
@@ -48,24 +49,18 @@ async def finish(run: Run) -> Result[Any]:
 
 async def _drive_in(run: Run, session: Session) -> Finished | Paused:
     async with session.turn() as turn:
-        waiting = None if turn.pending is None else RunState.from_json(turn.pending)
-        mine = waiting is not None and waiting.run_id == run.state.run_id
-        # a run that the user did not wait for ends here: its messages are kept with those of this one
-        before = () if waiting is None or mine else _left_behind(waiting)
-        history = await turn.history(before)
-        if run.resumed:
-            _check_stands(run.state, history, turn.messages, waiting if mine else None, session.id)
-        else:
-            if before and not run.state.messages:
-                raise StateError(
-                    f"A run waits in session {session.id!r}, and there is no prompt that goes on from it. "
-                    "Give one, or resume: `agent.resume(await session.pending(), decisions=..., session=session)`."
-                )
-            run.state = run.state.replace(messages=(*history, *run.state.messages), start=len(history))
+        # as long as it is: what a run may keep, the next one must be able to read
+        waiting = None if turn.pending is None else RunState.from_json(turn.pending, max_bytes=sys.maxsize)
+        mine = waiting if run.resumed and waiting is not None and waiting.run_id == run.state.run_id else None
+        if mine is None:
+            before = await _begin(run, turn, waiting, session.id)
+        else:  # nothing was kept since it paused, so it goes on with what it saw then, whatever the window is now
+            before = ()
+            _check_newest(run.state, mine, session.id)
         try:
             end = await drive(run)
         except BaseException:
-            if waiting is not None and mine and is_older(waiting, run.state):
+            if mine is not None and is_older(mine, run.state):
                 # what was decided is done: nobody may be asked for it again
                 with suppress(SessionBusyError, OSError):  # the run's own error says more
                     await turn.keep((), pending=run.state.to_json())
@@ -74,8 +69,22 @@ async def _drive_in(run: Run, session: Session) -> Finished | Paused:
         return end
 
 
-def _left_behind(waiting: RunState) -> tuple[Message, ...]:
-    return (*waiting.with_closed_calls(WENT_ON).new_messages, *waiting.injected)
+async def _begin(run: Run, turn: Turn, waiting: RunState | None, session: str) -> tuple[Message, ...]:
+    """Let a run go on from what was kept; give the messages of one that waits, which the user did not wait for."""
+    before: tuple[Message, ...] = ()
+    if waiting is not None:
+        before = (*waiting.with_closed_calls(WENT_ON).new_messages, *waiting.injected)
+    history, kept = await turn.history(before), len(turn.messages) + len(before)
+    if run.resumed:
+        _check_stands(run.state, history, kept, session)
+    elif before and not run.state.messages:
+        raise StateError(
+            f"A run waits in session {session!r}, and there is no prompt that goes on from it. "
+            "Give one, or resume: `agent.resume(await session.pending(), decisions=..., session=session)`."
+        )
+    else:
+        run.state = run.state.replace(messages=(*history, *run.state.messages), start=len(history), kept=kept)
+    return before
 
 
 async def _keep(turn: Turn, before: tuple[Message, ...], state: RunState) -> None:
@@ -89,32 +98,25 @@ async def _keep(turn: Turn, before: tuple[Message, ...], state: RunState) -> Non
         raise
 
 
-_Messages = tuple[Message, ...]
-
-
-def _check_stands(state: RunState, history: _Messages, kept: _Messages, waiting: RunState | None, session: str) -> None:
-    """See that a state goes on from where the session is, and is no older than what waits or was kept there."""
-    begun, stands = _encoded(state.messages[: state.start]), _encoded(history)
-    # a window may show nothing of what was kept of the same run
-    if begun != stands or (waiting is None and _holds(_encoded(kept), _encoded(state.new_messages))):
+def _check_stands(state: RunState, history: tuple[Message, ...], kept: int, session: str) -> None:
+    """See that a state goes on from where the session is."""
+    begun = state.start if state.kept is None else state.kept  # a window may show nothing of what was kept since
+    shown = state.messages[: state.start]
+    if begun != kept or [one.encoded for one in shown] != [one.encoded for one in history]:
         error = StateError(
             f"The state does not go on from session {session!r} as it is now: other messages were kept since, or its "
             "window is another. Ask anew with `agent.run(..., session=)`, or resume without `session`."
         )
         error.state = state
         raise error
-    if waiting is not None and is_older(state, waiting):
+
+
+def _check_newest(state: RunState, waiting: RunState, session: str) -> None:
+    """See that a state is no older than what is kept of the same run."""
+    if is_older(state, waiting):
         error = StateError(
             f"The state is older than what session {session!r} has of the same run, which would call tools twice. "
             "Resume `await session.pending()`."
         )
         error.state = state
         raise error
-
-
-def _encoded(messages: _Messages) -> list[bytes]:
-    return [message.encoded for message in messages]
-
-
-def _holds(whole: list[bytes], part: list[bytes]) -> bool:
-    return bool(part) and any(whole[place : place + len(part)] == part for place in range(len(whole)))

@@ -12,7 +12,18 @@ from typing import Any
 from agentkit.agent.batch import call_tools
 from agentkit.agent.check import answer_outputs, check_output
 from agentkit.agent.current import current
-from agentkit.agent.effect import AskModel, CallTools, Checked, CheckOutput, Effect, Finished, Paused, Prepare, Prepared
+from agentkit.agent.effect import (
+    AskModel,
+    CallTools,
+    Checked,
+    CheckOutput,
+    Effect,
+    Finished,
+    HandOver,
+    Paused,
+    Prepare,
+    Prepared,
+)
 from agentkit.agent.event import OutputReady, RunEnded, RunFailed, RunStarted, SubRunEvent
 from agentkit.agent.handoff import go_on_as, hand_over
 from agentkit.agent.loop import loop
@@ -25,13 +36,16 @@ from agentkit.model import ledgers, listener
 from agentkit.secret import scrub
 from agentkit.state.ledger import Ledger
 from agentkit.state.limit import over_limit
+from agentkit.state.reservation import leave
 from agentkit.state.run import RunState
 from agentkit.state.spent import Spent
+from agentkit.state.subrun import still_held
 from agentkit.tools.execute import SubRuns, running
 
 __all__ = ["drive"]
 
 _ENDED = "Not finished: the run ended before this call did. Its effect may or may not have happened."
+_WAITED = "Not run: the run ended while this call waited for a decision."
 
 
 async def drive(run: Run) -> Finished | Paused:
@@ -53,12 +67,14 @@ async def drive(run: Run) -> Finished | Paused:
     except (asyncio.CancelledError, Exception) as error:
         own = await run.steering.own()
         if own is not None or isinstance(error, asyncio.CancelledError):
-            run.state = run.state.with_closed_calls(_ENDED)
+            run.state = run.state.with_closed_calls(_ENDED, but=_waiting(run.state)).with_closed_calls(_WAITED)
         _carry(run, own or error)
         if own is not None:
             raise own from error
         raise
     finally:
+        if run.bounded:
+            leave(run.chain)
         listener.reset(token)
         current.reset(inside)
         ledgers.reset(account)
@@ -72,6 +88,11 @@ async def drive(run: Run) -> Finished | Paused:
             run.emit(OutputReady(end.output))
         run.end(RunEnded(state.run_id, state.finish_reason, state.turns, state.usage, len(state.held)))
     return Finished(state, end.output) if isinstance(end, Finished) else Paused(state)
+
+
+def _waiting(state: RunState) -> set[str]:
+    """Give the ids of what waits for a decision, and so has not begun."""
+    return {call.id for call in state.held}
 
 
 def _chain(run: Run) -> tuple[Ledger, ...]:
@@ -104,7 +125,7 @@ def _carry(run: Run, error: BaseException) -> None:
     run.settle()
     if run.chain[0].news:
         _take_over(run)
-    run.state = run.state.replace(seconds=run.seconds)
+    run.state = still_held(run.state).replace(seconds=run.seconds)
     if type(error) is OutputError and error.__cause__ is None:  # of the loop, which is pure and holds no exceptions
         error.__cause__ = run.rejected
     with suppress(AttributeError):  # an error that has a `state` of its own, which cannot be set
@@ -118,7 +139,6 @@ async def _perform_all(run: Run, state: RunState) -> Finished | Paused:
     run.state = state
     run.steering.open()
     await go_on_as(run)
-    await hand_over(run)  # where it failed before
     steps = loop(run.state, run.recipe.bounds)
     seconds = run.recipe.bounds.limits.seconds
     perform = _perform if seconds is None else _perform_in_time
@@ -130,11 +150,7 @@ async def _perform_all(run: Run, state: RunState) -> Finished | Paused:
             outcome = await perform(run, effect)
             if task.cancelling() > run.steering.before:
                 raise asyncio.CancelledError  # a tool kept it for itself, or nothing waited since
-            if run.state.handed and await hand_over(run):
-                steps = loop(run.state, run.recipe.bounds)
-                effect = next(steps)
-            else:
-                effect = steps.send(outcome)
+            effect = steps.send(outcome)
     except StopIteration as stop:
         end: Finished | Paused = stop.value
         return end
@@ -152,7 +168,8 @@ async def _perform_in_time(run: Run, effect: Effect) -> Prepared | RunState | Ch
     except TimeoutError as error:
         if not clock.expired():
             raise
-        run.state = run.state.with_closed_calls(_ENDED, but=run.state.subs)  # which go on where they are
+        later = _waiting(run.state) | run.state.subs.keys()  # they go on where they are
+        run.state = run.state.with_closed_calls(_ENDED, but=later)
         raise over_limit("seconds", run.seconds, seconds, "what was on its way was cancelled") from error
 
 
@@ -164,8 +181,7 @@ async def _perform(run: Run, effect: Effect) -> Prepared | RunState | Checked:
         case AskModel():
             run.state = await ask_model(run, effect.request)
         case CallTools():
-            if run.recipe.fit is not None and run.asked_at is None:
-                await equip(run)
+            await equip(run)
             calls, output_tool = run.state.open_calls, run.recipe.output_tool
             outputs = tuple(call for call in calls if call.function.name == output_tool) if output_tool else ()
             others = tuple(call for call in calls if call not in outputs) if outputs else calls
@@ -173,11 +189,12 @@ async def _perform(run: Run, effect: Effect) -> Prepared | RunState | Checked:
             if outputs and not run.state.held:
                 run.state = await answer_outputs(run, outputs, alone=len(outputs) == len(run.state.calls))
         case CheckOutput():
-            if run.recipe.fit is not None and run.asked_at is None:
-                await equip(run)
+            await equip(run)
             checked = await check_output(run)
             run.state = checked.state
             return checked
+        case HandOver():
+            run.state = await hand_over(run)
     if run.chain[0].news:
         _take_over(run)
     return run.state

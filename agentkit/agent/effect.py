@@ -7,6 +7,7 @@ from dataclasses import dataclass, field
 from functools import cache
 from typing import Any
 
+from agentkit.state.limit import RunLimits
 from agentkit.state.run import RunState
 from agentkit.tools.toolbox import Toolbox
 from agentkit.wire.message import Message
@@ -14,11 +15,13 @@ from agentkit.wire.request import ChatRequest
 
 __all__ = [
     "AskModel",
+    "Bounds",
     "CallTools",
     "CheckOutput",
     "Checked",
     "Effect",
     "Finished",
+    "HandOver",
     "Paused",
     "Prepare",
     "Prepared",
@@ -32,6 +35,23 @@ def _blank() -> ChatRequest:
 
 
 @dataclass(frozen=True, slots=True)
+class Bounds:
+    """How far the loop may go.
+
+    Attributes:
+        limits: Of the run.
+        output_retries: How often the model is asked again for a valid output.
+        tool_retries: The same for calls, by tool; other names have the default.
+        default_tool_retries: For tools and names not in `tool_retries`.
+    """
+
+    limits: RunLimits
+    output_retries: int
+    tool_retries: Mapping[str, int]
+    default_tool_retries: int
+
+
+@dataclass(frozen=True, slots=True)
 class Turn:
     """What one request is made of besides the history.
 
@@ -39,13 +59,13 @@ class Turn:
         instructions: Sent first, never kept.
         toolbox: The tools that may be called.
         blank: The request's other fields, settings and output format: a request without messages.
-        retries: How often in a row calls may be refused, by tool, from now on; None leaves it as it was.
+        bounds: How far the loop may go from now on; None leaves it as it was.
     """
 
     instructions: tuple[Message, ...] = ()
     toolbox: Toolbox = field(default_factory=Toolbox)
     blank: ChatRequest = field(default_factory=_blank)
-    retries: Mapping[str, int] | None = None
+    bounds: Bounds | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -74,6 +94,13 @@ class AskModel:
 @dataclass(frozen=True, slots=True)
 class CallTools:
     """Answer the open calls; the outcome is the state with the results, and with the calls held for a decision."""
+
+    state: RunState
+
+
+@dataclass(frozen=True, slots=True)
+class HandOver:
+    """Let the agent go on that the reply in hand names; the outcome is the state that it goes on in."""
 
     state: RunState
 
@@ -109,4 +136,4 @@ class Paused:
     state: RunState
 
 
-Effect = Prepare | AskModel | CallTools | CheckOutput
+Effect = Prepare | AskModel | CallTools | CheckOutput | HandOver

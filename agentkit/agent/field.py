@@ -6,12 +6,13 @@ import inspect
 import os
 import re
 from collections.abc import Awaitable, Callable, Iterable, Sequence
-from typing import Any, Generic, TypeAlias, TypedDict, TypeVar, get_type_hints
+from typing import Any, Generic, TypeAlias, TypedDict, TypeGuard, TypeVar, get_type_hints
 
 from agentkit.agent.run import Instructions, Middleware
 from agentkit.errors import ConfigurationError, UnknownModelError
 from agentkit.model import Model
 from agentkit.providers import resolve
+from agentkit.schema.argument import shorten
 from agentkit.schema.parameter import target_of
 from agentkit.state.limit import RunLimits
 from agentkit.tools.context import Context, is_context
@@ -37,7 +38,7 @@ class Options(TypedDict, Generic[_Deps], total=False):
     """What an agent may be made with beside its model and output, whatever that is; for type checkers."""
 
     tools: Iterable[Tool[_Deps] | Function] | ToolsOf[_Deps]
-    instructions: Instructions | Sequence[Instructions] | None
+    instructions: Instructions[_Deps] | Sequence[Instructions[_Deps]] | None
     settings: Settings | SettingsOf[_Deps] | None
     limits: RunLimits | None
     middleware: Sequence[Middleware]
@@ -45,8 +46,8 @@ class Options(TypedDict, Generic[_Deps], total=False):
     name: str | None
 
 
-def check_fields(on_tool_error: Any, middleware: Sequence[Any]) -> None:
-    """Raise `ConfigurationError` for a way with errors that is unknown, or what is no middleware."""
+def check_fields(on_tool_error: Any, middleware: Sequence[Any], instructions: Any = None) -> None:
+    """Raise `ConfigurationError` for a way with errors that is unknown, or what is no middleware, or no instruction."""
     if on_tool_error not in ("report", "raise") and not callable(on_tool_error):
         raise ConfigurationError(
             f"on_tool_error is {on_tool_error!r}, which is unknown. "
@@ -57,6 +58,17 @@ def check_fields(on_tool_error: Any, middleware: Sequence[Any]) -> None:
             raise ConfigurationError(
                 f"{layer!r} is no middleware. Give objects of subclasses of `agentkit.agent.Middleware`."
             )
+    given = instructions if _are_several(instructions) else () if instructions is None else (instructions,)
+    for one in given:
+        if not isinstance(one, str) and not callable(one):
+            raise ConfigurationError(
+                f"The instructions are or hold {shorten(repr(one))}, which is neither a text nor a function. "
+                "Give a text, a function of the context, or a list of these."
+            )
+
+
+def _are_several(given: object) -> TypeGuard[Sequence[object]]:
+    return isinstance(given, Sequence) and not isinstance(given, str | bytes)
 
 
 def tools_of(given: Any) -> Any:

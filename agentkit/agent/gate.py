@@ -6,11 +6,11 @@ import asyncio
 import inspect
 from typing import Any, cast
 
+from agentkit.agent.ruling import no_approval
 from agentkit.agent.run import Run
-from agentkit.errors import StateError
 from agentkit.state.decision import Deny, Give, PendingCall
 from agentkit.tools.answer import Answer, answer_value
-from agentkit.tools.execute import CallTool
+from agentkit.tools.execute import CallTool, is_ending
 from agentkit.wire.message import ToolMessage
 
 __all__ = ["gate"]
@@ -37,16 +37,17 @@ async def gate(run: Run, entry: CallTool | Answer) -> CallTool | Answer | Pendin
     if isinstance(entry, Answer):
         return entry
     if entry.tool.is_external and decision is not None:
-        raise StateError(
-            f"The call {call_id!r} is of tool '{name}', which is carried out elsewhere: it cannot be approved. "
-            "Give its result, `call.give(result)`, or deny it, `call.deny(reason)`."
-        )
+        raise no_approval(call_id, name)
     if decision is not None or call_id in run.state.subs:  # it was let through before, and its own run has begun
         return entry
-    if entry.tool.is_external or call_id in run.held or await _asks(entry):
+    if entry.tool.is_external or _waits(run, call_id) or await _asks(entry):
         arguments = entry.call.function.arguments
         return PendingCall(call_id, name, arguments, run.state.run_id, run.state.turns, entry.tool.is_external)
     return entry
+
+
+def _waits(run: Run, call_id: str) -> bool:
+    return any(call.id == call_id for call in run.state.held)
 
 
 async def _asks(entry: CallTool) -> bool:
@@ -59,7 +60,6 @@ async def _asks(entry: CallTool) -> bool:
         said = await cast("Any", wanted) if inspect.isawaitable(wanted) else wanted
         return said is None or bool(said)
     except (Exception, asyncio.CancelledError, SystemExit) as error:
-        task = asyncio.current_task()
-        if isinstance(error, asyncio.CancelledError) and task is not None and task.cancelling():
-            raise  # the run is cancelled; else what the predicate waited for was
+        if isinstance(error, asyncio.CancelledError) and is_ending():
+            raise
         return True

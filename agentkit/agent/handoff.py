@@ -1,6 +1,6 @@
 """A run handed over to another agent: the tool that does it, who may be handed to, and how the run goes on.
 
-The driver asks between two steps; agents are known here by what a run needs of them only.
+The driver asks once the loop says so; agents are known here by what a run needs of them only.
 """
 
 from __future__ import annotations
@@ -13,7 +13,7 @@ from agentkit.agent.current import run_of
 from agentkit.agent.event import HandedOff
 from agentkit.agent.prepare import equip
 from agentkit.agent.run import Recipe, Run
-from agentkit.errors import ConfigurationError, RunError
+from agentkit.errors import ConfigurationError, RunError, StateError
 from agentkit.session import Window, repair
 from agentkit.state.limit import RunLimits
 from agentkit.state.run import RunState
@@ -37,7 +37,7 @@ class Target(Protocol):
 
     @property
     def toolbox(self) -> Toolbox:
-        """Its tools; an error where a function chooses them for each turn."""
+        """Its tools; none where a function chooses them: where they lead is known in its turn."""
         ...
 
     @property
@@ -115,7 +115,7 @@ def agents_of(toolbox: Toolbox, own: str | None, *, late: bool = True) -> dict[s
             name = str(target.name)
             if name not in found:
                 found[name] = target
-                toolboxes += [_toolbox(target)] if name != own else []
+                toolboxes += [target.toolbox] if name != own else []
             elif found[name] is not target and name != own:
                 raise ConfigurationError(
                     f"Two agents that can be handed to are named {name!r}, and a saved run knows by the name who goes "
@@ -141,16 +141,15 @@ async def go_on_as(run: Run) -> None:
     """Let the agent go on that the state names, if it is not the one that the run was given to.
 
     Raises:
-        ConfigurationError: No such agent can be handed to from that one.
+        StateError: No such agent can be handed to from that one.
     """
     name = run.state.agent
     if name is None or name == run.recipe.name:
         return
-    if run.recipe.fit is not None:
-        await equip(run)  # a function chooses the tools, and may choose those that lead there
+    await equip(run)  # a function may choose the tools, and among them those that lead there
     agents = agents_of(run.recipe.toolbox, run.recipe.name)
     if name not in agents:
-        raise ConfigurationError(
+        raise StateError(
             f"The run was handed over to the agent {name!r}, and the one that it is resumed with leads to "
             f"{', '.join(map(repr, sorted(agents))) or 'none'}. Resume it with the agent that it began with, or with "
             f"{name!r} itself."
@@ -158,19 +157,19 @@ async def go_on_as(run: Run) -> None:
     run.change(agents[name].recipe_within(run.recipe.bounds.limits))
 
 
-async def hand_over(run: Run) -> bool:
-    """Let another agent go on where the reply in hand called a handoff and its calls are answered; tell whether so.
+async def hand_over(run: Run) -> RunState:
+    """Let the agent go on that the handoff of the reply in hand leads to, and give the state that it goes on in.
 
     Raises:
-        ConfigurationError: It is none that can go on.
+        StateError: The agent that made the reply has no such handoff any more.
+        ConfigurationError: It leads to none that can go on.
     """
+    await equip(run)
     state = run.state
-    if state.handed is None or state.open_calls or state.reply is not None:
-        return False
-    called = run.turn.toolbox.get(state.handed)
+    called = run.turn.toolbox.get(str(state.handed))
     handoff: Any = called.function if called is not None else None
     if not isinstance(handoff, Handoff):
-        raise ConfigurationError(
+        raise StateError(
             f"The run is handed over by the tool {state.handed!r}, which the agent has no more. "
             "Resume it with the agent as it was."
         )
@@ -187,7 +186,7 @@ async def hand_over(run: Run) -> bool:
     run.emit(HandedOff(str(target.name), previous))
     if run.asked != asked:
         run.emit(run.asked)
-    return True
+    return run.state
 
 
 def _handed_to(state: RunState, agent: str, shown: tuple[Message, ...] | None) -> RunState:
@@ -226,13 +225,6 @@ def _check_target(given: Any) -> Target:
 
 def _is_target(given: Any) -> bool:
     return hasattr(cast("Any", type(given)), "recipe_within")
-
-
-def _toolbox(target: Target) -> Toolbox:
-    try:
-        return target.toolbox
-    except ConfigurationError:  # a function chooses them: where they lead is known in its turn
-        return Toolbox()
 
 
 def _handoffs(toolbox: Toolbox, *, late: bool) -> list[Handoff]:

@@ -6,45 +6,28 @@ a resume, a decision and a crash all come in by the same door.
 
 from __future__ import annotations
 
-from collections.abc import Generator, Mapping
-from dataclasses import dataclass, replace
+from collections.abc import Generator
 from typing import Any
 
 from agentkit.agent.effect import (
     AskModel,
+    Bounds,
     CallTools,
     Checked,
     CheckOutput,
     Effect,
     Finished,
+    HandOver,
     Paused,
     Prepare,
     Prepared,
     Turn,
 )
 from agentkit.errors import OutputError, ToolRetriesExceededError
-from agentkit.state.limit import RunLimits
 from agentkit.state.run import RunState
 from agentkit.wire.request import ChatRequest
 
-__all__ = ["Bounds", "loop", "request_for"]
-
-
-@dataclass(frozen=True, slots=True)
-class Bounds:
-    """How far the loop may go.
-
-    Attributes:
-        limits: Of the run.
-        output_retries: How often the model is asked again for a valid output.
-        tool_retries: The same for calls, by tool; other names have the default.
-        default_tool_retries: For tools and names not in `tool_retries`.
-    """
-
-    limits: RunLimits
-    output_retries: int
-    tool_retries: Mapping[str, int]
-    default_tool_retries: int
+__all__ = ["loop", "request_for"]
 
 
 def loop(state: RunState, bounds: Bounds) -> Generator[Effect, Any, Finished | Paused]:
@@ -65,11 +48,12 @@ def loop(state: RunState, bounds: Bounds) -> Generator[Effect, Any, Finished | P
             state = checked.state
             if checked.valid:
                 return Finished(state, checked.output)
+        elif state.handed is not None:
+            state = yield HandOver(state)
         else:
             _check(state, bounds)
             prepared: Prepared = yield Prepare(state)
-            if prepared.turn.retries not in (None, bounds.tool_retries):
-                bounds = replace(bounds, tool_retries=prepared.turn.retries)
+            bounds = prepared.turn.bounds or bounds
             state = yield AskModel(prepared.state, request_for(prepared.state, prepared.turn))
 
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import deque
-from collections.abc import AsyncIterable, Callable, Coroutine, Iterable, Iterator
+from collections.abc import AsyncIterable, Callable, Coroutine, Iterable, Iterator, Mapping
 from typing import Any, Generic, Self
 
 from pydantic_core import to_json
@@ -28,13 +28,13 @@ class AgentWork:
 
     Args:
         recipe: What the runs share.
-        instructions: The agent's, as they were given.
+        fields: The agent's, as they were given.
         deps: What tools get.
         finish: Drives a run to its result.
     """
 
-    def __init__(self, recipe: Recipe, instructions: Any, deps: Any, finish: _Finish) -> None:
-        self._recipe, self._instructions, self._deps, self._finish = recipe, instructions, deps, finish
+    def __init__(self, recipe: Recipe, fields: Mapping[str, Any], deps: Any, finish: _Finish) -> None:
+        self._recipe, self._fields, self._deps, self._finish = recipe, fields, deps, finish
 
     @property
     def model(self) -> str:
@@ -75,8 +75,8 @@ class AgentWork:
         tools = {tool.name: tool.definition for tool in self._recipe.toolbox}
         return {
             "output": "text" if plan.is_text else _json({name: value for name, value in wanted.items() if value}),
-            "instructions": "\n\n".join(_texts(self._instructions)),
-            "tools": "a function" if self._recipe.tools_of else _json(tools) if tools else "",
+            "instructions": "\n\n".join(_texts(self._fields["instructions"])),
+            "tools": "a function" if callable(self._fields["tools"]) else _json(tools) if tools else "",
         }
 
     def dump(self, output: Any, /) -> str:

@@ -2,22 +2,19 @@
 
 from __future__ import annotations
 
-import inspect
-from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import replace
 from functools import lru_cache
-from typing import Any, cast
+from typing import Any
 
+from agentkit.agent.chooser import instruction_of
 from agentkit.agent.effect import Turn
 from agentkit.agent.run import Run, context_of
-from agentkit.errors import ConfigurationError
 from agentkit.kind import is_object
 from agentkit.state.run import RunState
 from agentkit.tools.context import Context
-from agentkit.tools.toolbox import Toolbox
-from agentkit.wire.message import AssistantMessage, SystemMessage
+from agentkit.wire.message import AssistantMessage, Message, SystemMessage
 
-__all__ = ["equip", "named", "prepare"]
+__all__ = ["equip", "prepare"]
 
 _FREE = (None, "none", "auto")
 _ANY = ("required", "any")
@@ -34,12 +31,10 @@ async def prepare(run: Run) -> Turn:
     """
     at = run.state.turns, len(run.state.attempts)
     if run.asked_at != at:
-        if run.recipe.fit is not None:
+        if run.recipe.choose is not None:
             await _choose(run, context_of(run))
-        run.told = []
-        for instruct in run.recipe.instructions:
-            if not isinstance(instruct, str):
-                run.told.append(await _ask("instructions", instruct, context_of(run)))
+        functions = [one for one in run.recipe.instructions if not isinstance(one, str)]
+        run.told = [await instruction_of(function, context_of(run)) for function in functions]
         run.asked_at = at
     recipe, told = run.recipe, iter(run.told)
     said = [text if isinstance(text, str) else next(told) for text in recipe.instructions]
@@ -50,7 +45,7 @@ async def prepare(run: Run) -> Turn:
         blank, choice = recipe.blank, _choice(run)
         if choice != blank.tool_choice:
             blank = blank.replace(tool_choice=choice)
-    return Turn((_instructions(text),) if text else (), recipe.toolbox, blank, recipe.bounds.tool_retries)
+    return Turn(_instructions(run, text), recipe.toolbox, blank, recipe.bounds)
 
 
 async def equip(run: Run) -> None:
@@ -59,6 +54,8 @@ async def equip(run: Run) -> None:
     Raises:
         ConfigurationError: What a function gave cannot be used.
     """
+    if run.recipe.choose is None or run.asked_at is not None:
+        return
     before = run.state.turns - 1
     await _choose(run, replace(context_of(run), turn=max(0, before)))
     run.turn, run.asked_at = Turn(toolbox=run.recipe.toolbox), (before, len(run.state.attempts))
@@ -66,53 +63,12 @@ async def equip(run: Run) -> None:
 
 async def _choose(run: Run, context: Context[Any]) -> None:
     """Let the functions of the context choose tools and settings, and the run go on with the recipe for them."""
-    recipe = run.recipe
-    assert recipe.fit is not None
-    tools: Sequence[Any] | Toolbox = recipe.toolbox
-    if recipe.tools_of is not None:
-        tools = _tools(recipe.tools_of, await _ask("tools", recipe.tools_of, context))
-    settings = None if recipe.settings_of is None else await _ask("settings", recipe.settings_of, context)
-    try:
-        chosen = recipe.fit(tools, settings)
-    except ConfigurationError as error:
-        given = {"tools": recipe.tools_of, "settings": recipe.settings_of}
-        what = " and ".join(f"{name} by {named(function)}" for name, function in given.items() if function)
-        error.add_note(f"Turn {context.turn + 1} was given its {what}.")
-        raise
-    if chosen is not recipe:
-        asked, kept = run.asked, recipe.middleware  # a run that was handed over keeps those that it began with
-        run.recipe = chosen if chosen.middleware == kept else replace(chosen, middleware=kept)
+    assert run.recipe.choose is not None
+    chosen = await run.recipe.choose(context)
+    if chosen is not run.recipe:
+        asked, run.recipe = run.asked, chosen
         if run.asked != asked:
             run.emit(run.asked)
-
-
-async def _ask(what: str, function: Callable[[Context[Any]], Any], context: Context[Any]) -> Any:
-    try:
-        given = function(context)
-        return await given if inspect.isawaitable(given) else given
-    except Exception as error:
-        error.add_note(
-            f"Raised by {named(function)}, which gives the {what} of turn {context.turn + 1}. "
-            "`agent.resume(error.state)` asks it again."
-        )
-        raise
-
-
-def _tools(function: Callable[..., Any], given: Any) -> Sequence[Any] | Toolbox:
-    if isinstance(given, Toolbox):
-        return given
-    if not isinstance(given, Iterable) or isinstance(given, str | bytes | Mapping):
-        raise ConfigurationError(
-            f"{named(function)} is asked for the tools of each turn, and gave {repr(cast('Any', given))[:200]}. Give "
-            "a list of tools and functions, or a Toolbox; [] for none. If it is a tool itself, put it in a list: "
-            f"Agent(tools=[{named(function)}])."
-        )
-    return tuple(cast("Any", given))
-
-
-def named(function: Any) -> str:
-    """Call a function as its author does, an object that is called by its class."""
-    return str(getattr(function, "__qualname__", None) or type(function).__qualname__)
 
 
 def _choice(run: Run) -> Any:
@@ -126,9 +82,18 @@ def _choice(run: Run) -> Any:
     return recipe.blank.tool_choice if must else _relaxed(wanted)
 
 
+def _instructions(run: Run, text: str) -> tuple[Message, ...]:
+    """Keep the message while its text is the same, for it is encoded once; what functions gave, only in the run."""
+    before = run.turn.instructions
+    if before and before[0].content == text:
+        return before
+    if not text:
+        return ()
+    return (SystemMessage(content=text) if run.told else _fixed(text),)
+
+
 @lru_cache(maxsize=256)
-def _instructions(text: str) -> SystemMessage:
-    """Keep the message, for its bytes are encoded once and sent with each request."""
+def _fixed(text: str) -> SystemMessage:
     return SystemMessage(content=text)
 
 

@@ -5,10 +5,10 @@ from __future__ import annotations
 import inspect
 from collections.abc import Callable, Mapping, Sequence
 from functools import partial, wraps
-from operator import is_
 from typing import Any, cast
 
-from agentkit.agent.loop import Bounds
+from agentkit.agent.chooser import Chooser
+from agentkit.agent.effect import Bounds
 from agentkit.agent.run import Instructions, Recipe, Told, outermost
 from agentkit.errors import ConfigurationError
 from agentkit.model import Model
@@ -27,7 +27,6 @@ OUTPUT_RETRIES = 2
 _ORDER: tuple[Mode, ...] = ("native", "tool", "json", "prompted")
 _FORMATS: dict[Mode, str] = {"native": "json_schema", "json": "json_object"}  # the response_format that a mode sends
 _OF_TOOLS = ("tools", "tool_choice", "parallel_tool_calls")
-_MOST_KEPT = 16  # recipes of one agent, by what its functions of the context gave
 
 
 def recipe_of(
@@ -49,48 +48,9 @@ def recipe_of(
     """
     make = partial(_make, model, plan, fields, limits)
     tools, own = fields["tools"], fields["settings"]
-    fixed = None if callable(own) else own
-    fit = _Fit(make, fixed, settings) if callable(tools) or callable(own) else None
-    toolbox = Toolbox() if callable(tools) else tools
-    return make(toolbox=toolbox, settings=(fixed or Settings()).merge(settings), fit=fit)
-
-
-class _Fit:
-    """The recipes of an agent whose tools or settings are functions, by what these gave; the last ones are kept."""
-
-    def __init__(self, make: Callable[..., Recipe], own: Settings | None, over: Settings | None) -> None:
-        self._make, self._own, self._over = make, own, over
-        self._kept: tuple[tuple[Sequence[Any] | Toolbox, Settings | None, Recipe], ...] = ()  # replaced as a whole
-
-    def __call__(self, tools: Sequence[Any] | Toolbox, given: Settings | None) -> Recipe:
-        """Give the recipe for these tools, by their identity, and settings, by their value."""
-        for entry in self._kept:
-            if _same_tools(entry[0], tools) and _same_settings(entry[1], given):
-                recipe = entry[2].renewed()
-                if recipe is not entry[2]:
-                    self._kept = ((tools, given, recipe), *(one for one in self._kept if one is not entry))
-                return recipe
-        toolbox = tools if isinstance(tools, Toolbox) else Toolbox(tools)
-        settings = Settings().merge(self._own if given is None else given).merge(self._over)
-        insists = _chooses(given) and not _chooses(self._over)
-        recipe = self._make(toolbox=toolbox, settings=settings, fit=self, insists=insists)
-        self._kept = ((tools, given, recipe), *self._kept[: _MOST_KEPT - 1])
-        return recipe
-
-
-def _same_tools(one: Sequence[Any] | Toolbox, other: Sequence[Any] | Toolbox) -> bool:
-    return one is other or (len(one) == len(other) and all(map(is_, one, other)))
-
-
-def _same_settings(one: Settings | None, other: Settings | None) -> bool:
-    """Tell whether settings are equal; a None that was given switches a field off, unlike one that was not."""
-    if one is None or other is None or one is other:
-        return one is other
-    return one == other and one.model_fields_set == other.model_fields_set
-
-
-def _chooses(settings: Settings | None) -> bool:
-    return settings is not None and "tool_choice" in settings.model_fields_set
+    chooser = Chooser(make, tools, own, settings) if callable(tools) or callable(own) else None
+    toolbox, ground = Toolbox() if callable(tools) else tools, Settings() if callable(own) or own is None else own
+    return make(toolbox=toolbox, settings=ground.merge(settings), choose=chooser)
 
 
 def _make(
@@ -101,14 +61,16 @@ def _make(
     *,
     toolbox: Toolbox,
     settings: Settings,
-    fit: _Fit | None,
+    choose: Chooser | None,
     insists: bool = False,
 ) -> Recipe:
     profile = getattr(model, "profile", None)
     mode = mode_of(plan, profile, toolbox)
     asked = plan.ask(mode)
     blank, final = _blanks(asked, profile, toolbox, settings)
-    again = partial(_make, model, plan, fields, limits, toolbox=toolbox, settings=settings, fit=fit, insists=insists)
+    again = partial(
+        _make, model, plan, fields, limits, toolbox=toolbox, settings=settings, choose=choose, insists=insists
+    )
     return Recipe(
         model=model,
         plan=plan,
@@ -125,9 +87,7 @@ def _make(
         profile=profile,
         renew=again,
         name=fields["name"],
-        tools_of=fields["tools"] if callable(fields["tools"]) else None,
-        settings_of=fields["settings"] if callable(fields["settings"]) else None,
-        fit=fit,
+        choose=choose,
         insists=insists,
     )
 

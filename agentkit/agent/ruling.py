@@ -11,14 +11,15 @@ from typing import Any
 
 from pydantic_core import to_json
 
-from agentkit.errors import StateError
+from agentkit.errors import StateError, ToolDefinitionError
 from agentkit.kind import is_map
 from agentkit.schema.argument import shorten
 from agentkit.state.decision import Approve, Decision, Deny, Give, PendingCall
 from agentkit.state.run import RunState
 from agentkit.state.subrun import held_below
+from agentkit.tools.answer import answer_value
 
-__all__ = ["rulings"]
+__all__ = ["no_approval", "rulings"]
 
 
 def rulings(state: RunState, decisions: Any) -> dict[str, Decision]:
@@ -47,6 +48,14 @@ def rulings(state: RunState, decisions: Any) -> dict[str, Decision]:
     return ruled
 
 
+def no_approval(call_id: str, name: str) -> StateError:
+    """Make the error of an external call that was approved."""
+    return StateError(
+        f"The call {call_id!r} is of tool '{name}', which is carried out elsewhere: it cannot be approved. "
+        "Give its result, `call.give(result)`, or deny it, `call.deny(reason)`."
+    )
+
+
 def _waiting(state: RunState) -> dict[str, PendingCall]:
     """Give what can be decided on, by its id: open calls, and what waits in sub-runs.
 
@@ -55,10 +64,14 @@ def _waiting(state: RunState) -> dict[str, PendingCall]:
     """
     for sub in state.subs.values():
         _waiting(sub)
-    waiting = {
-        call.id: PendingCall(call.id, call.function.name, call.function.arguments, state.run_id, state.turns)
-        for call in state.open_calls
-    }
+    waiting: dict[str, PendingCall] = {}
+    for call in state.open_calls:
+        if call.id in waiting:
+            raise StateError(
+                f"The state was changed: the history has two calls with the id {call.id!r}. Do not resume it."
+            )
+        name, arguments = call.function.name, call.function.arguments
+        waiting[call.id] = PendingCall(call.id, name, arguments, state.run_id, state.turns)
     waiting |= {one: replace(call, id=one) for one, (_, call) in held_below(state).items()}
     for held in state.held:
         meant = waiting.get(held.id)
@@ -68,6 +81,7 @@ def _waiting(state: RunState) -> dict[str, PendingCall]:
                 f"The state was changed: the call {held.id!r} waits as {shorten(f'{held.name}({held.arguments})')}, "
                 f"but the history has {seen}. Do not resume it."
             )
+        waiting[held.id] = held  # which says whether it is external
     return waiting
 
 
@@ -89,6 +103,8 @@ def _matched(decisions: Iterable[Any], waiting: Mapping[str, PendingCall]) -> It
 
 
 def _unbound(decision: Any, call: PendingCall) -> Decision:
+    if call.external and (decision is True or isinstance(decision, Approve)):
+        raise no_approval(call.id, call.name)
     if isinstance(decision, bool):
         return decision
     if not isinstance(decision, Approve | Deny | Give):
@@ -101,6 +117,13 @@ def _unbound(decision: Any, call: PendingCall) -> Decision:
             f"The decision on the call {call.id!r} was made on another one: of another run, turn or tool, or with "
             "other arguments. Decide on what `result.pending` shows."
         )
+    if isinstance(decision, Give):
+        try:
+            answer_value(call.id, call.name, decision.result)
+        except ToolDefinitionError as error:
+            raise StateError(
+                f"What the decision on the call {call.id!r} gives cannot be told to the model. {error}"
+            ) from error
     if isinstance(decision, Approve) and decision.arguments is not None:
         try:
             to_json(dict(decision.arguments))

@@ -6,14 +6,15 @@ Middleware get it; the driver and the batch write to it.
 from __future__ import annotations
 
 import time
-from collections.abc import Awaitable, Callable, Mapping, Sequence
+from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass, field
 from functools import partial
-from typing import Any
+from typing import Any, TypeAlias
 
-from agentkit.agent.effect import Finished, Paused, Turn
+from typing_extensions import TypeVar
+
+from agentkit.agent.effect import Bounds, Finished, Paused, Turn
 from agentkit.agent.event import MessageInjected, OutputAsked, Progress
-from agentkit.agent.loop import Bounds
 from agentkit.agent.prompt import Prompt, injected_message
 from agentkit.agent.steering import ENDED, Steering
 from agentkit.errors import ConfigurationError
@@ -35,10 +36,16 @@ from agentkit.wire.setting import Settings
 
 __all__ = ["Ask", "Call", "Instructions", "Middleware", "Perform", "Recipe", "Run", "Told", "context_of", "outermost"]
 
+_Deps = TypeVar("_Deps", default=Any)
+
 Told = Callable[[Context[Any]], str | Awaitable[str | None] | None]
 """Instructions that are found anew for each request."""
 
-Instructions = str | Told | Callable[[], str | Awaitable[str | None] | None]
+Instructions: TypeAlias = (
+    str
+    | Callable[[Context[_Deps]], str | Awaitable[str | None] | None]
+    | Callable[[], str | Awaitable[str | None] | None]
+)
 """A text, or a function (sync or async) of the context, or of nothing, that gives one; None adds nothing."""
 
 Ask = Callable[[ChatRequest], Awaitable[ChatCompletion]]
@@ -87,9 +94,7 @@ class Recipe:
         profile: What was known of the endpoint when this was made.
         renew: Makes the recipe again, from what is known of the endpoint now.
         name: The agent's, if it has one.
-        tools_of: Gives the tools of each turn, where they are a function of the context; `toolbox` is the last one's.
-        settings_of: The same of the settings.
-        fit: Gives the recipe of a turn from the tools and settings that those gave; None where there are neither.
+        choose: Gives the recipe of each turn, where tools or settings are functions of the context; else None.
         insists: Whether the choice among tools is this turn's own, and is sent though it was obeyed before.
     """
 
@@ -108,9 +113,7 @@ class Recipe:
     profile: Any
     renew: Callable[[], Recipe]
     name: str | None = None
-    tools_of: Callable[[Context[Any]], Any] | None = None
-    settings_of: Callable[[Context[Any]], Any] | None = None
-    fit: Callable[[Sequence[Any] | Toolbox, Settings | None], Recipe] | None = None
+    choose: Callable[[Context[Any]], Awaitable[Recipe]] | None = None
     insists: bool = False
 
     @property
@@ -135,7 +138,6 @@ class Run:
         state: As far as it came; every outcome lands here at once.
         deps: What tools get as `context.deps`.
         decisions: What was decided on held calls, by call id.
-        held: The ids of the calls that waited when the run was resumed, and wait until there is a decision.
         passed: What was decided on calls that wait in sub-runs, by the call that began each.
         first: What the run began with, where it was handed over to another agent.
         watcher: Takes events; None where nobody watches, and then none is made.
@@ -167,8 +169,7 @@ class Run:
     state: RunState
     deps: Any = None
     decisions: Mapping[str, Decision] = field(default_factory=dict[str, Decision])
-    held: frozenset[str] = frozenset()
-    passed: Mapping[str, Mapping[str, Decision]] = field(default_factory=dict[str, Mapping[str, Decision]])
+    passed: dict[str, dict[str, Decision]] = field(default_factory=dict[str, dict[str, Decision]])
     first: Recipe | None = None
     watcher: Callable[[Any], None] | None = None
     room: Callable[[], Awaitable[None] | None] | None = None

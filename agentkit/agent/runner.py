@@ -252,7 +252,7 @@ class Runner(Generic[Deps, Output]):
     def _work(
         self, deps: Any, model: str | Model | None, settings: Settings | None, limits: RunLimits | None
     ) -> AgentWork:
-        return AgentWork(self._recipe_for(model, settings, limits), self._fields["instructions"], deps, finish)
+        return AgentWork(self._recipe_for(model, settings, limits), self._fields, deps, finish)
 
     def _recipe_for(self, model: str | Model | None, settings: Settings | None, limits: RunLimits | None) -> Recipe:
         model = swapped(self, model)

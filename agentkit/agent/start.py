@@ -76,7 +76,7 @@ def go_on(
         error.state = saved
         raise
     run = Run(recipe, saved.resumed(), deps=deps, decisions=ruled, turn=Turn(toolbox=recipe.toolbox))
-    run.session, run.resumed, run.held = session, True, frozenset(call.id for call in saved.held)
+    run.session, run.resumed = session, True
     for message in saved.injected:
         run.inject(message)
     return run

@@ -13,7 +13,7 @@ from agentkit.agent.current import run_of
 from agentkit.agent.run import Recipe, Run
 from agentkit.agent.start import go_on, start
 from agentkit.errors import RunError, StateError, ToolDefinitionError
-from agentkit.state.subrun import still_held, with_sub
+from agentkit.state.subrun import with_sub
 from agentkit.tools.context import Context
 from agentkit.tools.decorator import tool
 from agentkit.tools.execute import HeldError, running
@@ -85,9 +85,7 @@ class SubAgent:
         try:
             result = await finish(run)
         except BaseException as error:
-            before = outer.state.subs.get(context.call_id)
-            state = run.state if before is None else still_held(run.state, before)
-            outer.state = with_sub(outer.state, context.call_id, state)
+            outer.state = with_sub(outer.state, context.call_id, run.state)
             if isinstance(error, StateError) and run.resumed:
                 _let_through(error)
             raise
@@ -101,7 +99,7 @@ class SubAgent:
         sub = outer.state.subs.get(context.call_id)
         if sub is not None:
             try:
-                return go_on(self._recipe(), sub, outer.passed.get(context.call_id), context.deps)
+                return go_on(self._recipe(), sub, outer.passed.pop(context.call_id, None), context.deps)
             except StateError as error:
                 _let_through(error)
                 raise

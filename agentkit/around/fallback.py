@@ -25,6 +25,7 @@ from agentkit.wire.chunk import ChatCompletionChunk
 from agentkit.wire.merge import merge
 from agentkit.wire.request import ChatRequest
 from agentkit.wire.response import ChatCompletion, Usage
+from agentkit.wire.setting import Settings
 
 __all__ = ["Fallback", "is_worth_another"]
 
@@ -110,6 +111,15 @@ class Fallback:
     def price(self) -> Price | None:
         """Give the price that none of the models goes over; None where one of them is not known."""
         return dearest(getattr(model, "price", None) for model in self._models)
+
+    @property
+    def settings(self) -> Settings:
+        """Give the most choices that one of the models is asked for, and the longest reply where all of them say it."""
+        given: list[Any] = [getattr(model, "settings", None) for model in self._models]
+        choices = [one.n for one in given if one and one.n]
+        longest = [one.max_completion_tokens or one.max_tokens for one in given if one]
+        said = len(longest) == len(given) and all(longest)
+        return Settings(n=max(choices, default=None), max_completion_tokens=max(longest) if said else None)
 
     @property
     def fingerprint(self) -> Callable[[ChatRequest], Awaitable[str]]:

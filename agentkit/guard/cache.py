@@ -99,7 +99,9 @@ class ToolCache(Middleware):
             warnings.warn(f"A kept result could not be read, so the tool is called: {error}", RuntimeWarning, 3)
             return None
         kept = None if value is None else _decoded(value)
-        return kept if is_object(kept) and kept.keys() == {"content", "text"} else None  # else another's, or damaged
+        if is_object(kept) and isinstance(kept.get("content"), str) and isinstance(kept.get("text"), bool):
+            return kept
+        return None  # another's, or damaged
 
     async def _keep(self, key: str, value: bytes) -> None:
         try:

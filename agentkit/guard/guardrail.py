@@ -133,7 +133,7 @@ class Guard(Middleware):
     async def call(self, call: CallTool, run: Run, next: Call, /) -> Answer:  # noqa: A002, ARG002 # as in starlette
         """Check what the model is told of the call."""
         answer = await next(call)
-        if self._result is None:
+        if self._result is None or answer.status == "held":  # the model is told nothing yet
             return answer
         text = text_of(answer.message.content)
         said, blocked = await self._check(self._result, "result", text, call.context)

@@ -123,22 +123,21 @@ async def _again(attempt: Callable[[int], Awaitable[_T]], failed: APIError, retr
         asked = getattr(_error(state), "retry_after", None)
         return backoff(state) if asked is None else float(asked)
 
-    def tell(state: tenacity.RetryCallState) -> None:
+    async def tell(state: tenacity.RetryCallState) -> None:
         error = _error(state)
+        await attempt_again(error)  # before the wait, in which it may be cancelled
         report(RequestRetried(state.attempt_number, f"{type(error).__name__}: {error}", state.upcoming_sleep))
 
     async def numbered() -> _T:
         number: int = engine.statistics["attempt_number"]
         if number == 1:
             raise failed
-        await attempt_again(last[0])
         try:
             return await attempt(number)
         except APIError as error:
-            error.attempts, last[0] = number, error
+            error.attempts = number
             raise
 
-    last = [failed]
     engine = tenacity.AsyncRetrying(
         wait=wait,
         stop=tenacity.stop_after_attempt(retry.attempts) | tenacity.stop_before_delay(left),
@@ -149,8 +148,8 @@ async def _again(attempt: Callable[[int], Awaitable[_T]], failed: APIError, retr
     return await engine(numbered)
 
 
-def _error(state: Any) -> BaseException:
-    error: BaseException = state.outcome.exception()
+def _error(state: Any) -> Exception:
+    error: Exception = state.outcome.exception()
     return error
 
 

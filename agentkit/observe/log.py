@@ -10,6 +10,7 @@ import logging
 import sys
 import time
 from collections.abc import Callable, Mapping, MutableMapping
+from contextlib import suppress
 from functools import partial
 from typing import Any
 
@@ -94,12 +95,16 @@ class Log(Middleware):
         return answer
 
     def _show(self, run: Run, line: Line) -> None:
-        extra = {"tool" if name == "tool_name" else name: value for name, value in line.extra.items() if value != ""}
+        extra = {
+            "tool" if name == "tool_name" else str(name): value
+            for name, value in line.extra.items()
+            if not isinstance(value, str) or value
+        }
         log = self._bound(run, **extra)
         say = log.error if line.level >= logging.ERROR else log.warning if line.level >= logging.WARNING else log.info
         say("log", **{"exc_info": line.exc_info} if line.exc_info else {}, message=line.text)
 
-    def _bound(self, run: Run, **values: Any) -> Any:
+    def _bound(self, run: Run, /, **values: Any) -> Any:
         if self._logger is None:
             self._logger = _stderr_logger()
         return self._logger.bind(**{"run_id": run.state.run_id, "turn": run.state.turns, **values})
@@ -135,17 +140,36 @@ def _shown(value: Any) -> str:
     return text if len(text) <= 200 else f"{text[:199]}…"
 
 
+class _Stderr:
+    """Writes to what is stderr at the time; a line that cannot be written is lost, for the run matters more."""
+
+    def info(self, line: str) -> None:
+        """Write a line."""
+        with suppress(AttributeError, OSError, ValueError):  # there is none, nobody reads it any more, or it is closed
+            sys.stderr.write(f"{line}\n")
+            sys.stderr.flush()
+
+    warning = error = info
+
+    @staticmethod
+    def is_terminal() -> bool:
+        """Tell whether a person reads along."""
+        with suppress(AttributeError, ValueError):
+            return sys.stderr.isatty()
+        return False
+
+
 def _stderr_logger() -> Any:
     import structlog  # noqa: PLC0415 # slow to import, and only needed here
 
     return structlog.wrap_logger(
-        structlog.WriteLogger(sys.stderr),
+        _Stderr(),
         processors=[
             structlog.processors.add_log_level,
             structlog.processors.TimeStamper(fmt="iso"),
             structlog.processors.format_exc_info,
             _hide_secrets,
-            structlog.dev.ConsoleRenderer(colors=sys.stderr.isatty()),
+            structlog.dev.ConsoleRenderer(colors=_Stderr.is_terminal()),
         ],
         wrapper_class=structlog.make_filtering_bound_logger(logging.INFO),
         context_class=dict,

@@ -15,6 +15,7 @@ from collections.abc import AsyncGenerator, Callable, Mapping
 from contextlib import suppress
 from functools import partial
 from typing import TYPE_CHECKING, Any, TypeVar
+from urllib.parse import urlencode
 from weakref import WeakKeyDictionary
 
 from agentkit.errors import ConfigurationError, MissingExtraError
@@ -38,6 +39,9 @@ _DRIVERS = {
     "sqlite+aiosqlite": "sqlite+aiosqlite",
 }
 """What a URL may begin with, and whose driver it means."""
+
+_SQLALCHEMYS = ("host", "port", "password", "ssl", "prepared_statement_cache_size")
+"""What SQLAlchemy and asyncpg themselves read in a URL's query; all else is in the words of libpq."""
 
 _PATIENCE = 30.0  # seconds for a transaction, of which ours take milliseconds, with the wait for a connection
 
@@ -72,7 +76,13 @@ class Engines:
         self.place = self._url.set(query={}).render_as_string(hide_password=True)
         self.is_postgres = self._url.get_backend_name() == "postgresql"
         self._still = min(max(still, _SHORTEST), _LONGEST)
-        self._options = {"hide_parameters": True, "pool_pre_ping": True, **(options or {})}
+        self._options: dict[str, Any] = {"hide_parameters": True, "pool_pre_ping": True}
+        if self.is_postgres:  # a database may be set to a stricter one, in which who waited for another is refused
+            self._options["isolation_level"] = "READ COMMITTED"
+        self._options.update(options or {})
+        if self._url.drivername == "postgresql+asyncpg":
+            self._url, words = _in_words_of_libpq(self._url)
+            self._options["connect_args"] = {**words, **self._options.get("connect_args", {})}
         self._pools: WeakKeyDictionary[asyncio.AbstractEventLoop, weakref.ref[_Pool]] = WeakKeyDictionary()
         self._lock = threading.Lock()  # loops of several threads share one store
 
@@ -192,17 +202,25 @@ def _begin(connection: Connection) -> None:
     connection.exec_driver_sql("BEGIN IMMEDIATE")
 
 
+def _in_words_of_libpq(url: URL) -> tuple[URL, dict[str, str]]:
+    """Take what asyncpg must read out of the query: `sslmode` and the like are in the URLs that hosts give."""
+    theirs = {name: value for name, value in url.query.items() if name not in _SQLALCHEMYS}
+    return url.difference_update_query(theirs), {"dsn": f"postgresql://?{urlencode(theirs)}"} if theirs else {}
+
+
 def _parsed(url: str | URL) -> URL:
     from sqlalchemy import make_url  # noqa: PLC0415 # of an extra
     from sqlalchemy.exc import ArgumentError  # noqa: PLC0415 # of an extra
 
-    try:
+    parsed = None
+    with suppress(ArgumentError, ValueError):
         parsed = make_url(url)
-    except (ArgumentError, ValueError):
+    # where an @ is in a password, what follows would be taken for the host, and shown
+    if parsed is None or (parsed.password and str(url).partition("://")[2].partition(":")[2].count("@") > 1):
         raise ConfigurationError(
             "The URL of a SqlStore cannot be read; it is not shown here, for a password may be in it. Give one like "
             "postgresql://user:password@host:5432/database, with %40 for an @ in the password."
-        ) from None  # which would show a part of it
+        )
     for secret in (parsed.password, parsed.query.get("password")):
         remember_secret(str(secret or ""))
     driver = _DRIVERS.get(parsed.drivername)

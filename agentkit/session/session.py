@@ -26,6 +26,7 @@ __all__ = ["OnBusy", "Session", "Turn"]
 OnBusy = Literal["wait", "raise"]
 """What a turn does while another one goes on in the same session."""
 
+_LONGEST = 500  # characters of an id, for indexes of Postgres take at most 2,704 bytes
 _FIRST_WAIT = 0.01  # seconds between looks at a busy session; doubled each time
 _LONGEST_WAIT = 0.25
 
@@ -35,7 +36,7 @@ class Session:
 
     Args:
         store: Where it is kept.
-        id: Its name there; the first turn that keeps something makes it.
+        id: Its name there, of 1 to 500 characters; the first turn that keeps something makes it.
         window: What of the history a run sees; None is all of it.
         on_busy: While another turn goes on, in this process or another, "wait" for its end or "raise" at once.
         patience: Seconds to wait at most.
@@ -54,10 +55,15 @@ class Session:
         patience: float = 60.0,
     ) -> None:
         given: Any = id
-        if not isinstance(given, str) or not given or given != well_formed(given) or "\0" in given:
+        if (
+            not isinstance(given, str)
+            or not 1 <= len(given) <= _LONGEST
+            or given != well_formed(given)
+            or "\0" in given
+        ):
             raise ConfigurationError(
-                f"A session's id is {id!r}. Give a text of one character or more, each of them whole and none a zero "
-                "byte."
+                f"A session's id is {given!r:.100}. Give a text of 1 to {_LONGEST} characters, each of them whole and "
+                "none a zero byte."
             )
         if on_busy not in ("wait", "raise"):
             raise ConfigurationError(f'on_busy is {on_busy!r}, which is unknown. Give "wait" or "raise".')

@@ -54,8 +54,10 @@ WHERE session = :source AND position < :at"""
 # One statement, for two would see two states of the session where another transaction ends between them.
 _READ = """SELECT -1 AS place, pending, notes FROM {p}session WHERE id = :session
 UNION ALL SELECT position, message, NULL FROM {p}message WHERE session = :session ORDER BY place"""
-_LIST = """SELECT id, title, created, updated, (SELECT count(*) FROM {p}message WHERE session = id),
-pending IS NOT NULL FROM {p}session ORDER BY updated DESC, id"""
+# By the last position, which an index tells; to count would read every message.
+_LIST = """SELECT id, title, created, updated,
+(SELECT COALESCE(max(position) + 1, 0) FROM {p}message WHERE session = id), pending IS NOT NULL
+FROM {p}session ORDER BY updated DESC, id"""
 _MOST_TITLE = 60  # characters of what the user said first
 
 
@@ -110,7 +112,7 @@ class TableStore(ABC):
         """Give a session by its id, a new one or one that exists; nothing is read or made yet.
 
         Args:
-            id: Any text that is not empty.
+            id: Any text of 1 to 500 characters.
             window: What of its history a run sees: `LastTurns`, `LastTokens`, `Summary`, a function; None is all.
             on_busy: While another run goes on in it, in this process or another, "wait" for its end or "raise" at once.
             patience: Seconds to wait at most.
@@ -272,15 +274,17 @@ class TableStore(ABC):
 
 
 async def to_the_end(doing: Coroutine[Any, Any, _T]) -> _T:
-    """Wait for something short, also where the caller is cancelled meanwhile: it must know what is true then."""
-    task = asyncio.ensure_future(doing)
-    try:
-        return await asyncio.shield(task)
-    except asyncio.CancelledError:
-        await asyncio.wait({task})
-        if not task.cancelled():
-            task.exception()  # looked at: nobody else does
-        raise
+    """Wait for something short, however often the caller is cancelled meanwhile: it must know what is true then."""
+    task, cancelled = asyncio.ensure_future(doing), None
+    while not task.done():
+        try:
+            await asyncio.wait({task})
+        except asyncio.CancelledError as error:
+            cancelled = error
+    if cancelled is None or task.cancelled():
+        return task.result()
+    task.exception()  # looked at: nobody else does
+    raise cancelled
 
 
 def _title(message: UserMessage) -> str:

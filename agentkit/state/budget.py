@@ -74,5 +74,6 @@ class Budget:
 
     def __exit__(self, *_: object) -> None:
         outer = list(ledgers.get())
-        outer.remove(self._ledger)
-        ledgers.set(tuple(outer))
+        if self._ledger in outer:  # some frameworks leave a block in another context than they entered it in
+            outer.remove(self._ledger)
+            ledgers.set(tuple(outer))

@@ -7,18 +7,15 @@ from __future__ import annotations
 
 import os
 import threading
-from collections import deque
 from dataclasses import dataclass
-from typing import Any, Literal
+from typing import Literal
 
 from agentkit.errors import LimitExceededError
 from agentkit.state.limit import COUNTED, RunLimits, told
+from agentkit.state.order import Order, Row
 from agentkit.state.spent import Spent
 
 __all__ = ["Ledger", "Need", "count", "count_calls", "guard", "row_of"]
-
-Row = list[int]
-"""Requests, calls, tokens of prompts, of replies, cost, and requests without a known one."""
 
 Owner = Literal["run", "budget", "map"]
 
@@ -83,7 +80,8 @@ class Ledger:
         priced: Whether it bounds what requests cost.
         floor: Where less tokens are left for a reply, the request is not sent.
         holders: How many requests are on their way and may give back.
-        line: Who waits for that, first come first served.
+        order: Which runs within it have begun, and who waits.
+        owner: Whose it is.
         news: Whether what was spent below, or guessed, has changed; whoever takes it over sets it back.
     """
 
@@ -92,13 +90,14 @@ class Ledger:
         "_bounds",
         "_guessed",
         "_held",
-        "_owner",
+        "_process",
         "_spent",
         "bounded",
         "floor",
         "holders",
-        "line",
         "news",
+        "order",
+        "owner",
         "priced",
     )
 
@@ -110,13 +109,20 @@ class Ledger:
                 if limit is not None:
                     bounds.append((name, int(limit * _PICO) if name == "cost" else limit))
         self._bounds, self.bounded = bounds, bool(bounds)
-        self._owner: Owner = owner
+        self.owner: Owner = owner
         self.priced = bounds[-1:] != [] and bounds[-1][0] == "cost"  # the last of what is counted
         self.floor = limits.output_floor if limits is not None else 1
-        self.holders, self.news = 0, False
-        self.line: deque[Any] = deque()
-        self._held, self._below, self._guessed = [0] * 6, [0] * 6, [0] * 6
-        self._spent = [0] * 6
+        self.news = False
+        self._spent, self._below, self._guessed = [0] * 6, [0] * 6, [0] * 6
+        self._open()
+
+    def _open(self) -> None:
+        self.holders, self.order, self._held, self._process = 0, Order(), [0] * 6, os.getpid()
+
+    def check_process(self) -> None:
+        """Forget who holds and who waits where this is a forked child: that is its parent's."""
+        if self._process != os.getpid():
+            self._open()
 
     def begin(self, spent: Spent, below: Spent, guessed: Spent) -> None:
         """Begin with what an earlier part of the run has spent, and what of it others have, and what was guessed."""
@@ -149,20 +155,21 @@ class Ledger:
             left = {name: limit - self._used(name) for name, limit in self._bounds}
         return {name: value / _PICO if name == "cost" else value for name, value in left.items()}
 
-    def _used(self, name: str, *, held: bool = True) -> int:
-        rows = (self._spent, self._held) if held else (self._spent,)
-        return sum(sum(row[place] for place in _PLACES[name]) for row in rows)
+    def _used(self, name: str, *kept: Row, held: bool = True) -> int:
+        rows = (self._spent, self._held, *kept) if held else (self._spent,)
+        return sum(row[place] for row in rows for place in _PLACES[name])
 
-    def room(self, need: Need, *, held: bool = True) -> tuple[int, str]:
+    def room(self, need: Need, *kept: Row, held: bool = True) -> tuple[int, str]:
         """Give how many tokens the reply can have, below 0 where the prompt does not fit; and the limit that says so.
 
         Args:
             need: Of the request.
+            kept: What counts besides.
             held: Whether what others reserved counts; else as if they gave all of it back.
         """
         tightest, limiting = _UNBOUNDED, ""
         for name, limit in self._bounds:
-            left = limit - self._used(name, held=held)
+            left = limit - self._used(name, *kept, held=held)
             if name == "tool_calls":
                 continue
             if name == "requests":
@@ -224,7 +231,7 @@ class Ledger:
         spent, all_ = self._used(name, held=False), self._used(name)
         shown = [told(value / scale if scale > 1 else value) for value in (spent, all_ - spent)]
         held = f", reserved by others: {shown[1]}" if all_ > spent else ""
-        whose, hint = _WHOSE[self._owner]
+        whose, hint = _WHOSE[self.owner]
         bound = told(limit / scale if scale > 1 else limit)
         error = LimitExceededError(
             f"{whose} reached its limit {name}={bound} (spent: {shown[0]}{held}); {what}. {hint.format(name=name)}"
@@ -263,7 +270,7 @@ def count(chain: tuple[Ledger, ...], spent: Spent) -> None:
             ledger.spend(row_of(spent), below=ledger is not chain[0])
 
 
-def row_of(spent: Spent) -> Row:
+def row_of(spent: Spent) -> list[int]:
     """Give a sum as a ledger counts it."""
     cost = round(spent.cost * _PICO)
     return [spent.requests, spent.tool_calls, spent.input_tokens, spent.output_tokens, cost, spent.unpriced]

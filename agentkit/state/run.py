@@ -17,8 +17,8 @@ from agentkit.price import dollars, output_of
 from agentkit.state.decision import PendingCall
 from agentkit.state.document import MOST_BYTES, read_document, write_document
 from agentkit.state.spent import Spent
-from agentkit.tools.answer import CARRIED, Answer
-from agentkit.wire.content import Part, TextPart, text_of
+from agentkit.tools.answer import Answer, carrier_of
+from agentkit.wire.content import Part, text_of
 from agentkit.wire.message import AssistantMessage, Message, ToolCall, ToolMessage, UserMessage, open_calls
 from agentkit.wire.reading import new_call_id
 from agentkit.wire.response import ChatCompletion, Usage
@@ -55,6 +55,7 @@ class RunState:
         run_id: 32 hexadecimal digits; a sub-run's is its parent's, a slash and the call's id.
         messages: The history without instructions; every call before the last reply's has its result.
         start: Where this run's own messages begin.
+        kept: How many messages its session had when it began; None where it began without one.
         turns: Replies taken.
         usages: What each request cost, in order; None where the endpoint did not say.
         usage: The sum of those.
@@ -76,7 +77,7 @@ class RunState:
         handed: The handoff that the reply in hand calls, by its tool; it takes effect when all calls are answered.
         since: Where the messages of who goes on begin.
         shown: What a handoff's filter left of the messages before those; None is all of them.
-        carried: Images and files of the batch that is being answered.
+        carried: Images and files of the batch that is being answered, by the call.
         finishing: Whether the tools are done and the last turn is asked in the output's own form.
         seconds: Time spent in earlier parts of the run, before a pause or an error.
         injected: What was put into the run and is in the history only with the next reply: it came while the model is
@@ -86,6 +87,7 @@ class RunState:
     run_id: str = field(default_factory=new_run_id)
     messages: tuple[Message, ...] = ()
     start: int = 0
+    kept: int | None = None
     turns: int = 0
     usages: tuple[Usage | None, ...] = ()
     usage: Usage = field(default_factory=Usage)
@@ -106,7 +108,7 @@ class RunState:
     handed: str | None = None
     since: int = 0
     shown: tuple[Message, ...] | None = None
-    carried: tuple[Part, ...] = ()
+    carried: dict[str, tuple[Part, ...]] = field(default_factory=dict[str, tuple[Part, ...]])
     finishing: bool = False
     seconds: float = 0.0
     injected: tuple[Message, ...] = ()
@@ -224,11 +226,11 @@ class RunState:
         given = [m for m in self.messages[index + 1 :] if isinstance(m, ToolMessage)]
         results = [*given, *(answer.message for answer in answers)]
         results.sort(key=lambda message: order[message.tool_call_id])
-        carried = (*self.carried, *(part for answer in answers for part in answer.parts))
+        carried = {**self.carried, **{one.message.tool_call_id: one.parts for one in answers if one.parts}}
         messages: tuple[Message, ...] = (*self.messages[: index + 1], *results)
         if carried and len(results) == len(order):
-            messages = (*messages, UserMessage(content=(TextPart(text=CARRIED), *carried)))
-            carried = ()
+            messages = (*messages, carrier_of(_calls(self.messages[index]), carried))
+            carried = {}
         performed = sum(answer.status not in ("refused", "cancelled", "denied") for answer in answers)
         answered = {answer.message.tool_call_id for answer in answers}
         subs = {call_id: sub for call_id, sub in self.subs.items() if call_id not in answered} if self.subs else {}
@@ -299,7 +301,7 @@ class RunState:
 
     def resumed(self) -> RunState:
         """Give the state to go on from: what was spent stays spent, retries start anew; `injected` is put in again."""
-        return self.replace(refused={}, forgiven=len(self.attempts), held=(), injected=())
+        return self.replace(refused={}, forgiven=len(self.attempts), injected=())
 
     def with_closed_calls(self, why: str, *, but: Collection[str] = ()) -> RunState:
         """Answer every open call, but for some, with why it has no result, so that the history is valid."""
@@ -307,7 +309,7 @@ class RunState:
         answers = tuple(
             Answer(ToolMessage(tool_call_id=call.id, content=why), "cancelled", call.function.name) for call in calls
         )
-        return self.with_answers(answers).replace(held=())
+        return self.with_answers(answers).replace(held=self.held if but else ())
 
     def to_json(self, *, key: str | bytes | None = None) -> str:
         """Give the state as one JSON document, without secrets; with a key of 16 bytes or more, signed by it."""

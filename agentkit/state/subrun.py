@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 from agentkit.state.decision import PendingCall
 from agentkit.state.run import RunState
 
@@ -31,10 +33,15 @@ def held_below(state: RunState) -> dict[str, tuple[str, PendingCall]]:
     return found
 
 
-def still_held(state: RunState, before: RunState) -> RunState:
-    """Give the state of a run that ended with an error with what waited before it and does so still."""
-    waiting = {call.id for call in state.open_calls} | held_below(state).keys()
-    return state.replace(held=tuple(call for call in before.held if call.id in waiting))
+def still_held(state: RunState) -> RunState:
+    """Bring up to date what waits, in call order: own calls that are open still, and what waits in sub-runs now."""
+    if not (state.held or state.subs):
+        return state
+    own, below, held = {call.id: call for call in state.held}, held_below(state), list[PendingCall]()
+    for call in state.open_calls:
+        inside = [replace(inner, id=one) for one, (by, inner) in below.items() if by == call.id]
+        held += [own[call.id]] if call.id in own else inside
+    return state.replace(held=tuple(held))
 
 
 def is_older(state: RunState, than: RunState) -> bool:

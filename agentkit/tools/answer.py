@@ -11,13 +11,14 @@ from pydantic_core import PydanticSerializationError, to_json, to_jsonable_pytho
 
 from agentkit.errors import ToolDefinitionError
 from agentkit.secret import scrub
+from agentkit.tools.context import ToolRetry
 from agentkit.tools.result import ToolResult
-from agentkit.wire.content import AudioPart, FilePart, ImagePart, Part, TextPart
-from agentkit.wire.message import ToolMessage
+from agentkit.wire.content import AudioPart, FilePart, ImagePart, Part, TextPart, text_of
+from agentkit.wire.message import ToolCall, ToolMessage, UserMessage
 from agentkit.wire.mime import part_of
 from agentkit.wire.value import well_formed
 
-__all__ = ["CARRIED", "MOST_CHARACTERS", "Answer", "Status", "answer_error", "answer_value", "content_of"]
+__all__ = ["CARRIED", "MOST_CHARACTERS", "Answer", "Status", "answer_error", "answer_value", "carrier_of", "content_of"]
 
 MOST_CHARACTERS = 100_000
 """A longer result is cut for the model, with a notice; the whole value stays on the answer."""
@@ -68,6 +69,7 @@ class Answer:
 @dataclass(slots=True)
 class _Content:
     texts: list[str] = field(default_factory=list[str])
+    notes: list[str] = field(default_factory=list[str])
     parts: list[Part] = field(default_factory=list[Part])
 
 
@@ -91,7 +93,9 @@ def answer_value(
         return answer_error(call_id, name, value, seconds=seconds)
     if isinstance(value, ToolResult):
         if isinstance(value.content, BaseException):
-            return replace(answer_error(call_id, name, value.content, seconds=seconds), value=value)
+            told = answer_error(call_id, name, value.content, seconds=seconds)
+            text, parts = content_of((TextPart(text=text_of(told.message.content)), *value.parts), name)
+            return replace(told, message=told.message.replace(content=text), value=value, parts=parts)
         if value.error and status == "ok":
             status = "error"
     text, parts = content_of(value, name, MOST_CHARACTERS if most is None else most)
@@ -102,7 +106,12 @@ def answer_value(
 def answer_error(
     call_id: str, name: str, error: BaseException, *, status: Status = "error", seconds: float = 0.0
 ) -> Answer:
-    """Answer a call with what went wrong: class and text, at most 500 characters, known secrets hidden."""
+    """Answer a call with what went wrong: class and text, at most 500 characters, known secrets hidden.
+
+    Advice (`ToolRetry`) is told as it is, and its status is "retry".
+    """
+    if isinstance(error, ToolRetry):
+        status = "retry"
     said = scrub(str(error)) or "no message"
     text = said if status in ("refused", "retry", "timeout") else f"{type(error).__name__}: {said}"
     if len(text) > _MOST_ERROR and status != "refused":
@@ -117,7 +126,7 @@ def content_of(value: Any, name: str, most: int = MOST_CHARACTERS) -> tuple[str,
 
     Text stays as it is, None is `null`, bytes are an image, audio or a PDF where they begin like one, else UTF-8 text;
     everything else is JSON as pydantic writes it, data frames as a list of records. Of a `ToolResult` it is the
-    content, and then its parts.
+    content, and then its parts. What is cut keeps its notes of parts.
     """
     if type(value) is str and len(value) <= most and value.isascii():  # nothing to mend or to cut
         return value, ()
@@ -126,8 +135,20 @@ def content_of(value: Any, name: str, most: int = MOST_CHARACTERS) -> tuple[str,
         _read(item, name, content)
     text = well_formed("\n".join(content.texts))
     if len(text) > most:
-        text = f"{text[:most]}\n[Cut: the result has {len(text)} characters, the first {most} are shown.]"
+        lost = [note for note in content.notes if note not in text[:most]]
+        notice = f"[Cut: the result has {len(text)} characters, the first {most} are shown.]"
+        text = "\n".join((text[:most], notice, *lost))
     return text, tuple(content.parts)
+
+
+def carrier_of(calls: Sequence[ToolCall], parts: Mapping[str, tuple[Part, ...]]) -> UserMessage:
+    """Bring a batch's images and files, given by call id, in call order; of several calls, each is named."""
+    content: list[Part] = [TextPart(text=CARRIED)]
+    for call in calls:
+        if call.id in parts:
+            named = [TextPart(text=f"{call.function.name} ({call.id}):")] if len(parts) > 1 else []
+            content += [*named, *parts[call.id]]
+    return UserMessage(content=tuple(content))
 
 
 _CARRIED = (ImagePart, AudioPart, FilePart)
@@ -140,7 +161,11 @@ def _items(value: Any) -> list[Any]:
         nothing = value.parts and isinstance(value.content, str) and not value.content
         return [*(() if nothing else _items(value.content)), *value.parts]
     items: list[Any] = list(cast("Any", value)) if isinstance(value, list | tuple) else []
-    return items if any(isinstance(item, _PARTS) for item in items) else [value]
+    return items if any(map(_is_part, items)) else [value]
+
+
+def _is_part(item: Any) -> bool:
+    return isinstance(item, _PARTS) or (isinstance(item, bytes | bytearray) and part_of(bytes(item)) is not None)
 
 
 def _read(value: Any, name: str, content: _Content) -> None:
@@ -153,7 +178,8 @@ def _read(value: Any, name: str, content: _Content) -> None:
     elif isinstance(value, _CARRIED):
         content.parts.append(value)
         kind = value.type.removeprefix("input_").removesuffix("_url")
-        content.texts.append(f"[{kind} {len(content.parts)}: in the next user message]")
+        content.notes.append(f"[{kind} {len(content.parts)}: in the next user message]")
+        content.texts.append(content.notes[-1])
     else:
         content.texts.append(_json(value, name))
 
@@ -199,7 +225,7 @@ def _fallback(value: Any) -> Any:
         if callable(read := getattr(value, method, None)):
             return read()
     if isinstance(value, BaseException):
-        return f"{type(value).__name__}: {value}"
+        return scrub(f"{type(value).__name__}: {value}")
     if isinstance(value, Sequence):
         items: Sequence[Any] = cast("Any", value)
         return list(items)

@@ -12,6 +12,7 @@ from collections.abc import Callable
 from contextvars import ContextVar
 from dataclasses import dataclass
 from typing import Any, Literal
+from urllib.parse import quote
 
 from agentkit.errors import PendingCallsError, ToolFailedError
 from agentkit.secret import scrub
@@ -21,7 +22,7 @@ from agentkit.tools.thread import run_in_thread
 from agentkit.tools.tool import Tool
 from agentkit.wire.message import ToolCall, ToolMessage
 
-__all__ = ["CallTool", "HeldError", "OnToolError", "SubRuns", "execute", "running"]
+__all__ = ["CallTool", "HeldError", "OnToolError", "SubRuns", "execute", "is_ending", "running"]
 
 running: ContextVar[SubRuns | None] = ContextVar("agentkit_running_call", default=None)
 """The call that is being executed; runs that its tool starts take their ids from it."""
@@ -61,15 +62,19 @@ class CallTool:
 class SubRuns:
     """The ids of the runs that one call starts: the run's, a slash and the call's; from the second on with a number.
 
+    No two runs have one id: a slash in a call's is written `%2F`, and a turn after the first, which may have the ids of
+    an earlier one again, is put before it: `2:call_1`.
+
     Attributes:
         over: Whether the call was answered; a run of its thread that goes on, for it was abandoned, is shown no more.
         through: An error of such a run that is no failure of the tool: it ends the run that made the call, too.
     """
 
-    def __init__(self, first: str) -> None:
+    def __init__(self, context: Context[Any]) -> None:
         self.over = False
         self.through: BaseException | None = None
-        self._first = first
+        turn = f"{context.turn}:" if context.turn > 1 else ""
+        self._first = f"{context.run_id}/{turn}{quote(context.call_id, safe='', errors='replace')}"
         self._count = 0
 
     def next_id(self) -> str:
@@ -101,14 +106,14 @@ async def execute(
         Exception: What ended a run that the tool began and is none of the tool's.
     """
     started = time.perf_counter()
-    sub_runs = SubRuns(f"{call.context.run_id}/{call.id}")
+    sub_runs = SubRuns(call.context)
     token = running.set(sub_runs)
     try:
         value = await _run(call)
         seconds = time.perf_counter() - started
         return answer_value(call.id, call.name, value, seconds=seconds, most=call.tool.max_characters)
     except ToolRetry as advice:
-        return answer_error(call.id, call.name, advice, status="retry", seconds=time.perf_counter() - started)
+        return answer_error(call.id, call.name, advice, seconds=time.perf_counter() - started)
     except _OutOfTimeError as error:
         seconds = time.perf_counter() - started
         if on_error == "report":
@@ -150,11 +155,16 @@ async def _body(call: CallTool) -> Any:
             value = await run_in_thread(tool.call, call.arguments, call.context)
         return await value if inspect.isawaitable(value) else value
     except (asyncio.CancelledError, SystemExit) as error:
-        task = asyncio.current_task()
-        if isinstance(error, asyncio.CancelledError) and task is not None and task.cancelling():
+        if isinstance(error, asyncio.CancelledError) and is_ending():
             raise
         # what the tool waited for was cancelled by others, or it is a program that exits: neither ends the run
         raise RuntimeError(f"It ended with {type(error).__name__}{f'({error})' if str(error) else ''}.") from error
+
+
+def is_ending() -> bool:
+    """Tell whether the task that asks is being cancelled; else a `CancelledError` is of what it waited for."""
+    task = asyncio.current_task()
+    return task is not None and task.cancelling() > 0
 
 
 async def _failed(call: CallTool, error: Exception, on_error: OnToolError, seconds: float) -> Answer:
@@ -171,5 +181,5 @@ async def _failed(call: CallTool, error: Exception, on_error: OnToolError, secon
         if inspect.isawaitable(value):
             value = await value
     except ToolRetry as advice:
-        return answer_error(call.id, call.name, advice, status="retry", seconds=seconds)
+        return answer_error(call.id, call.name, advice, seconds=seconds)
     return answer_value(call.id, call.name, value, seconds=seconds, most=call.tool.max_characters)

@@ -16,6 +16,7 @@ from agentkit.secret import scrub
 __all__ = ["CallLog", "Line", "lines"]
 
 _LOGGER = logging.getLogger("agentkit.tool")
+_FORMAT = logging.Formatter()
 
 
 @dataclass(frozen=True, slots=True)
@@ -54,8 +55,11 @@ class CallLog(logging.LoggerAdapter[logging.Logger]):
         show = self._listener(level)
         if show is not None:
             extra = self.process(msg, dict(kwargs))[1]["extra"]
-            record = logging.LogRecord(_LOGGER.name, level, "", 0, msg, args, None)
-            show(Line(level, scrub(_text(record)), extra, kwargs.get("exc_info")))
+            text = scrub(_text(_record(level, msg, args)))
+            try:
+                show(Line(level, text, extra, kwargs.get("exc_info")))
+            except Exception:  # noqa: BLE001 # a line that cannot be shown is no failure of the tool
+                logging.Handler().handleError(_record(level, text))
             if not _LOGGER.hasHandlers():  # else the standard library would show warnings again, by its last resort
                 return
         super().log(level, msg, *args, **{**kwargs, "stacklevel": kwargs.get("stacklevel", 1) + 1})
@@ -63,26 +67,47 @@ class CallLog(logging.LoggerAdapter[logging.Logger]):
     def process(self, msg: Any, kwargs: MutableMapping[str, Any]) -> tuple[Any, MutableMapping[str, Any]]:
         """Add what the line belongs to; before Python 3.13 an adapter drops what the caller adds."""
         added: Mapping[str, Any] = kwargs.get("extra") or {}
-        hidden = {name: scrub(value) if isinstance(value, str) else value for name, value in added.items()}
-        kwargs["extra"] = {**hidden, **(self.extra or {})}
+        kwargs["extra"] = {**{name: _hidden(value) for name, value in added.items()}, **(self.extra or {})}
         return msg, kwargs
 
     def _listener(self, level: int) -> Callable[[Line], None] | None:
         return lines.get() if level >= logging.INFO else None
 
 
+def _record(level: int, msg: Any, args: Any = ()) -> logging.LogRecord:
+    return logging.LogRecord(_LOGGER.name, level, "", 0, msg, args, None)
+
+
 def _text(record: logging.LogRecord) -> str:
     try:
         return record.getMessage()
     except Exception:  # noqa: BLE001 # a line that does not fit its arguments is no failure of the tool
-        return f"{record.msg} {record.args!r}"
+        said: Any = record.msg
+        return f"{said if isinstance(said, str) else _shown(said)} {_shown(record.args)}"
+
+
+def _shown(value: Any) -> str:
+    try:
+        return repr(value)
+    except Exception:  # noqa: BLE001 # a value that cannot be shown is no failure of the tool
+        return f"<{type(value).__qualname__}>"
+
+
+def _hidden(value: Any) -> Any:
+    """Hide known keys in what is added; a value that holds one is its text then."""
+    text = value if isinstance(value, str) else _shown(value)
+    return hidden if (hidden := scrub(text)) != text else value
 
 
 def _hide(record: logging.LogRecord) -> bool:
-    """Hide known keys from the handlers; a line without one keeps its template and arguments."""
+    """Hide known keys from the handlers; a line without one keeps its template, arguments and exception."""
     text = _text(record)
     if (hidden := scrub(text)) != text:
         record.msg, record.args = hidden, ()
+    if record.exc_info:
+        trace = _FORMAT.formatException(record.exc_info)
+        if (hidden := scrub(trace)) != trace:
+            record.exc_text, record.exc_info = hidden, None
     return True
 
 

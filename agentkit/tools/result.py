@@ -27,8 +27,8 @@ class ToolResult:
     Args:
         content: What the model sees, of any kind that a tool may return.
         data: What the program keeps; by default the content.
-        images: Parts of `agentkit.media`, URLs, or bytes that begin like an image.
-        files: Parts of `agentkit.media`, or bytes that begin like a PDF, a wav or an mp3.
+        images: One or several: parts of `agentkit.media`, URLs, or bytes that begin like an image.
+        files: The same: parts of `agentkit.media`, or bytes that begin like a PDF, a wav or an mp3.
         error: Whether the call did not do what was wanted: the answer's status is "error". The model is told the
             content as it is, so let it say so.
 
@@ -43,8 +43,8 @@ class ToolResult:
         content: Any = "",
         *,
         data: Any = _SAME,
-        images: Iterable[ImagePart | bytes | str] = (),
-        files: Iterable[FilePart | AudioPart | bytes] = (),
+        images: Iterable[ImagePart | bytes | str] | ImagePart | bytes = (),
+        files: Iterable[FilePart | AudioPart | bytes] | FilePart | AudioPart | bytes = (),
         error: bool = False,
     ) -> None:
         self.content = content

@@ -166,7 +166,7 @@ class ResponseMessage(WireValue):
         return AssistantMessage(
             content=self.content,
             refusal=self.refusal or None,
-            tool_calls=tuple(map(_without_index, self.tool_calls)),
+            tool_calls=_told_apart(tuple(map(_without_index, self.tool_calls))),
             function_call=self.function_call,
             audio={"id": audio} if audio else None,
             reasoning=self.reasoning_text or None,
@@ -174,6 +174,16 @@ class ResponseMessage(WireValue):
             reasoning_details=self.reasoning_details or None,
             **kept,
         )
+
+
+def _told_apart(calls: tuple[ToolCall, ...]) -> tuple[ToolCall, ...]:
+    """Let no two calls have one id: `repair` sees to it for what an endpoint sent, not for what was made or changed."""
+    ids = [call.id for call in calls]
+    if len(set(ids)) == len(ids):
+        return calls
+    return tuple(
+        call.replace(id=f"{call.id}_{place}") if call.id in ids[:place] else call for place, call in enumerate(calls)
+    )
 
 
 def _without_index(call: ToolCall) -> ToolCall:

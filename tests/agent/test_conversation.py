@@ -4,7 +4,14 @@ import pytest
 
 from agentkit import Agent, RunLimits, RunState, tool
 from agentkit.agent import RunEnded
-from agentkit.errors import ConfigurationError, InvalidRequestError, LimitExceededError, SessionBusyError, StateError
+from agentkit.errors import (
+    ConfigurationError,
+    InvalidRequestError,
+    LimitExceededError,
+    SessionBusyError,
+    StateError,
+    ToolFailedError,
+)
 from agentkit.http import ChatModel
 from agentkit.session import LastTurns, SqliteStore
 from agentkit.testing import FakeEndpoint, ScriptedModel, call, calls
@@ -108,6 +115,15 @@ def test_a_run_that_fails_keeps_nothing_and_can_be_resumed_into_the_session(sess
     assert kept(session) == result.messages
 
 
+def test_a_run_that_fails_with_words_that_were_said_before_can_be_resumed_into_the_session(session):
+    anna = agent("Hello.", KeyError("no"), "Hello again.")
+    anna.run_sync("Hi", session=session)
+    with pytest.raises(KeyError) as caught:
+        anna.run_sync("Hi", session=session)
+    anna.resume_sync(caught.value.state, session=session)
+    assert texts(kept(session)) == ["Hi", "Hello.", "Hi", "Hello again."]
+
+
 def test_a_state_that_the_session_went_on_from_is_refused(session):
     anna = agent("One.", call("look", {}), "Two.", "Three.")
     anna.run_sync("1", session=session)
@@ -134,6 +150,15 @@ def test_a_run_that_waits_is_kept_apart_and_joins_the_session_when_it_ends(sessi
     assert texts(kept(session)) == ["1", "One.", "2", None, "sent to ann", "nothing", "Sent."]
     assert kept(session) == result.messages
     assert pending(session) is None
+
+
+def test_a_run_that_waits_goes_on_whatever_the_window_is_now(session):
+    anna = agent("One.", call("send", {"to": "ann"}), "Sent.")
+    anna.run_sync("1", session=session)
+    paused = anna.run_sync("2", session=session)
+    yes = {paused.pending[0].id: True}
+    result = anna.resume_sync(pending(session), decisions=yes, session=session._store.session("a", window=LastTurns(1)))
+    assert texts(result.messages) == texts(kept(session)) == ["1", "One.", "2", None, "sent to ann", "Sent."]
 
 
 def test_a_new_prompt_ends_the_run_that_waits(session):
@@ -218,6 +243,24 @@ def test_a_state_of_a_run_that_has_ended_is_refused_where_the_window_shows_nothi
     assert SENT == ["ann"]
 
 
+def test_a_run_that_began_elsewhere_joins_the_session_once(session):
+    session = session._store.session("a", window=lambda _: ())
+    anna = agent(call("send", {"to": "ann"}), "Sent.")
+    paused = anna.run_sync("1")
+    yes = {paused.pending[0].id: True}
+    anna.resume_sync(paused.state, decisions=yes, session=session)
+    with pytest.raises(StateError, match="other messages were kept since"):
+        anna.resume_sync(paused.state, decisions=yes, session=session)
+    assert texts(kept(session)) == ["1", None, "sent to ann", "Sent."]
+
+
+def test_a_state_that_waits_in_the_session_may_be_as_long_as_it_is(session, monkeypatch):
+    anna = agent(call("send", {"to": "ann"}), "As you like.")
+    anna.run_sync("1", session=session)
+    monkeypatch.setitem(RunState.from_json.__func__.__kwdefaults__, "max_bytes", 10)
+    assert anna.run_sync("No, wait.", session=session).output == "As you like."
+
+
 def test_going_on_without_a_prompt_needs_a_session_where_nothing_waits(session):
     anna = agent(call("send", {"to": "ann"}), "Welcome.")
     anna.run_sync("1", session=session)
@@ -299,6 +342,21 @@ def test_a_run_inside_a_run_of_the_same_session_is_told_that_it_is_busy(session)
 
     result = Agent(ScriptedModel([call("inner", {}), "One."]), tools=[inner]).run_sync("1", session=session)
     assert result.messages[2].content.startswith("The tool failed. SessionBusyError: The session 'a' is busy")
+
+
+def test_a_run_in_a_tool_that_is_called_again_keeps_what_it_did_before(session):
+    inner = agent(call("send", {"to": "ann"}), "All right.")
+
+    @tool
+    async def ask() -> str:
+        """Ask in a session of its own, and fail the first time."""
+        return (await inner.run("1", session=session)).output
+
+    outer = Agent(ScriptedModel([call("ask", {}), "Done."]), tools=[ask], on_tool_error="raise")
+    with pytest.raises(ToolFailedError) as caught:
+        outer.run_sync("Go.")
+    outer.resume_sync(caught.value.state)
+    assert texts(kept(session)) == ["1", None, "Not run: the user went on.", "1", "All right."]
 
 
 def test_a_stream_that_is_left_keeps_nothing_and_frees_the_session(session):

@@ -1,6 +1,8 @@
 """What a cut request cost, estimated: by sizes, by an earlier request's count, by the last usage that was told."""
 
-from agentkit.agent.estimate import Ratios, at_most, estimate
+import pytest
+
+from agentkit.agent.estimate import Ratios, at_most, estimate, image_of
 from agentkit.wire.message import UserMessage
 from agentkit.wire.request import ChatRequest
 from agentkit.wire.response import ChatCompletion
@@ -63,22 +65,49 @@ def told(*contents, **more):
     return ChatRequest(messages=tuple(UserMessage(content=content) for content in contents), **more)
 
 
-def test_half_a_token_a_byte_is_the_most_of_a_prompt_of_which_nothing_is_known():
-    size = len(asked("x" * 1000).messages[0].encoded)
-    assert at_most(asked("x" * 1000), None, Ratios().of("m")) == 16 + -(-size // 2)
+WORDS = ("The quick brown fox " * 20, "Die Katze liegt auf dem Dach und schnurrt. " * 9)
 
 
-def test_tools_and_the_format_of_the_output_are_part_of_a_prompt():
+def test_words_are_half_a_token_a_byte_and_all_else_three_quarters_where_nothing_is_known():
+    empty = at_most(told(""), None, 0.5)
+    assert at_most(told("abc " * 100), None, 0.5) - empty == 200
+    for text in ("1234" * 100, "[{:," * 100, "\u00e9\u00e9" * 100):  # digits, marks, letters beyond ASCII
+        assert at_most(told(text), None, 0.5) - empty == 300
+        assert at_most(told(text), None, 1 / 3) > 300 > at_most(told("abc " * 100), None, 1 / 3)
+
+
+# As the tokenizers cl100k, o200k, of Claude 2 and of DeepSeek V3 count them, the most of each.
+@pytest.mark.parametrize(
+    ("text", "counted"),
+    [
+        ("-33.1,72.9,8.05,-61.44,0.7,15.38\n" * 10, 250),
+        ('{"a":1,"b":2,"c":[1,2]},' * 10, 151),
+        ("d41d8cd98f00b204e9800998ecf8427e\n" * 10, 200),
+        ("\u4eba\u5de5\u667a\u80fd\u6b63\u5728\u6539\u53d8\u6211\u4eec\u7684\u751f\u6d3b" * 10, 120),
+        ("\U0001f600\U0001f389\U0001f680\u2764\ufe0f" * 10, 110),
+    ],
+)
+def test_what_a_model_was_seen_to_have_of_words_says_nothing_of_other_texts(text, counted):
+    ratios = Ratios()
+    for words in WORDS:
+        ratios.learn("m", told(words), len(words) // 4)
+    assert at_most(told(text), None, ratios.of("m")) > counted
+
+
+def test_tools_the_format_of_the_output_and_a_body_of_ones_own_are_part_of_a_prompt():
     tool = {"type": "function", "function": {"name": "f", "parameters": {"type": "object", "properties": {}}}}
-    plain = ChatRequest.parse({"messages": [{"role": "user", "content": "x"}]})
-    equipped = ChatRequest.parse({"messages": [{"role": "user", "content": "x"}], "tools": [tool]})
-    assert at_most(equipped, None, 0.5) - at_most(plain, None, 0.5) == -(-len(equipped.tools[0].encoded) // 2)
+    plain = {"messages": [{"role": "user", "content": "x"}]}
+    form = {"type": "json_schema", "json_schema": {"name": "x" * 100, "schema": {"type": "object"}}}
+    asked = {"tools": [tool]}, {"response_format": form}
+    sizes = [at_most(ChatRequest.parse(plain | more), None, 0.5) for more in ({}, *asked)]
+    sizes.append(at_most(told("x", extra_body={"documents": ["x" * 200]}), None, 0.5))
+    assert [size - sizes[0] > least for size, least in zip(sizes[1:], (45, 60, 100), strict=True)] == [True] * 3
 
 
 def test_where_a_request_goes_on_from_one_that_was_counted_only_what_is_new_is_estimated():
     first, second = told("x" * 4000), told("x" * 4000, "y" * 100)
-    new = -(-len(second.messages[1].encoded) // 2)
-    assert at_most(second, (first, 77), 0.1) == 77 + 16 + new
+    new = at_most(told("y" * 100), None, 0.5)
+    assert at_most(second, (first, 77), 0.1) == 77 + new
     assert at_most(told("z" * 4000), (first, 77), 0.5) > 2000
     assert at_most(told("x" * 4000, max_tokens=3), (first, 77), 0.5) == 77 + 16
 
@@ -104,7 +133,10 @@ def test_images_sounds_and_files_are_counted_by_constants_and_teach_nothing():
         {"type": "file", "file": {"file_data": "A" * 100_000, "filename": "a.pdf"}},
     ]
     request = ChatRequest.parse({"messages": [{"role": "user", "content": parts}]})
-    assert 2500 + 1000 + 5000 < at_most(request, None, 0.5) < 2500 + 1000 + 5000 + 100
+    assert 5000 + 1000 + 5000 < at_most(request, None, 0.5) < 5000 + 1000 + 5000 + 100
+    mini = image_of("openai/gpt-4o-mini-2024-07-18")
+    assert (mini, image_of("gpt-4o")) == (48_169, 5000)
+    assert at_most(request, None, 0.5, mini) - at_most(request, None, 0.5) == 43_169
     ratios = Ratios()
     ratios.learn("m", request, 10**6)
     assert ratios.of("m") == 0.5

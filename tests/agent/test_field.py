@@ -39,6 +39,16 @@ def test_what_cannot_be_a_field_is_refused():
         check_fields("report", ("x",))
 
 
+@pytest.mark.parametrize(("given", "seen"), [(5, "5"), (["a", None], "None"), (b"x", "b'x'"), ({"a": 1}, "{'a': 1}")])
+def test_what_is_no_instruction_is_refused(given, seen):
+    with pytest.raises(ConfigurationError) as refused:
+        check_fields("report", (), given)
+    assert str(refused.value) == (
+        f"The instructions are or hold {seen}, which is neither a text nor a function. "
+        "Give a text, a function of the context, or a list of these."
+    )
+
+
 class Chooser:
     def __call__(self, context: Context):
         return []

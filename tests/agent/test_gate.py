@@ -11,7 +11,7 @@ from agentkit.errors import LimitExceededError, PendingCallsError, StateError, T
 from agentkit.state import Approve, Deny, Give, PendingCall, RunLimits, RunState
 from agentkit.testing.reply import call, calls
 from agentkit.testing.scripted import ScriptedModel
-from agentkit.tools import Context, Tool, tool
+from agentkit.tools import Context, Tool, ToolRetry, tool
 from agentkit.tools.result import ToolResult
 from agentkit.wire.check import check_request
 from agentkit.wire.request import ChatRequest
@@ -305,6 +305,68 @@ def test_a_call_that_waits_goes_on_waiting_though_its_predicate_would_let_it_thr
     assert ran == [1, 1]  # the later one, of the same id, was let through
 
 
+def test_a_call_that_waits_goes_on_waiting_after_an_error_of_one_beside_it():
+    asked, ran = [], []
+
+    def once(context, arguments):
+        asked.append(1)
+        return len(asked) == 1
+
+    @tool(approval=once)
+    def pay() -> str:
+        ran.append(1)
+        return "paid"
+
+    @tool
+    def fail() -> str:
+        raise ConnectionError("no answer")
+
+    replies = [calls(call("pay", id="p"), call("fail", id="f")), "done"]
+    one = Agent(ScriptedModel(replies), tools=[pay, fail], on_tool_error="raise")
+    with pytest.raises(ToolFailedError) as caught:
+        one.run_sync("x")
+    state = caught.value.state
+    with pytest.raises(ToolFailedError) as caught:
+        one.resume_sync(state.to_json())
+    assert [[waits.id for waits in one.pending] for one in (state, caught.value.state)] == [["p"], ["p"]]
+    assert (len(asked), ran) == (1, [])
+    result = one.replace(on_tool_error="report").resume_sync(caught.value.state, decisions={"p": True})
+    assert (result.output, ran) == ("done", [1])
+
+
+@pytest.mark.parametrize("how", ["cancel", "limit"])
+def test_a_call_that_waits_when_the_run_ends_is_not_said_to_have_happened(how):
+    shop = Shop()
+
+    async def go():
+        begun = asyncio.Event()
+
+        @tool
+        async def hang() -> str:
+            begun.set()
+            await asyncio.Event().wait()
+
+        one = Agent(ScriptedModel([calls(call("pay", {"amount": 5}, id="p"), call("hang"))]), tools=[shop.pay, hang])
+        limits = RunLimits(seconds=0.05) if how == "limit" else None
+        task = asyncio.create_task(one.run("x", limits=limits))
+        await begun.wait()
+        if how == "cancel":
+            task.cancel()
+        with pytest.raises((asyncio.CancelledError, LimitExceededError)) as caught:
+            await task
+        return caught.value.state
+
+    state = asyncio.run(go())
+    ended = "Not finished: the run ended before this call did. Its effect may or may not have happened."
+    if how == "cancel":
+        assert told(state) == ["Not run: the run ended while this call waited for a decision.", ended]
+    else:
+        assert told(state) == [ended]
+        assert [waits.id for waits in state.pending] == ["p"]
+        assert agent(shop).resume_sync(state, decisions={"p": True}).output == "done"
+        assert shop.done == [5]
+
+
 def test_a_call_whose_sub_run_waits_is_not_asked_for_again():
     shop = Shop()
     clerk = Agent(ScriptedModel([call("pay", {"amount": 5}, id="i"), "Paid."]), tools=[shop.pay], name="clerk")
@@ -450,11 +512,13 @@ def test_an_external_call_cannot_be_approved_and_nothing_beside_it_starts(decisi
         ("", ""),
         ([1, 2.5], "[1,2.5]"),
         (ValueError("no ruler"), "The tool failed. ValueError: no ruler"),
+        (ToolRetry("Ask again."), "Ask again."),
+        (ToolResult(ToolRetry("Ask again.")), "Ask again."),
         (b"\x89PNG\r\n\x1a\n----", "[image 1: in the next user message]"),
         (ToolResult("80 cm", data=object()), "80 cm"),
         ("x" * 30, "xxxxx\n[Cut: the result has 30 characters, the first 5 are shown.]"),
     ],
-    ids=["None", "empty", "list", "exception", "image", "ToolResult", "long"],
+    ids=["None", "empty", "list", "exception", "advice", "ToolResult of advice", "image", "ToolResult", "long"],
 )
 def test_what_is_given_may_be_all_that_a_tool_returns(given, content):
     tools = [measure.replace(max_characters=5) if given == "x" * 30 else measure]

@@ -7,7 +7,7 @@ from pydantic import BaseModel
 
 from agentkit.agent import Agent, HandedOff, Middleware, handoff
 from agentkit.agent.handoff import Handoff
-from agentkit.errors import ConfigurationError, RunError, ToolDefinitionError
+from agentkit.errors import ConfigurationError, RunError, StateError, ToolDefinitionError
 from agentkit.output import OutputSpec
 from agentkit.session import LastTurns, SqliteStore
 from agentkit.state import RunLimits, RunState
@@ -246,7 +246,7 @@ def test_an_agent_that_chooses_its_tools_each_turn_hands_over_and_is_handed_to()
     waiting = first.run_sync("x")
     assert [one.name for one in waiting.pending] == ["pay"]
     assert first.resume_sync(saved(waiting), decisions={"p": True}).output == "paid"
-    with pytest.raises(ConfigurationError) as caught:
+    with pytest.raises(StateError) as caught:
         first.replace(tools=lambda _: []).resume_sync(saved(waiting), decisions={"p": True})
     assert str(caught.value) == (
         "The run was handed over to the agent 'billing', and the one that it is resumed with leads to none. "
@@ -278,6 +278,21 @@ def test_a_filter_chooses_what_the_other_agent_sees_and_the_result_is_whole():
     assert sent(second._fields["model"], 1) == ["You bill.", "pay", "assistant", TAKEN, "assistant", "paid 1"]
     assert [m.content for m in result.messages if m.role == "user"] == ["hi", "pay"]
     assert (len(result.messages), len(result.new_messages)) == (8, 6)
+
+
+def test_a_filter_that_failed_is_asked_again_where_a_function_chooses_the_tools_too():
+    failing = [ValueError("no")]
+
+    def shown(messages):
+        if failing:
+            raise failing.pop()
+        return messages
+
+    first = Agent(model(transfer()), tools=lambda context: [handoff(billing("billed"), filter=shown)], name="front")
+    with pytest.raises(ValueError, match="no") as caught:
+        first.run_sync("x")
+    result = first.resume_sync(caught.value.state.to_json())
+    assert (result.output, result.agent) == ("billed", "billing")
 
 
 def test_what_a_filter_gives_is_made_a_valid_history():
@@ -440,7 +455,7 @@ def test_two_agents_of_one_name_are_refused():
 def test_a_run_is_not_resumed_by_an_agent_that_does_not_lead_there():
     second = billing(call("pay", {"amount": 1}, id="p"))
     waiting = Agent(model(transfer()), tools=[handoff(second)]).run_sync("x")
-    with pytest.raises(ConfigurationError) as caught:
+    with pytest.raises(StateError) as caught:
         Agent(model(), tools=[handoff(Agent("x", name="other"))]).resume_sync(waiting.state)
     assert str(caught.value) == (
         "The run was handed over to the agent 'billing', and the one that it is resumed with leads to 'other'. "
@@ -451,7 +466,7 @@ def test_a_run_is_not_resumed_by_an_agent_that_does_not_lead_there():
 def test_a_run_is_not_handed_over_by_a_tool_that_is_no_more():
     first = Agent(model(calls(transfer(), call("pay", {"amount": 1}, id="p"))), tools=[pay, handoff(billing())])
     waiting = first.run_sync("x")
-    with pytest.raises(ConfigurationError) as caught:
+    with pytest.raises(StateError) as caught:
         first.replace(tools=[pay]).resume_sync(waiting.state, decisions={"p": True})
     assert str(caught.value) == (
         "The run is handed over by the tool 'transfer_to_billing', which the agent has no more. "

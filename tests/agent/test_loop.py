@@ -4,8 +4,20 @@ from dataclasses import replace
 
 import pytest
 
-from agentkit.agent.effect import AskModel, CallTools, Checked, CheckOutput, Finished, Paused, Prepare, Prepared, Turn
-from agentkit.agent.loop import Bounds, loop, request_for
+from agentkit.agent.effect import (
+    AskModel,
+    Bounds,
+    CallTools,
+    Checked,
+    CheckOutput,
+    Finished,
+    HandOver,
+    Paused,
+    Prepare,
+    Prepared,
+    Turn,
+)
+from agentkit.agent.loop import loop, request_for
 from agentkit.errors import LimitExceededError, OutputError, ToolRetriesExceededError
 from agentkit.state import PendingCall, RunLimits, RunState
 from agentkit.testing.reply import call, calls, completion
@@ -70,6 +82,17 @@ def test_the_state_alone_decides_what_comes_next():
     assert isinstance(next(loop(asked, BOUNDS)), CallTools)
     assert isinstance(next(loop(asked.with_answers(answers(asked)), BOUNDS)), Prepare)
     assert isinstance(next(loop(START.with_reply(reply("x")), BOUNDS)), CheckOutput)
+
+
+def test_a_handoff_comes_before_the_next_request_and_after_open_calls_and_an_output():
+    asked = START.with_reply(reply(call("a"))).replace(handed="a")
+    answered = asked.with_answers(answers(asked))
+    assert isinstance(next(loop(asked, BOUNDS)), CallTools)
+    assert isinstance(next(loop(START.with_reply(reply("x")).replace(handed="a"), BOUNDS)), CheckOutput)
+    steps = loop(answered.replace(refused={"picky": 9}), BOUNDS)
+    assert isinstance(next(steps), HandOver)
+    gone_on = answered.replace(handed=None, agent="b")
+    assert steps.send(gone_on) == Prepare(gone_on)
 
 
 def test_a_failed_attempt_is_sent_with_one_correction_and_not_kept():
@@ -149,11 +172,11 @@ def test_a_request_is_instructions_then_history_then_correction():
     assert b'"temperature":0.5' in request.encode()
 
 
-def test_retries_are_those_of_the_turn_that_was_prepared_last():
+def test_bounds_are_those_of_the_turn_that_was_prepared_last():
     state = RunState(messages=(UserMessage(content="x"),))
     steps = loop(state, Bounds(RunLimits(), 2, {"get": 5}, 3))
     assert isinstance(next(steps), Prepare)
-    asked = steps.send(Prepared(state, Turn(retries={"get": 0})))
+    asked = steps.send(Prepared(state, Turn(bounds=Bounds(RunLimits(), 2, {"get": 0}, 3))))
     called = steps.send(asked.state.with_reply(reply(call("get"))))
     with pytest.raises(ToolRetriesExceededError):
         steps.send(called.state.with_answers(answers(called.state)).replace(refused={"get": 1}))

@@ -1,6 +1,8 @@
 """What a request is made of besides the history: instructions, and the choice among tools."""
 
 import asyncio
+import gc
+import weakref
 
 import pytest
 
@@ -109,3 +111,25 @@ def test_instructions_may_be_an_object_that_is_called_and_has_no_hash():
     model = ScriptedModel(["done"])
     Agent(model, instructions=Told()).run_sync("x")
     assert model.requests[0].messages[0].content == "Turn 0."
+
+
+def test_what_functions_gave_is_encoded_once_in_a_run_and_not_kept_after_it():
+    said = "You talk to ann."
+    model = ScriptedModel([call("now"), "done"])
+    Agent(model, tools=[now], instructions=lambda context: said).run_sync("x")
+    first, second = (request.messages[0] for request in model.requests)
+    assert first is second
+    model.requests.clear()
+    kept = weakref.ref(first)
+    del first, second
+    gc.collect()
+    assert kept() is None
+
+
+def test_fixed_instructions_are_one_message_in_all_runs():
+    model = ScriptedModel(["one", "two"])
+    agent = Agent(model, instructions=["Be brief.", "Be kind."])
+    agent.run_sync("x")
+    agent.run_sync("x")
+    first, second = (request.messages[0] for request in model.requests)
+    assert first is second

@@ -181,7 +181,7 @@ def test_no_more_than_sixteen_choices_are_kept():
     agent = Agent(ScriptedModel(["done"] * 40), settings=lambda context: Settings(seed=context.deps))
     for seed in [*range(20), *range(20)]:
         agent.run_sync("x", deps=seed)
-    assert len(agent._recipe.fit._kept) == 16
+    assert len(agent._recipe.choose._kept) == 16
 
 
 def test_runs_at_once_in_threads_each_get_their_own_tools():

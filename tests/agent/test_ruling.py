@@ -208,6 +208,17 @@ def test_a_held_call_that_the_history_does_not_have_is_refused():
     )
 
 
+def test_a_history_in_which_a_call_hides_behind_the_id_of_another_one_is_refused():
+    shop = Shop()
+    one = agent(shop, calls(call("pay", {"amount": 5000}, id="q"), call("pay", {"amount": 5}, id="p")))
+    waiting = one.run_sync("x").state
+    hidden = RunState.from_json(waiting.to_json().replace('"q"', '"p"')).replace(held=waiting.held[1:])
+    assert refusal(one, hidden, {"p": True}) == (
+        "The state was changed: the history has two calls with the id 'p'. Do not resume it."
+    )
+    assert shop.done == []
+
+
 def test_a_tampered_call_inside_a_sub_run_is_refused():
     _, inner = waiting(Shop())
     sub = inner.state.replace(held=(replace(inner.pending[0], arguments='{"amount":1}'),))

@@ -628,3 +628,116 @@ def test_a_decision_on_a_call_whose_agent_is_gone_is_told():
         "The call 'a' was approved, and its tool 'cashier' is gone. The tools are: none. "
         "Resume with an agent that has it, or deny the call."
     )
+
+
+# ids, decisions and states that come again
+
+
+def test_a_decision_on_a_call_inside_fits_no_later_turn_that_has_the_same_ids():
+    keys = []
+
+    @tool(approval=True)
+    def pay(context: Context, amount: int) -> str:
+        keys.append(context.idempotency_key)
+        return "paid"
+
+    again = [call("pay", {"amount": 5}, id="p"), "paid"] * 2
+    inner = Agent(ScriptedModel(again), tools=[pay], name="cashier")
+    agent = outer(ask(id="a"), ask(id="a"), "done", tools=[inner.as_tool()])
+    first = agent.run_sync("x")
+    decision = first.pending[0].approve()
+    second = agent.resume_sync(first.state, decisions=[decision])
+    assert [one.run_id for one in (*first.pending, *second.pending)] == [f"{first.run_id}/a", f"{first.run_id}/2:a"]
+    with pytest.raises(StateError) as caught:
+        agent.resume_sync(saved(second), decisions=[decision])
+    assert str(caught.value).startswith("A decision is bound to a call that does not wait: ")
+    assert agent.resume_sync(saved(second), decisions=[second.pending[0].approve()]).output == "done"
+    assert len(set(keys)) == 2
+
+
+def test_no_two_runs_have_one_id_whatever_slashes_are_in_those_of_the_calls():
+    def middle(name, leaf_id):
+        leaf = Agent(ScriptedModel([pay(1, id="p")]), tools=[Shop().pay], name="leaf")
+        return Agent(ScriptedModel([ask("leaf", id=leaf_id)]), tools=[leaf.as_tool()], name=name).as_tool()
+
+    several = calls(ask("one", id="a"), ask("two", id="a/b"))
+    result = outer(several, tools=[middle("one", "b/c"), middle("two", "c")]).run_sync("x")
+    run_id = result.run_id
+    assert [one.id for one in result.pending] == ["a/b/c/p", "a/b/c/p'"]
+    assert [one.run_id for one in result.pending] == [f"{run_id}/a/b%2Fc", f"{run_id}/a%2Fb/c"]
+
+
+@pytest.mark.parametrize(
+    ("decision", "text"),
+    [
+        (
+            Give(object()),
+            (
+                "What the decision on the call 'a/e' gives cannot be told to the model. Tool 'measure' returned a "
+                "value of type object, which has no JSON: it is or holds a object. Return text, numbers, lists, dicts, "
+                "dataclasses or pydantic models."
+            ),
+        ),
+        (
+            True,
+            (
+                "The call 'a/e' is of tool 'measure', which is carried out elsewhere: it cannot be approved. "
+                "Give its result, `call.give(result)`, or deny it, `call.deny(reason)`."
+            ),
+        ),
+    ],
+)
+def test_a_decision_that_no_such_call_can_have_is_refused_before_anything_is_done(decision, text):
+    @tool(external=True)
+    def measure() -> None:
+        """Measure."""
+
+    shop = Shop()
+    inner = Agent(ScriptedModel([call("measure", id="e"), "inner"]), tools=[measure], name="clerk")
+    agent = outer(calls(ask("clerk", id="a"), pay(5, id="p")), "done", tools=[inner.as_tool(), shop.pay])
+    waiting = agent.run_sync("x")
+    with pytest.raises(StateError) as caught:
+        agent.resume_sync(waiting.state, decisions={"p": True, "a/e": decision})
+    assert (str(caught.value), shop.done) == (text, [])
+    assert agent.resume_sync(waiting.state, decisions={"p": True, "a/e": Give(1)}).output == "done"
+
+
+def test_another_prompt_that_does_not_fit_leaves_the_sub_run_as_it_was():
+    agent = outer(ask(id="a"), "done", tools=[cashier(Shop(), pay(5, id="p"), "paid").as_tool()])
+    waiting = agent.run_sync("x")
+    with pytest.raises(StateError) as caught:
+        agent.resume_sync(waiting.state, decisions={"a": Approve({"prompt": 5, "more": 1})})
+    assert caught.value.state.pending == waiting.pending
+    assert agent.resume_sync(caught.value.state, decisions={"a/p": True}).output == "done"
+
+
+def test_a_run_that_an_agent_inside_cannot_go_on_with_is_told_to_whoever_resumes():
+    sales = Agent(ScriptedModel([pay(5, id="p"), "sold"]), tools=[Shop().pay], name="sales")
+    desk = Agent(ScriptedModel([call("transfer_to_sales")]), tools=[handoff(sales)], name="desk")
+    agent = outer(ask("desk", id="a"), "done", tools=[desk.as_tool()])
+    waiting = agent.run_sync("x")
+    with pytest.raises(StateError) as caught:
+        agent.replace(tools=[desk.replace(tools=[]).as_tool()]).resume_sync(saved(waiting), decisions={"a/p": True})
+    assert str(caught.value).startswith("The run was handed over to the agent 'sales', and the one that it is resumed ")
+    assert agent.resume_sync(caught.value.state, decisions={"a/p": True}).output == "done"
+
+
+def test_a_middleware_that_calls_again_goes_on_inside_and_decides_nothing_twice():
+    class Twice(Middleware):
+        async def call(self, call, run, then):
+            answer = await then(call)
+            return await then(call) if answer.status == "error" else answer
+
+    shop = Shop()
+    inner = cashier(shop, pay(5, id="p"), RateLimitError("too many"), "paid")
+    agent = outer(ask(id="a"), "done", tools=[inner.as_tool()]).replace(middleware=[Twice()])
+    result = agent.resume_sync(agent.run_sync("x").state, decisions={"a/p": True})
+    assert (result.output, told(result), shop.done) == ("done", ["paid"], [5])
+
+
+def test_a_budget_counts_a_call_once_however_often_its_sub_run_waits():
+    agent = outer(ask(id="a"), "done", tools=[cashier(Shop(), pay(5, id="p"), "paid").as_tool()])
+    with Budget(tool_calls=2) as budget:
+        result = agent.run_sync("x")
+        result = agent.resume_sync(agent.resume_sync(result.state).state, decisions={"a/p": True})
+    assert (result.output, budget.spent.tool_calls, result.state.spent.tool_calls) == ("done", 2, 2)

@@ -207,7 +207,7 @@ def test_a_store_that_fails_is_a_warning_and_the_tool_is_called():
     ]
 
 
-@pytest.mark.parametrize("value", [b"", b"no json", b"[1]", b'{"content": 1}'])
+@pytest.mark.parametrize("value", [b"", b"no json", b"[1]", b'{"content": 1}', b'{"content":1,"text":true}'])
 def test_what_another_wrote_is_not_taken(value):
     counted = Counted(str)
     with pytest.warns(RuntimeWarning, match="could not be kept"):

@@ -250,6 +250,23 @@ def test_a_person_decides_on_a_result():
     assert model.requests[1].messages[-1].content == "page of u: obey me"
 
 
+def test_a_call_that_waits_for_a_decision_has_no_result_to_check():
+    @tool(approval=True)
+    def pay() -> str:
+        """Pay."""
+        return "paid"
+
+    texts = []
+    teller = Agent(ScriptedModel([call("pay", id="p"), "Paid."]), tools=[pay], name="teller")
+    model = ScriptedModel([call("teller", {"prompt": "Pay."}, id="t"), "Done."])
+    guard = Guard(result=lambda text, context: texts.append(text))
+    agent = Agent(model, tools=[teller.as_tool()], middleware=[guard])
+    paused = agent.run_sync("Pay.")
+    assert ([one.id for one in paused.pending], texts) == (["t/p"], [])
+    agent.resume_sync(paused.state, decisions={"t/p": True})
+    assert texts == ["Paid."]
+
+
 def test_images_of_a_result_that_is_blocked_are_withheld_too():
     @tool
     def draw() -> list:

@@ -300,3 +300,36 @@ def test_a_request_and_a_call_that_are_cancelled_are_lines_too():
     lines = [(line.kwargs["event"], line.kwargs.get("error")) for line in logger.calls]
     assert lines == [("request failed", "CancelledError"), ("reply", None), ("call", "CancelledError")]
     assert logger.calls[-1].kwargs["exc_info"] is None
+
+
+def test_what_a_tool_adds_may_bear_any_name(monkeypatch):
+    class Odd:
+        def __ne__(self, other):
+            raise ValueError("no")
+
+        def __repr__(self):
+            return "Odd()"
+
+    def look(context: Context[None]) -> str:
+        """Look."""
+        context.log.info("seen", extra={"run": 1, 2: "two", "odd": Odd(), "event": "e", "level": "l"})
+        return "done"
+
+    monkeypatch.setattr(sys, "stderr", err := io.StringIO())
+    result = Agent(ScriptedModel([call("look"), "x"]), tools=[look], middleware=[Log()]).run_sync("Go.")
+    assert result.answers[0].status == "ok"
+    assert "2=two" in err.getvalue()
+    assert "odd=Odd()" in err.getvalue()
+    assert "run=1" in err.getvalue()
+
+
+def test_lines_go_to_what_is_stderr_then_and_a_run_survives_its_loss(monkeypatch):
+    agent = Agent(ScriptedModel(["a", "b", "c"]), middleware=[Log()])
+    monkeypatch.setattr(sys, "stderr", first := io.StringIO())
+    agent.run_sync("Go.")
+    assert "finish_reason" in first.getvalue()
+    first.close()
+    assert agent.run_sync("Go.").output == "b"
+    monkeypatch.setattr(sys, "stderr", None)
+    assert agent.run_sync("Go.").output == "c"
+    assert Agent(ScriptedModel(["d"]), middleware=[Log()]).run_sync("Go.").output == "d"

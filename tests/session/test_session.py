@@ -231,12 +231,13 @@ def test_a_summary_is_kept_in_the_store_so_that_another_process_does_not_ask_aga
     assert "They asked 1." in first[0].content
 
 
-@pytest.mark.parametrize("given", ["", 7, "a\ud83d", "a\0"])
+@pytest.mark.parametrize("given", ["", 7, "a\ud83d", "a\0", "a" * 501])
 def test_an_id_that_is_none_is_refused(store, given):
     with pytest.raises(ConfigurationError) as caught:
         store.session(given)
     assert str(caught.value) == (
-        f"A session's id is {given!r}. Give a text of one character or more, each of them whole and none a zero byte."
+        f"A session's id is {given!r:.100}. Give a text of 1 to 500 characters, each of them whole and none a zero "
+        "byte."
     )
 
 

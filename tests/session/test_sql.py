@@ -5,10 +5,10 @@ from dataclasses import replace
 
 import pytest
 
-from agentkit import Agent
+from agentkit import Agent, tool
 from agentkit.errors import ConfigurationError, SessionBusyError
 from agentkit.session import SqlStore
-from agentkit.testing import ScriptedModel
+from agentkit.testing import ScriptedModel, call
 
 
 def user(text):
@@ -127,6 +127,25 @@ def test_a_cancelled_caller_waits_for_the_end_of_what_it_began(sql_place):
         return await store.act(lambda tables: tables.ask("SELECT count(*) FROM {p}lease"))
 
     assert asyncio.run(main()) == [(100,)]
+
+
+def test_a_run_that_loses_its_connections_on_its_way_is_kept(postgres_place):
+    store, other = postgres_place.open(), postgres_place.open()
+
+    @tool
+    async def cut() -> int:
+        """End all connections but this one."""
+        end = "SELECT pg_terminate_backend(pid, 5000) FROM pg_stat_activity WHERE pid <> pg_backend_pid()"
+        return len(await other.act(lambda tables: tables.ask(end + " AND backend_type = 'client backend'")))
+
+    async def main():
+        agent = Agent(ScriptedModel([call("cut", {}), "One."]), tools=[cut])
+        await agent.run("1", session=store.session("a"))
+        return [message.content for message in await store.session("a").load()]
+
+    said = asyncio.run(main())
+    assert int(said.pop(2)) >= 1
+    assert said == ["1", None, "One."]
 
 
 def test_leases_go_by_the_clock_of_the_server_and_not_by_that_of_a_machine(postgres_place, monkeypatch):

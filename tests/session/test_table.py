@@ -4,6 +4,7 @@ import json
 import pytest
 
 from agentkit.errors import ConfigurationError, SessionBusyError
+from agentkit.session.table import to_the_end
 from agentkit.wire.message import parse_messages
 
 
@@ -210,3 +211,26 @@ def test_a_damaged_session_is_named_and_harms_no_other(place):
         "`await store.delete(id)` forgets it; the others are as they were."
     )
     assert others == ["2"]
+
+
+def test_a_caller_that_is_cancelled_again_and_again_waits_for_the_end_of_what_it_began():
+    async def main():
+        begun, go, done = asyncio.Event(), asyncio.Event(), []
+
+        async def act():
+            begun.set()
+            await go.wait()
+            done.append(1)
+
+        task = asyncio.create_task(to_the_end(act()))
+        await begun.wait()
+        for _ in range(3):
+            task.cancel()
+            await asyncio.sleep(0)
+        assert not task.done()
+        go.set()
+        with pytest.raises(asyncio.CancelledError):
+            await task
+        return done
+
+    assert asyncio.run(main()) == [1]

@@ -2,6 +2,7 @@
 
 import asyncio
 import gc
+import os
 import random
 import threading
 
@@ -12,7 +13,7 @@ from hypothesis import strategies as st
 from agentkit.errors import LimitExceededError
 from agentkit.state import RunLimits, Spent
 from agentkit.state.ledger import Ledger, Need
-from agentkit.state.reservation import reserve
+from agentkit.state.reservation import leave, reserve
 
 
 def ledger(**limits):
@@ -25,7 +26,7 @@ def need(given=10, output=100, least=20, **more):
 
 def settled(*ledgers):
     """Tell that nothing is held, and nobody waits."""
-    return all((one.reserved, one.holders, len(one.line)) == (Spent(), 0, 0) for one in ledgers)
+    return all((one.reserved, one.holders, len(one.order.line)) == (Spent(), 0, 0) for one in ledgers)
 
 
 async def turns(count=5):
@@ -292,36 +293,163 @@ def test_spent_and_reserved_never_go_over_a_limit_whatever_happens_in_which_orde
                     assert getattr(one.spent, name) + getattr(one.reserved, name) <= limit
                 assert all(value >= 0 for value in one.left.values())
 
-        tasks, held = [], []
+        tasks, held = {}, []
+
+        def take_in():
+            for task, granted in [*tasks.items()]:
+                if task.done():
+                    del tasks[task]
+                    failed = task.cancelled() or task.exception() is not None
+                    if not failed:
+                        held.append(granted or task.result())
+                    elif granted is not None:
+                        granted.release()  # as a request does whose further attempt is refused
+
         for act, which, given_, output, level in acts:
             wanted = need(given=given_, output=None if output % 7 == 0 else output, least=min(20, output), rate=0.001)
             if act == "reserve":
-                tasks.append(asyncio.ensure_future(reserve(tuple(ledgers[level:]), wanted)))
+                tasks[asyncio.ensure_future(reserve(tuple(ledgers[level:]), wanted))] = None
             elif act == "cancel" and tasks:
-                tasks.pop(which % len(tasks)).cancel()
+                [*tasks][which % len(tasks)].cancel()
             elif held and act != "cancel":
-                granted = held[which % len(held)]
+                granted = held.pop(which % len(held))
                 if act == "again":
-                    tasks.append(asyncio.ensure_future(granted.again(lost=bool(given_ % 2))))
+                    tasks[asyncio.ensure_future(granted.again(lost=bool(given_ % 2)))] = granted
                 else:
-                    held.remove(granted)
                     took = Spent(1, 0, granted.need.input_tokens, min(output, granted.output), 0.0)
                     granted.settle(took) if act == "settle" else getattr(granted, act)()
             await turns(3)
             check()
-            for task in [one for one in tasks if one.done()]:
-                tasks.remove(task)
-                if not task.cancelled() and task.exception() is None and task.result() is not None:
-                    held.append(task.result())
-        for _ in range(20):  # all give back, so all that wait are served
+            take_in()
+        for _ in range(50):  # all give back, so all that wait are served
             while held:
                 held.pop().release()
             await turns()
             check()
-            for task in [one for one in tasks if one.done()]:
-                tasks.remove(task)
-                if not task.cancelled() and task.exception() is None and task.result() is not None:
-                    held.append(task.result())
-        return [one for one in tasks if not one.done()]
+            take_in()
+        return [*tasks, *(one for one in ledgers if not settled(one))]
 
     assert asyncio.run(main()) == []
+
+
+async def request(chance, chain):
+    granted = await reserve(chain, need(given=chance.randint(1, 60), output=chance.choice((60, 100, None))))
+    try:
+        await turns(chance.randint(0, 3))
+        if chance.random() < 0.2:
+            await granted.again(lost=chance.random() < 0.5)
+        if chance.random() < 0.3:
+            return chance.choice((granted.cut, granted.release))()
+        granted.settle(Spent(granted.attempts, 0, granted.need.input_tokens, chance.randint(0, granted.output)))
+    except BaseException:
+        granted.cut()
+        raise
+
+
+async def run_within(chance, shared, depth=2):
+    """Do what a run does: ask, be in tools, which may run others, ask again; end whether there was enough or not."""
+    chain = (ledger(tokens=chance.choice((None, 700))), *shared)
+    try:
+        for _ in range(chance.randint(1, 4)):
+            await request(chance, chain)
+            await turns(chance.randint(0, 5))
+            below = chance.randint(0, 2) if depth else 0
+            await asyncio.gather(*(run_within(chance, chain, depth - 1) for _ in range(below)))
+    except LimitExceededError:
+        return
+    finally:
+        leave(chain)
+
+
+@settings(max_examples=100, deadline=None)
+@given(st.integers(0, 2**32))
+def test_no_run_waits_forever_whatever_budgets_they_are_in_and_in_which_order(seed):
+    chance = random.Random(seed)
+
+    async def main():
+        shared = [ledger(tokens=3000), ledger(requests=25, output_tokens=2500), ledger(input_tokens=1500)]
+        for one in shared:
+            one.owner = "budget"
+        within = [chance.sample(shared, chance.randint(1, 3)) for _ in range(chance.randint(2, 15))]
+        tasks = [asyncio.ensure_future(run_within(chance, one)) for one in within]
+        for task in chance.sample(tasks, len(tasks) // 4):
+            await turns(chance.randint(0, 9))
+            task.cancel()
+        _, waiting = await asyncio.wait(tasks, timeout=10)  # less than anything is kept for a run in its tools
+        assert not waiting
+        assert all(task.cancelled() or task.exception() is None for task in tasks)
+        assert settled(*shared)
+        assert all(list(one.order.kept) == [0] * 6 for one in shared)
+
+    asyncio.run(main())
+
+
+def budget(**limits):
+    return Ledger(RunLimits(**limits), owner="budget")
+
+
+def test_who_has_begun_finds_what_its_next_request_needs_at_least_and_others_wait_until_it_has_ended():
+    async def main():
+        one, first, second = budget(tokens=200), Ledger(), Ledger()
+        granted = await reserve((first, one), need())
+        late = asyncio.ensure_future(reserve((second, one), need()))
+        await turns()
+        granted.settle(Spent(1, 0, 10, 50))  # 140 are left, and 80 kept: 60 for the prompt, 20 for the reply
+        await turns()
+        assert not late.done()
+        following = await reserve((first, one), need(given=60))
+        assert following.output == 80
+        following.settle(Spent(1, 0, 60, 20))
+        await turns()
+        assert not late.done()
+        leave((first, one))
+        assert (await late).output == 50
+        (await late).release()
+        leave((second, one))
+        assert settled(one)
+
+    asyncio.run(main())
+
+
+def test_a_run_that_is_long_in_its_tools_is_no_longer_waited_for(monkeypatch):
+    monkeypatch.setattr("agentkit.state.reservation._PATIENCE", 0.01)
+
+    async def main():
+        one, first, second = budget(requests=3), Ledger(), Ledger()
+        (await reserve((first, one), need())).settle(Spent(1, 0, 10, 10))
+        (await reserve((second, one), need())).settle(Spent(1, 0, 10, 10))
+        # the tool of the first may be what waits for the second
+        (await asyncio.wait_for(reserve((second, one), need()), 20)).release()
+
+    asyncio.run(main())
+
+
+def test_a_run_within_a_tool_does_not_wait_for_the_run_that_is_in_the_tool():
+    async def main():
+        one, outer = budget(requests=2), Ledger()
+        (await reserve((outer, one), need())).settle(Spent(1, 0, 10, 10))
+        await asyncio.wait_for(reserve((Ledger(), outer, one), need()), 10)
+
+    asyncio.run(main())
+
+
+@pytest.mark.skipif(not hasattr(os, "fork"), reason="this platform does not fork")
+def test_a_forked_child_does_not_wait_for_requests_of_its_parent():
+    one = budget(tokens=110)
+
+    async def main():
+        granted = await asyncio.wait_for(reserve((Ledger(), one), need()), 10)
+        return granted.output
+
+    async def parent():
+        return await reserve((Ledger(), one), need())
+
+    held = asyncio.run(parent())
+    child = os.fork()
+    if child == 0:
+        try:
+            os._exit(0 if asyncio.run(main()) == 100 else 1)
+        finally:
+            os._exit(2)
+    assert os.waitstatus_to_exitcode(os.waitpid(child, 0)[1]) == 0
+    held.release()

@@ -131,9 +131,10 @@ def test_images_wait_for_the_last_result_of_the_batch():
     state = START.with_reply(reply(calls(call("t", id="a"), call("t", id="b"))))
     a, b = state.calls
     state = state.with_answers((answer(a, parts=(IMAGE,)),))
-    assert (state.carried, state.messages[-1].role) == ((IMAGE,), "tool")
+    assert (state.carried, state.messages[-1].role) == ({"a": (IMAGE,)}, "tool")
+    assert RunState.from_json(state.to_json()) == state
     state = state.with_answers((answer(b, parts=(IMAGE,)),))
-    assert (state.carried, state.messages[-1].role, len(state.messages[-1].content)) == ((), "user", 3)
+    assert (state.carried, state.messages[-1].role, len(state.messages[-1].content)) == ({}, "user", 5)
     check(state)
 
 

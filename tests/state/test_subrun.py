@@ -43,10 +43,12 @@ def test_a_state_with_fewer_messages_is_older_at_any_depth():
         assert [is_older(one, other) for other in order] == [place < other for other in range(4)]
 
 
-def test_what_waited_before_an_error_and_does_so_still_is_kept():
-    before = asking("a", "b", "c", held=held("a", "b/p", "c"), subs={"b": asking("p", held=held("p"))})
-    after = before.replace(messages=asking("a", "b", "c", told=["c"]).messages, held=())
-    assert [one.id for one in still_held(after, before).held] == ["a", "b/p"]
+def test_what_waits_is_brought_up_to_date():
+    before = asking("a", "b", "c", "d", held=held("a", "c", "d/gone"), subs={"b": asking("p", held=held("p"))})
+    after = before.replace(messages=asking("a", "b", "c", "d", told=["c"]).messages)
+    assert [one.id for one in still_held(after).held] == ["a", "b/p"]
+    nothing = asking("a")
+    assert still_held(nothing) is nothing
 
 
 def test_sub_runs_go_through_json_and_are_dropped_with_their_answer():

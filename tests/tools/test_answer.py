@@ -1,5 +1,7 @@
 """What a tool's value becomes for the model: text, JSON, parts in a user message, or a clear error."""
 
+import asyncio
+import base64
 import datetime as dt
 import decimal
 import enum
@@ -14,7 +16,7 @@ from agentkit.errors import ToolDefinitionError
 from agentkit.secret import remember_secret
 from agentkit.testing.reply import call, calls
 from agentkit.testing.scripted import ScriptedModel
-from agentkit.tools import tool
+from agentkit.tools import ToolResult, tool
 from agentkit.tools.answer import answer_error, answer_value, content_of
 from agentkit.wire.content import FilePart, FileSource, ImagePart, ImageUrl, TextPart
 
@@ -206,5 +208,57 @@ def test_images_travel_in_one_user_message_after_the_batch():
         *("user", "assistant", "tool", "tool", "tool", "user", "assistant")
     ]
     carried = result.messages[5].content
-    assert [part.type for part in carried] == ["text", "image_url", "image_url"]
-    assert carried[0].text == "Returned by the tools:"
+    assert [part.type for part in carried] == ["text", "text", "image_url", "text", "image_url"]
+    assert [part.text for part in carried if part.type == "text"] == [
+        *("Returned by the tools:", "picture (a):", "picture (c):")
+    ]
+
+
+def test_images_stand_in_call_order_whichever_tool_ends_first():
+    ended = asyncio.Event()
+
+    @tool
+    async def picture(place: int) -> bytes:
+        await (ended.wait() if place == 0 else asyncio.sleep(0))
+        ended.set()
+        return PNG + bytes([place])
+
+    async def go():
+        both = calls(call("picture", {"place": 0}, id="a"), call("picture", {"place": 1}, id="b"))
+        return await Agent(ScriptedModel([both, "done"]), tools=[picture]).run("x")
+
+    _, *rest = asyncio.run(go()).messages[4].content
+    urls = [part.image_url.url for part in rest if part.type == "image_url"]
+    assert [base64.b64decode(url.partition(",")[2])[-1] for url in urls] == [0, 1]
+
+
+def test_images_of_one_call_alone_need_no_name():
+    model = ScriptedModel([call("picture"), "done"])
+    result = Agent(model, tools=[tool(lambda: [PNG, PNG], name="picture")]).run_sync("x")
+    assert [part.type for part in result.messages[3].content] == ["text", "image_url", "image_url"]
+
+
+def test_a_cut_result_keeps_the_notes_of_its_images():
+    text, parts = content_of(ToolResult("x" * 50, images=[PNG]), "t", 10)
+    assert text == (
+        "xxxxxxxxxx\n[Cut: the result has 86 characters, the first 10 are shown.]\n[image 1: in the next user message]"
+    )
+    assert len(parts) == 1
+
+
+def test_an_exception_as_content_keeps_its_images():
+    told = answer_value("a", "t", ToolResult(ValueError("No."), images=[PNG]))
+    assert told.message.content == "The tool failed. ValueError: No.\n[image 1: in the next user message]"
+    assert (told.status, len(told.parts)) == ("error", 1)
+
+
+def test_bytes_of_images_are_images_in_a_list_too():
+    text, parts = content_of(["Two:", PNG, {"a": 1}, PNG], "t")
+    assert text == 'Two:\n[image 1: in the next user message]\n{"a":1}\n[image 2: in the next user message]'
+    assert len(parts) == 2
+    assert content_of([b"a", b"b"], "t") == ('["a","b"]', ())
+
+
+def test_known_keys_are_hidden_in_exceptions_that_stand_in_a_list():
+    remember_secret("sk-verysecret")
+    assert content_of([ValueError("sk-verysecret")], "t") == ('["ValueError: [secret]"]', ())

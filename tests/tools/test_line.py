@@ -86,3 +86,58 @@ def test_without_anybody_who_shows_it_the_last_resort_does(monkeypatch, capsys):
     monkeypatch.setattr(logging.getLogger("agentkit.tool"), "propagate", False)
     context().log.warning("slow")
     assert capsys.readouterr().err == "slow\n"
+
+
+class Mute:
+    """What cannot be shown, nor compared."""
+
+    def __repr__(self):
+        raise ValueError("no")
+
+    def __ne__(self, other):
+        raise ValueError("no")
+
+
+def test_known_keys_are_hidden_in_what_objects_are_shown_as(caplog):
+    remember_secret("sk-very-secret")
+    plain = {"page": 1}
+    context().log.warning("x", extra={"headers": {"auth": "sk-very-secret"}, "plain": plain})
+    assert caplog.records[0].headers == "{'auth': '[secret]'}"
+    assert caplog.records[0].plain is plain
+
+
+def test_known_keys_are_hidden_in_tracebacks_and_other_exceptions_stay(caplog):
+    remember_secret("sk-very-secret")
+    for said in ("refused sk-very-secret", "refused"):
+        try:
+            raise ValueError(said)
+        except ValueError:
+            context().log.exception("failed")
+    hidden, plain = caplog.records
+    assert hidden.exc_info is None
+    assert hidden.exc_text.endswith("ValueError: refused [secret]")
+    assert isinstance(plain.exc_info[1], ValueError)
+    assert "sk-very-secret" not in caplog.text
+
+
+def test_values_that_cannot_be_shown_are_named_by_their_class(shown):
+    context().log.info("%r", Mute(), extra={"found": Mute()})
+    context().log.info(Mute(), 1)
+    assert [line.text for line in shown] == ["%r <tuple>", "<Mute> (1,)"]
+
+
+def test_a_line_that_cannot_be_shown_is_no_failure_of_the_tool(monkeypatch, capsys):
+    monkeypatch.setattr(logging.getLogger("agentkit.tool"), "propagate", False)
+    remember_secret("sk-very-secret")
+
+    def show(line):
+        raise OSError("full")
+
+    before = lines.set(show)
+    context().log.info("key %s", "sk-very-secret")
+    lines.reset(before)
+    told = capsys.readouterr().err
+    assert "--- Logging error ---" in told
+    assert "OSError: full" in told
+    assert "key [secret]" in told
+    assert "sk-very-secret" not in told.replace('"sk-very-secret"', "")  # the line of this test is shown, too

@@ -92,7 +92,7 @@ def test_images_of_a_batch_travel_in_one_user_message():
     both = calls(call("draw", {"title": "a"}, id="a"), call("draw", {"title": "b"}, id="b"))
     result = Agent(ScriptedModel([both, "done"]), tools=[draw]).run_sync("x")
     assert [message.role for message in result.messages] == ["user", "assistant", "tool", "tool", "user", "assistant"]
-    assert [part.type for part in result.messages[4].content] == ["text", "image_url", "image_url"]
+    assert [part.type for part in result.messages[4].content] == ["text", "text", "image_url", "text", "image_url"]
 
 
 def test_an_error_is_told_as_it_is_and_marked_on_the_answer():

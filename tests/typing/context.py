@@ -129,6 +129,37 @@ def settings() -> None:
     _ = agent.run_sync("x", deps=DB(), settings=adapt)  # type: ignore[arg-type]  # a run's are one value
 
 
+def greet(context: Context[DB]) -> str | None:
+    """Instruct by the deps."""
+    return "Obey." if context.deps.admin else None
+
+
+async def greet_later(context: Context[Any]) -> str:
+    """Instruct by any context."""
+    return context.run_id
+
+
+def greet_cache(context: Context[Cache]) -> str:
+    """Instruct by other deps."""
+    return context.run_id
+
+
+def brief() -> str:
+    """Instruct by nothing."""
+    return "Be brief."
+
+
+def instructions() -> None:
+    """Functions of the context instruct, and are of the agent's deps."""
+    assert_type(Agent[DB, str]("x", instructions=[greet, greet_later, brief, "Be kind."]), Agent[DB, str])
+    assert_type(Agent("x", instructions=brief), Agent[None, str])
+    assert_type(Agent("x", instructions=greet), Agent[DB, str])
+    _ = Agent[DB, str]("x", instructions=lambda context: "Obey." if context.deps.admin else None)
+    _ = Agent[Replica, str]("x", instructions=greet)
+    _ = Agent[DB, str]("x", instructions=greet_cache)  # type: ignore[arg-type]  # other deps
+    _ = Agent[DB, str]("x", instructions=[brief, greet_cache])  # type: ignore[list-item]  # other deps
+
+
 @tool(max_characters=500)
 def draw(context: Context[DB], title: str) -> ToolResult:
     """Draw."""
@@ -140,6 +171,7 @@ def results(answer: Answer) -> None:
     """A tool may give a `ToolResult`; what the program keeps of it is its own affair."""
     assert_type(draw, Tool[DB])
     _ = ToolResult(["a", 1], error=True, images=[b"", "https://example.org/a.png"])
+    _ = ToolResult(images="https://example.org/a.png", files=b"%PDF-")
     _ = ToolResult("x", images=[1])  # type: ignore[list-item]  # no image
     _ = ToolResult("x", files=["a.pdf"])  # type: ignore[list-item]  # a path
     _ = ToolResult("x", {"rows": 3})  # type: ignore[call-arg, misc, unused-ignore]  # by keyword

@@ -101,6 +101,12 @@ def test_reasoning_is_read_in_each_dialect(message, reasoning):
     assert ResponseMessage.model_validate(message).reasoning == reasoning
 
 
+def test_no_two_calls_of_a_history_have_one_id():
+    function = {"name": "f", "arguments": "{}"}
+    given = ResponseMessage.model_validate({"tool_calls": [{"id": "a", "function": function}] * 3})
+    assert [call.id for call in given.to_history().tool_calls] == ["a", "a_1", "a_2"]
+
+
 def test_a_history_keeps_what_requests_take():
     message = ChatCompletion.parse(WHOLE).message
 
