@@ -3,10 +3,10 @@ VENV := .venv
 PYTHON := $(VENV)/bin/python
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test real aimock lint check bench peers lines quality soak soak-runs
+.PHONY: help demo test real aimock lint check bench bench-check bench-peers peers lines quality soak soak-runs
 
 help: ## Show the targets
-	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  %-9s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  %-12s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
 
 $(VENV)/.ready: pyproject.toml
 	python3 -m venv $(VENV)
@@ -33,10 +33,16 @@ lint: $(VENV)/.ready ## Run ruff, mypy and pyright
 	$(VENV)/bin/mypy
 	$(VENV)/bin/pyright --pythonpath $(PYTHON)
 
-check: lint test ## Run all that must hold before a commit: lint, the house test, the tests
+check: lint test bench-check ## Run all that must hold before a commit: lint, the tests, the counts
 
-bench: $(VENV)/.ready ## Compare with the bare HTTP client, as ratios in one run (about 3 minutes)
+bench: $(VENV)/.ready ## Compare with sockets and the bare HTTP client, as ratios in one run (3 to 5 minutes)
 	$(PYTHON) tests/benchmarks/bench.py
+
+bench-check: $(VENV)/.ready ## Hold counts of what each workload takes against the baseline; UPDATE=1 writes a new one
+	$(PYTHON) tests/benchmarks/check.py $(if $(UPDATE),--update)
+
+bench-peers: $(VENV)/.ready ## Compare with eight other frameworks, in environments of their own (about 20 minutes)
+	$(PYTHON) tests/benchmarks/bench.py --peers
 
 peers: $(VENV)/.ready ## Compare asking again with instructor and pydantic-ai, in environments of their own
 	$(PYTHON) tests/benchmarks/asking.py

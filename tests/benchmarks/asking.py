@@ -9,19 +9,19 @@ import json
 import re
 import subprocess
 import sys
-import venv
 from collections import Counter
 from collections.abc import Sequence
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
+from environment import FOLDER, python_of
 from reply import CASES
 
 from agentkit.testing import FakeEndpoint
 
 _HERE = Path(__file__).resolve().parent
-PEERS = ("instructor", "pydantic-ai")
+LIBRARIES = ("agentkit", "instructor", "pydantic-ai")
 MODES = ("tool", "schema")
 _MARK = re.compile(r"\[([^\[\]/]+)/(\d+)\]")
 _TIMEOUT = 600
@@ -72,17 +72,8 @@ def _reply(request: dict[str, Any], text: str, finish_reason: str | None) -> dic
     }
 
 
-def python_of(library: str, folder: Path) -> str:
-    """Give the interpreter of a library's environment, which is made where it is not there yet."""
-    if library == "agentkit":
-        return sys.executable
-    home = folder / library
-    python = home / "bin" / "python"
-    if not python.exists():
-        venv.create(home, with_pip=True)
-        requirements = _HERE / "peers" / f"{library}.txt"
-        subprocess.run([python, "-m", "pip", "install", "-q", "-r", requirements], check=True)
-    return str(python)
+def _python(library: str, folder: Path) -> str:
+    return sys.executable if library == "agentkit" else python_of(library, folder)
 
 
 def measure(library: str, mode: str, python: str, runs: int) -> dict[str, Any]:
@@ -160,17 +151,13 @@ def details(rows: Sequence[dict[str, Any]]) -> str:
 def main(arguments: Sequence[str] | None = None) -> None:
     """Ask in every library and mode, print the tables."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument(
-        "--peers", type=Path, default=_HERE.parents[1] / ".venv" / "peers", help="folder of the peers' environments"
-    )
-    parser.add_argument("--only", action="append", choices=("agentkit", *PEERS), help="one library; may be repeated")
+    parser.add_argument("--peers", type=Path, default=FOLDER, help="folder of the peers' environments")
+    parser.add_argument("--only", action="append", choices=LIBRARIES, help="one library; may be repeated")
     parser.add_argument("--runs", type=int, default=40, help="plain extractions in each of 5 batches; 0 measures none")
     options = parser.parse_args(arguments)
-    libraries = options.only or ("agentkit", *PEERS)
+    libraries = options.only or LIBRARIES
     rows = [
-        measure(library, mode, python_of(library, options.peers), options.runs)
-        for mode in MODES
-        for library in libraries
+        measure(library, mode, _python(library, options.peers), options.runs) for mode in MODES for library in libraries
     ]
     print(f"{table(rows)}\n\n{details(rows)}\n\n{datetime.now(UTC):%Y-%m-%d}, Python {sys.version.split()[0]}")
     if refused := next((row["refusals"][0] for row in rows if row["refusals"]), None):

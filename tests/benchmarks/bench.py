@@ -1,7 +1,7 @@
-"""`python tests/benchmarks/bench.py`: agentkit beside a hand-written loop on the bare httpx client.
+"""`python tests/benchmarks/bench.py`: agentkit beside floors written by hand and, if asked, beside peers.
 
-The fake endpoint runs here, each measurement in a process of its own. What is compared is the CPU time of that
-process; processes of both kinds take turns, and a calibration loop in each shows what the machine did meanwhile.
+The endpoint and each measurement are processes of their own. What is compared is the CPU time of the client's process;
+processes of all ways take turns, and a calibration loop in each shows what the machine did meanwhile.
 """
 
 import argparse
@@ -10,140 +10,134 @@ import os
 import platform
 import subprocess
 import sys
-from collections.abc import Sequence
-from dataclasses import dataclass, field
+import time
+import urllib.request
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from datetime import UTC, datetime
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
-from statistics import median
 from tempfile import TemporaryDirectory
 from typing import Any
 
+from environment import FOLDER, PEERS, fast_libraries, pins, python_of
+from report import Row, ratios, summary, table
 from task import TASKS, Task
 
-from agentkit.testing.connection import Recorded
-from agentkit.testing.endpoint import FakeEndpoint
-
 _HERE = Path(__file__).resolve().parent
-_KINDS = ("agentkit", "httpx")
-_LIBRARIES = ("httpx", "httpcore", "h11", "anyio", "pydantic", "pydantic-core", "docstring-parser")
+_LIBRARIES = ("httpx", "httpcore", "h11", "anyio", "sniffio", "pydantic", "pydantic-core", "docstring-parser")
 _TIMEOUT = 300
 
-# As api.openai.com sends them beside the body's own, for reading headers is part of the work.
-_HEADERS = {
-    "Date": "Thu, 01 Jan 2026 00:00:00 GMT",
-    "access-control-expose-headers": "X-Request-ID",
-    "openai-organization": "an-organization",
-    "openai-processing-ms": "512",
-    "openai-project": "proj_0123456789abcdef",
-    "openai-version": "2020-10-01",
-    "x-envoy-upstream-service-time": "530",
-    "x-ratelimit-limit-requests": "10000",
-    "x-ratelimit-limit-tokens": "2000000",
-    "x-ratelimit-remaining-requests": "9999",
-    "x-ratelimit-remaining-tokens": "1999974",
-    "x-ratelimit-reset-requests": "6ms",
-    "x-ratelimit-reset-tokens": "0s",
-    "strict-transport-security": "max-age=31536000; includeSubDomains; preload",
-    "x-content-type-options": "nosniff",
-    "cf-cache-status": "DYNAMIC",
-    "set-cookie": "__cf_bm=0123456789abcdef; path=/; HttpOnly; Secure; SameSite=None",
-    "Server": "cloudflare",
-    "CF-RAY": "0123456789abcdef-FRA",
-    "alt-svc": 'h3=":443"; ma=86400',
-}
+
+class WrongError(Exception):
+    """A program did not do what it must; the text says what."""
 
 
-class Tally(list[Recorded]):
-    """The endpoint's record, of which only number and bytes are kept: bodies of 200 turns would fill the memory."""
+class Bench:
+    """Measures one workload one way in a process of its own, and checks with the endpoint that it did what it says.
 
-    def __init__(self) -> None:
-        super().__init__()
-        self.count = self.size = 0
+    Args:
+        url: The endpoint.
+        folder: Where the peers' environments are.
+        compiled: Where compiled files go.
+        quick: Whether each program is run once only.
+    """
 
-    def append(self, request: Recorded) -> None:
-        """Count a request."""
-        self.count += 1
-        self.size += len(request.raw)
+    def __init__(self, url: str, folder: Path, compiled: str, *, quick: bool) -> None:
+        self._url = url
+        self._folder = folder
+        self._compiled = compiled
+        self._quick = quick
 
-    def take(self) -> tuple[int, int]:
-        """Give requests and bytes since the last time."""
-        taken = self.count, self.size
-        self.count = self.size = 0
-        return taken
+    def measure(self, task: Task, way: str) -> dict[str, Any]:
+        """Run one worker; what it tells has `cannot` where the way has no program for the workload."""
+        self._tally()
+        runs = task.quick if self._quick else task.runs
+        python = python_of(way, self._folder) if way in PEERS else sys.executable
+        begun = time.monotonic()
+        done = subprocess.run(
+            [python, _HERE / "worker.py", task.name, way, "--url", f"{self._url}/{task.name}/v1", "--runs", str(runs)],
+            env=self._environment(task, way),
+            timeout=_TIMEOUT,
+            check=False,
+            capture_output=True,
+            text=True,
+        )
+        tally = self._tally()
+        if tally["refusals"]:
+            raise WrongError(f"the endpoint refused a request: {tally['refusals'][0]}")
+        if done.returncode:
+            raise WrongError(done.stderr.strip())
+        measured: dict[str, Any] = json.loads(done.stdout.splitlines()[-1])
+        if "cannot" in measured:
+            return measured
+        requests = sum(tally["requests"].values())
+        if requests != measured["requests"]:
+            raise WrongError(f"{requests} requests came; expected {measured['requests']}.")
+        sent = tally["bytes"] / requests * task.requests if requests else 0
+        wall = time.monotonic() - begun
+        return measured | {"runs": runs, "bytes_sent": sent, "connections": tally["connections"] - 1, "wall": wall}
 
+    def _tally(self) -> dict[str, Any]:
+        with urllib.request.urlopen(f"{self._url}/tally", timeout=10) as told:
+            return json.load(told)
 
-@dataclass(slots=True)
-class Row:
-    """One workload's measurements, by kind, in the order in which they were made."""
-
-    task: Task
-    samples: dict[str, list[dict[str, Any]]] = field(default_factory=lambda: {kind: [] for kind in _KINDS})
-
-    def speeds(self, reference: float) -> dict[str, list[float]]:
-        """Give CPU seconds as they would be where the calibration loop takes `reference`."""
-        return {
-            kind: [median(cpu / mark for cpu, mark in one["batches"]) * reference for one in samples]
-            for kind, samples in self.samples.items()
-        }
-
-    @property
-    def marks(self) -> list[float]:
-        """Give what the calibration loop took beside each batch."""
-        return [mark for samples in self.samples.values() for one in samples for _, mark in one["batches"]]
-
-    def middle(self, kind: str, name: str) -> float | None:
-        """Give the median of another thing that was measured."""
-        values = [one[name] for one in self.samples[kind] if name in one]
-        return median(values) if values else None
-
-
-def measure(task: Task, kind: str, runs: int, endpoint: FakeEndpoint, compiled: str) -> dict[str, Any]:
-    """Run one worker and check with the endpoint, whose record is a `Tally`, that it did what it says."""
-    tally = endpoint.requests
-    assert isinstance(tally, Tally)
-    tally.take()
-    command = [sys.executable, str(_HERE / "worker.py"), task.name, kind]
-    done = subprocess.run(
-        [*command, "--url", endpoint.base_url, "--runs", str(runs)],
-        env=_environment(task, compiled),
-        timeout=_TIMEOUT,
-        check=False,
-        capture_output=True,
-        text=True,
-    )
-    if done.returncode:
-        sys.exit(f"{task.name} ({kind}) failed:\n{done.stderr.strip()}")
-    measured: dict[str, Any] = json.loads(done.stdout)
-    requests, size = tally.take()
-    if endpoint.refusals:
-        sys.exit(f"{task.name} ({kind}): the endpoint refused a request: {endpoint.refusals[0]}")
-    if requests != measured["requests"]:
-        sys.exit(f"{task.name} ({kind}): {requests} requests came; expected {measured['requests']}.")
-    return measured | {"runs": runs, "bytes_sent": size}
+    def _environment(self, task: Task, way: str) -> dict[str, str]:
+        kept = {name: value for name, value in os.environ.items() if not name.lower().endswith("_proxy")}
+        if task.kind == "import":  # compiled files, which an installed package has from the start
+            kept.pop("PYTHONDONTWRITEBYTECODE", None)
+            kept["PYTHONPYCACHEPREFIX"] = self._compiled
+        if way in PEERS:  # nothing of ours is on its path
+            kept.pop("PYTHONPATH", None)
+        transport = {"agentkit": "httpx", "fast": "fast"}.get(way)
+        return kept | {"PYTHONHASHSEED": "0"} | ({"AGENTKIT_TRANSPORT": transport} if transport else {})
 
 
-def _environment(task: Task, compiled: str) -> dict[str, str]:
-    kept = {name: value for name, value in os.environ.items() if not name.lower().endswith("_proxy")}
-    if task.name == "import":  # compiled files, which an installed package has from the start
-        kept.pop("PYTHONDONTWRITEBYTECODE", None)
-        kept["PYTHONPYCACHEPREFIX"] = compiled
-    return kept | {"PYTHONHASHSEED": "0"}
+@contextmanager
+def served() -> Iterator[str]:
+    """Start the endpoint in a process of its own; give its address."""
+    environment = {name: value for name, value in os.environ.items() if not name.lower().endswith("_proxy")}
+    command = [sys.executable, _HERE / "server.py"]
+    with subprocess.Popen(command, env=environment, stdout=subprocess.PIPE, text=True) as server:
+        assert server.stdout is not None
+        try:
+            url = server.stdout.readline().strip()
+            if not url:
+                sys.exit("The endpoint did not start; its own error is above.")
+            yield url
+        finally:
+            server.terminate()
 
 
-def run(tasks: Sequence[Task], repeat: int, *, quick: bool) -> list[Row]:
-    """Measure workloads one after another, both kinds in turns."""
+def run(tasks: Sequence[Task], ways: Sequence[str], options: argparse.Namespace) -> list[Row]:
+    """Measure workloads one after another, all ways in turns, each round in the other direction."""
+    most = 1 if options.quick else 2 if options.peers else 3  # two rounds beside all the others take 20 minutes
     rows: list[Row] = []
-    with FakeEndpoint(headers=_HEADERS) as endpoint, TemporaryDirectory() as compiled:
-        endpoint.requests = Tally()
+    with served() as url, TemporaryDirectory() as compiled:
+        bench = Bench(url, options.folder, compiled, quick=options.quick)
         for task in tasks:
             row = Row(task)
-            for turn in range(repeat):
-                for kind in _KINDS if turn % 2 == 0 else reversed(_KINDS):
-                    _tell(f"{task.name}: {turn + 1} of {repeat}, {kind}")
-                    runs = task.quick if quick else task.runs
-                    row.samples[kind].append(measure(task, kind, runs, endpoint, compiled))
-            rows.append(row)
+            rounds = options.repeat or min(task.rounds, most)
+            able = [way for way in ways if way not in task.without]
+            for turn in range(rounds):
+                for way in able if turn % 2 == 0 else reversed(able):
+                    if way in row.cannot or way in row.failed:
+                        continue
+                    _tell(f"{task.name}: {turn + 1} of {rounds}, {way}")
+                    try:
+                        measured = bench.measure(task, way)
+                    except (WrongError, subprocess.TimeoutExpired) as wrong:
+                        if way not in PEERS or options.quick:
+                            sys.exit(f"{task.name} ({way}): {wrong}")
+                        sys.stderr.write(f"{task.name} ({way}): {wrong}\n")
+                        row.failed[way] = str(wrong).splitlines()[-1]
+                        continue
+                    if "cannot" in measured:
+                        row.cannot[way] = measured["cannot"]
+                    else:
+                        row.samples.setdefault(way, []).append(measured)
+            if row.samples:
+                rows.append(row)
     _tell("")
     return rows
 
@@ -154,57 +148,7 @@ def _tell(text: str) -> None:
         sys.stderr.flush()
 
 
-def summary(rows: Sequence[Row]) -> list[dict[str, Any]]:
-    """Work out medians, ratios and noise; times are scaled by the calibration beside them to the best of all."""
-    reference = min(mark for row in rows for mark in row.marks)
-    made: list[dict[str, Any]] = []
-    for row in rows:
-        speeds = row.speeds(reference)
-        ratios = sorted(ours / floor for ours, floor in zip(*(speeds[kind] for kind in _KINDS), strict=True))
-        entry: dict[str, Any] = {kind: median(speeds[kind]) * row.task.scale for kind in _KINDS}
-        entry |= {"name": row.task.name, "title": row.task.title, "unit": row.task.unit, "floor": row.task.floor}
-        entry |= {
-            "aim": row.task.aim,
-            "ratio": median(ratios),
-            "ratios": ratios,
-            "noise": max(row.marks) / min(row.marks) - 1,
-        }
-        for name in ("growth", "mb", "mb_total", "modules", "distributions", "installed_mb", "peak_mb", "bytes_sent"):
-            values = {kind: value for kind in _KINDS if (value := row.middle(kind, name)) is not None}
-            entry |= {name: values} if values else {}
-        made.append(entry)
-    return made
-
-
-def table(entries: Sequence[dict[str, Any]]) -> str:
-    """Write the summary as Markdown."""
-    lines = [
-        "| workload (CPU of the client) | agentkit | by hand | ratio (lowest to highest) | aim | noise |",
-        "| --- | --- | --- | --- | --- | --- |",
-    ]
-    for entry in entries:
-        ours, floor = (f"{entry[kind]:.3g} {entry['unit']}" for kind in _KINDS)
-        spread = f"{entry['ratio']:.2f} ({entry['ratios'][0]:.2f} to {entry['ratios'][-1]:.2f})"
-        aim = "" if entry["aim"] is None else f"{entry['aim']:g} {entry['unit']}"
-        lines.append(f"| {entry['title']} | {ours} | {floor} | {spread} | {aim} | {entry['noise']:.0%} |")
-        for name, title, form in _MORE:
-            if name in entry:
-                ours, floor = (format(entry[name][kind], form) for kind in _KINDS)
-                lines.append(f"| ... {title} | {ours} | {floor} | | {_AIMS[name]} | |")
-    lines += ["", "By hand: " + "; ".join(f"{entry['name']}: {entry['floor']}" for entry in entries) + "."]
-    return "\n".join(lines)
-
-
-_MORE = (
-    ("growth", "CPU of the last 50 turns over the first 50", ".2f"),
-    ("mb", "memory, MB", ".1f"),
-    ("distributions", "distributions", ".0f"),
-    ("installed_mb", "MB installed", ".1f"),
-)
-_AIMS = {"growth": "1.3", "mb": "34", "distributions": "18", "installed_mb": "14"}
-
-
-def about() -> dict[str, Any]:
+def about(ways: Sequence[str]) -> dict[str, Any]:
     """Say where and with what it was measured."""
     versions: dict[str, str] = {}
     for name in _LIBRARIES:
@@ -213,31 +157,56 @@ def about() -> dict[str, Any]:
         except PackageNotFoundError:
             versions[name] = "not installed"
     machine = {"python": platform.python_version(), "platform": platform.platform(), "cpus": os.cpu_count()}
-    return {"date": datetime.now(UTC).isoformat(timespec="seconds"), **machine, "versions": versions}
+    others = {way: pins(way) for way in ways if way in PEERS} | ({"fast": fast_libraries()} if "fast" in ways else {})
+    return {"date": datetime.now(UTC).isoformat(timespec="seconds"), **machine, "versions": versions, "others": others}
 
 
 def main(arguments: Sequence[str] | None = None) -> None:
-    """Measure, print the table, keep the numbers."""
+    """Measure, print the tables, keep the numbers."""
     options = _options(arguments)
-    repeat = options.repeat or (1 if options.quick else 5)
-    rows = run([TASKS[name] for name in options.only or TASKS], repeat, quick=options.quick)
+    peers = [peer for peer in PEERS if options.peers or peer in (options.peer or ())]
+    ways = ["agentkit", *(["fast"] if fast_libraries() else []), "httpx", "sockets", *peers]
+    for peer in peers:
+        _tell(f"environment of {peer}")
+        python_of(peer, options.folder)
+    tasks = [TASKS[name] for name in options.only or TASKS if not peers or options.only or TASKS[name].peers]
+    begun = time.monotonic()
+    rows = run(tasks, ways, options)
+    if not rows:
+        sys.exit("Nothing was measured: no way has a program for what was asked.")
     entries = summary(rows)
-    where = about()
+    where = about(ways) | {"seconds": round(time.monotonic() - begun), "quick": options.quick}
     options.results.mkdir(parents=True, exist_ok=True)
     path = options.results / f"{where['date'].replace(':', '')[:17]}.json"
     samples = {row.task.name: row.samples for row in rows}
-    path.write_text(json.dumps({**where, "repeat": repeat, "rows": entries, "samples": samples}, indent=1) + "\n")
-    named = ", ".join(f"{name} {number}" for name, number in where["versions"].items())
-    print(table(entries))
-    print(f"\n{where['date']}, Python {where['python']}, {where['cpus']} CPUs, {named}; medians of {repeat}.")
-    print(f"Numbers: {path}")
+    path.write_text(json.dumps({**where, "rows": entries, "samples": samples}, indent=1) + "\n")
+    print(f"{table(entries, ways)}\n\n{ratios(entries, ways)}\n\n{_foot(where)}\n\nNumbers: {path}")
+    if any(row.failed for row in rows):
+        sys.exit("A peer's program failed; what it said is above.")
+
+
+def _foot(where: dict[str, Any]) -> str:
+    def named(versions: dict[str, str]) -> str:
+        return ", ".join(f"{name} {number}" for name, number in versions.items())
+
+    machine = f"Python {where['python']}, {where['cpus']} CPUs, {where['seconds']} s"
+    lines = [f"{where['date']}, {machine}; {named(where['versions'])}."]
+    lines += [f"- {way}: {named(versions)}" for way, versions in where["others"].items()]
+    if where["quick"]:
+        lines.append("With `--quick` the figures mean nothing: each program ran once, to show that it is right.")
+    return "\n".join(lines)
 
 
 def _options(arguments: Sequence[str] | None) -> argparse.Namespace:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--repeat", type=int, help="processes of each kind for each workload; 5, quick 1")
+    parser.add_argument(
+        "--repeat", type=int, help="processes of each way for each workload; at most 3, with --peers 2, quick 1"
+    )
     parser.add_argument("--only", action="append", choices=TASKS, metavar="NAME", help=f"of {', '.join(TASKS)}")
-    parser.add_argument("--quick", action="store_true", help="fewer runs: shows that it works, not how fast")
+    parser.add_argument("--quick", action="store_true", help="each program once: shows that it is right, not how fast")
+    parser.add_argument("--peers", action="store_true", help="beside all other frameworks too")
+    parser.add_argument("--peer", action="append", choices=PEERS, help="beside this one; may be repeated")
+    parser.add_argument("--folder", type=Path, default=FOLDER, help="where the peers' environments are, or are made")
     parser.add_argument("--results", type=Path, default=_HERE / "results", help="folder of the JSON")
     return parser.parse_args(arguments)
 

@@ -1,32 +1,42 @@
 """What an installation brings: the distributions that one needs, and their size on disk."""
 
+import re
 from importlib.metadata import Distribution, PackageNotFoundError, distribution
 from pathlib import Path
 from typing import Any
 
-from packaging.requirements import Requirement
+try:
+    from packaging.requirements import Requirement
+except ModuleNotFoundError:  # an environment of a peer may have it only inside pip
+    from pip._vendor.packaging.requirements import Requirement
 
 __all__ = ["installed"]
 
 _OWN = Path(__file__).resolve().parents[2] / "agentkit"
 
 
-def installed(name: str) -> dict[str, Any]:
-    """Count a distribution with all that it requires without extras, and their megabytes, compiled files left out."""
+def installed(*wanted: str) -> dict[str, Any]:
+    """Count distributions with all that they require, and their megabytes, compiled files left out.
+
+    Args:
+        wanted: Requirements; their extras count, and those that they ask for.
+    """
     found: dict[str, Distribution] = {}
-    waiting = [name]
+    seen: set[tuple[str, str]] = set()
+    waiting = [Requirement(one) for one in wanted]
     while waiting:
-        wanted = waiting.pop()
-        if wanted in found:
-            continue
-        try:
-            found[wanted] = distribution(wanted)
-        except PackageNotFoundError:
-            continue  # run from its source, or required on other platforms only
-        for line in found[wanted].requires or ():
-            requirement = Requirement(line)
-            if requirement.marker is None or requirement.marker.evaluate({"extra": ""}):
-                waiting.append(requirement.name.lower().replace("_", "-"))
+        requirement = waiting.pop()
+        name = re.sub(r"[-_.]+", "-", requirement.name).lower()
+        for extra in ("", *requirement.extras):
+            if (name, extra) in seen:
+                continue
+            seen.add((name, extra))
+            try:
+                found[name] = distribution(name)
+            except PackageNotFoundError:
+                continue  # run from its source, or required on other platforms only
+            needed = [Requirement(line) for line in found[name].requires or ()]
+            waiting += [one for one in needed if one.marker is None or one.marker.evaluate({"extra": extra})]
     size = sum(_size(one) for one in found.values())
     return {"distributions": len(found), "installed_mb": size / 1e6}
 

@@ -1,17 +1,20 @@
-"""The same workloads by hand on the bare httpx client: the floor that ratios are to."""
+"""The workloads by hand on the bare httpx client, as one writes them without a framework: a floor."""
 
 import asyncio
+import inspect
 import json
-from collections.abc import AsyncIterator, Awaitable, Callable
-from contextlib import asynccontextmanager
+from collections.abc import Awaitable, Callable, Sequence
 from typing import Any
 
-from task import EIGHT, MARKS, Task, get_weather, look_up, step
+from task import Task
 
-__all__ = ["opened", "tools_json"]
+__all__ = ["CANNOT", "DISTRIBUTION", "STATEMENT", "Loop", "Program", "tools_json"]
+
+STATEMENT = "import httpx"
+DISTRIBUTION = "httpx"
+CANNOT: dict[str, str] = {}
 
 Run = Callable[[], Awaitable[Any]]
-Ask = Callable[[dict[str, Any]], Awaitable[dict[str, Any]]]
 Function = Callable[..., Any]
 
 _STRING = {"type": "string"}
@@ -21,95 +24,122 @@ _DAYS = {"location": _STRING, "days": {"type": "integer", "default": 1}}
 _NUMBER = {"number": {"type": "integer", "description": "Which one."}}
 
 
-@asynccontextmanager
-async def opened(task: Task, url: str) -> AsyncIterator[Run]:
-    """Give what does one run of a workload."""
-    import httpx
-
-    address = f"{url}/chat/completions"
-    async with httpx.AsyncClient(timeout=600, headers={"Authorization": "Bearer sk-bench"}) as client:
-
-        async def ask(body: dict[str, Any]) -> dict[str, Any]:
-            response = await client.post(address, json={"model": "bench", **body})
-            response.raise_for_status()
-            return response.json()["choices"][0]["message"]
-
-        if task.name == "stream":
-            yield lambda: _stream(task, client, address)
-        elif task.name == "extraction":
-            yield _extraction(task, ask)
-        else:
-            yield lambda: _tools(task, ask, *_TOOLS[task.name])
+def _entry(name: str, description: str, properties: dict[str, Any], *required: str) -> dict[str, Any]:
+    shape = {"type": "object", "properties": properties, "required": required, "additionalProperties": False}
+    return {"type": "function", "function": {"name": name, "description": description, "parameters": shape}}
 
 
-def _entry(name: str, description: str, properties: dict[str, Any], required: str) -> dict[str, Any]:
-    parameters = {"type": "object", "properties": properties, "required": [required], "additionalProperties": False}
-    return {"type": "function", "function": {"name": name, "description": description, "parameters": parameters}}
-
-
-_TOOLS: dict[str, tuple[list[dict[str, Any]], dict[str, Function]]] = {
-    "one_tool": (
-        [_entry("get_weather", "Get the current weather for a location.", _PLACE, "location")],
-        {"get_weather": get_weather},
-    ),
-    "thread_tool": (
-        [_entry("look_up", "Get the current weather for a location.", _PLACE, "location")],
-        {"look_up": look_up},
-    ),
-    "parallel": (
-        [_entry(one.__name__, "Read one of eight sources.", _DAYS, "location") for one in EIGHT],
-        {one.__name__: one for one in EIGHT},
-    ),
-    "turns": ([_entry("step", "Do one step.", _NUMBER, "number")], {"step": step}),
+_WRITTEN = {
+    entry["function"]["name"]: entry
+    for entry in (
+        _entry("get_weather", "Get the current weather for a location.", _PLACE, "location"),
+        _entry("look_up", "Get the current weather for a location.", _PLACE, "location"),
+        *(_entry(f"read_{place}", "Read one of eight sources.", _DAYS, "location") for place in range(8)),
+        _entry("step", "Do one step.", _NUMBER, "number"),
+        _entry("read_page", "Read one page.", _NUMBER, "number"),
+        _entry("wait", "Wait until everyone is here.", _NUMBER, "number"),
+    )
 }
 
 
-async def _tools(task: Task, ask: Ask, tools: list[dict[str, Any]], functions: dict[str, Function]) -> str:
-    MARKS.clear()
-    messages: list[dict[str, Any]] = [{"role": "user", "content": task.prompt}]
-    while True:
-        message = await ask({"messages": messages, "tools": tools})
-        calls = message.get("tool_calls")
-        if not calls:
-            return message["content"]
-        messages.append({"role": "assistant", "content": message["content"], "tool_calls": calls})
-        called = [functions[one["function"]["name"]](**json.loads(one["function"]["arguments"])) for one in calls]
-        results = called if isinstance(called[0], str) else await asyncio.gather(*called)
-        messages += [
-            {"role": "tool", "tool_call_id": one["id"], "content": result}
-            for one, result in zip(calls, results, strict=True)
-        ]
-
-
-async def _stream(task: Task, client: Any, address: str) -> tuple[int, str]:
-    body = {"model": "bench", "messages": [{"role": "user", "content": task.prompt}], "stream": True}
-    pieces: list[str] = []
-    async with client.stream("POST", address, json={**body, "stream_options": {"include_usage": True}}) as response:
-        async for line in response.aiter_lines():
-            if not line.startswith("data: ") or line == "data: [DONE]":
-                continue
-            for choice in json.loads(line[6:])["choices"]:
-                if text := choice["delta"].get("content"):
-                    pieces.append(text)
-    return len(pieces), "".join(pieces)
-
-
-def _extraction(task: Task, ask: Ask) -> Run:
-    from invoice import Invoice
-
-    shape = {"type": "json_schema", "json_schema": {"name": "Invoice", "schema": Invoice.model_json_schema()}}
-
-    async def run() -> dict[str, Any]:
-        message = await ask({"messages": [{"role": "user", "content": task.prompt}], "response_format": shape})
-        return Invoice.model_validate_json(message["content"]).model_dump(mode="json")
-
-    return run
-
-
-def tools_json(functions: list[Function]) -> list[tuple[str, list[str]]]:
-    """Make tool schemas as one would by hand with pydantic, whose texts of parameters are missing then."""
+def _made(functions: Sequence[Function]) -> list[dict[str, Any]]:
+    """Make tool entries as one would by hand with pydantic, whose texts of parameters are missing then."""
     from pydantic import TypeAdapter
 
-    told = [(function.__name__, TypeAdapter(function).json_schema()) for function in functions]
-    written = json.dumps([{"name": name, "parameters": schema} for name, schema in told])
-    return [(entry["name"], list(entry["parameters"]["properties"])) for entry in json.loads(written)]
+    entries: list[dict[str, Any]] = []
+    for function in functions:
+        shape = TypeAdapter(function).json_schema()
+        entries.append(_entry(function.__name__, inspect.getdoc(function) or "", shape["properties"]))
+        entries[-1]["function"]["parameters"] = shape
+    return entries
+
+
+def tools_json(functions: Sequence[Function]) -> str:
+    """Write the `tools` of a request."""
+    return json.dumps(_made(functions))
+
+
+class Loop:
+    """A loop of turns over whatever asks: one that has `ask(body)`, which gives the reply's message."""
+
+    async def ask(self, body: dict[str, Any]) -> dict[str, Any]:
+        """Send a request, read its reply."""
+        raise NotImplementedError
+
+    def tools(self, task: Task) -> Run:
+        """Run with tools until a text comes."""
+        functions = {function.__name__: function for function in task.tools()}
+        known = all(name in _WRITTEN for name in functions)
+        tools = [_WRITTEN[name] for name in functions] if known else _made([*functions.values()])
+
+        async def run() -> str:
+            messages: list[dict[str, Any]] = [{"role": "user", "content": task.prompt}]
+            while True:
+                message = await self.ask({"model": "bench", "messages": messages, "tools": tools})
+                calls = message.get("tool_calls")
+                if not calls:
+                    return message["content"]
+                messages.append({"role": "assistant", "content": message["content"], "tool_calls": calls})
+                called = [
+                    functions[one["function"]["name"]](**json.loads(one["function"]["arguments"])) for one in calls
+                ]
+                results = called if isinstance(called[0], str) else await asyncio.gather(*called)
+                messages += [
+                    {"role": "tool", "tool_call_id": one["id"], "content": result}
+                    for one, result in zip(calls, results, strict=True)
+                ]
+
+        return run
+
+    def extract(self, task: Task) -> Run:
+        """Ask by the schema of the model."""
+        from invoice import Invoice
+
+        shape = {"type": "json_schema", "json_schema": {"name": "Invoice", "schema": Invoice.model_json_schema()}}
+        body = {"model": "bench", "messages": [{"role": "user", "content": task.prompt}], "response_format": shape}
+
+        async def run() -> dict[str, Any]:
+            message = await self.ask(body)
+            return Invoice.model_validate_json(message["content"]).model_dump(mode="json")
+
+        return run
+
+
+class Program(Loop):
+    """Ask by `httpx.AsyncClient`."""
+
+    def __init__(self, url: str) -> None:
+        import httpx
+
+        limits = httpx.Limits(max_connections=1000, max_keepalive_connections=100)  # as openai's client has them
+        self._address = f"{url}/chat/completions"
+        self._client = httpx.AsyncClient(timeout=600, limits=limits, headers={"Authorization": "Bearer sk-bench"})
+
+    async def ask(self, body: dict[str, Any]) -> dict[str, Any]:
+        """Send a request, read its reply."""
+        response = await self._client.post(self._address, json=body)
+        response.raise_for_status()
+        return response.json()["choices"][0]["message"]
+
+    def stream(self, task: Task) -> Run:
+        """Read a stream line by line."""
+        body = {"model": "bench", "messages": [{"role": "user", "content": task.prompt}], "stream": True}
+        body |= {"stream_options": {"include_usage": True}}
+
+        async def run() -> tuple[int, str]:
+            pieces: list[str] = []
+            async with self._client.stream("POST", self._address, json=body) as response:
+                response.raise_for_status()
+                async for line in response.aiter_lines():
+                    if not line.startswith("data: ") or line == "data: [DONE]":
+                        continue
+                    for choice in json.loads(line[6:])["choices"]:
+                        if text := choice["delta"].get("content"):
+                            pieces.append(text)
+            return len(pieces), "".join(pieces)
+
+        return run
+
+    async def aclose(self) -> None:
+        """Close the connections."""
+        await self._client.aclose()

@@ -16,10 +16,10 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
 
-from asking import python_of
 from assistants.count import Size, measure
 from assistants.scenario import Scenario
 from assistants.ten import TEN
+from environment import python_of
 
 from agentkit.testing import FakeEndpoint
 
@@ -113,7 +113,10 @@ def main(arguments: Sequence[str] | None = None) -> None:
     parser.add_argument("--only", action="append", choices=LIBRARIES, help="one library; may be repeated")
     parser.add_argument("--assistant", action="append", choices=[one.name for one in TEN], help="one; may be repeated")
     options = parser.parse_args(arguments)
-    pythons = {library: python_of(library, options.peers) for library in options.only or LIBRARIES}
+    pythons = {
+        library: sys.executable if library == "agentkit" else python_of(library, options.peers)
+        for library in options.only or LIBRARIES
+    }
     rows = {
         scenario.name: {library: row(scenario, library, python) for library, python in pythons.items()}
         for scenario in TEN

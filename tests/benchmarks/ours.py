@@ -1,92 +1,64 @@
 """The workloads through agentkit, as its documentation writes them."""
 
-import json
-from collections.abc import AsyncIterator, Awaitable, Callable
-from contextlib import asynccontextmanager
+from collections.abc import Awaitable, Callable, Sequence
 from typing import Any
 
-from task import EIGHT, MARKS, Task, get_weather, look_up, step
+from task import Task
 
 from agentkit import Agent, ChatModel, RunLimits, Toolbox
 
-__all__ = ["opened", "tools_json"]
+__all__ = ["CANNOT", "DISTRIBUTION", "STATEMENT", "Program", "tools_json"]
+
+STATEMENT = "from agentkit import *"
+DISTRIBUTION = "agentkit-chat"
+CANNOT = {"thousand": "it refuses more than 128 tools in a request, as the contract does"}
 
 Run = Callable[[], Awaitable[Any]]
 
 
-@asynccontextmanager
-async def opened(task: Task, url: str) -> AsyncIterator[Run]:
-    """Give what does one run of a workload."""
-    async with ChatModel("bench", base_url=url, api_key="sk-bench") as model:
-        yield _RUNS[task.name](task, model)
+def tools_json(functions: Sequence[Callable[..., Any]]) -> str:
+    """Write the `tools` of a request."""
+    return Toolbox(functions).encoded.decode()
 
 
-def _one_tool(task: Task, model: ChatModel) -> Run:
-    return _texts(task, Agent(model, tools=[get_weather]))
+class Program:
+    """Ask by an `Agent`."""
 
+    def __init__(self, url: str) -> None:
+        self._model = ChatModel("bench", base_url=url, api_key="sk-bench")
 
-def _thread_tool(task: Task, model: ChatModel) -> Run:
-    return _texts(task, Agent(model, tools=[look_up]))
+    def tools(self, task: Task) -> Run:
+        """Run with tools until a text comes."""
+        agent = Agent(self._model, tools=task.tools(), limits=RunLimits(turns=task.turns + 1))
 
+        async def run() -> str:
+            return (await agent.run(task.prompt)).output
 
-def _parallel(task: Task, model: ChatModel) -> Run:
-    return _texts(task, Agent(model, tools=EIGHT))
+        return run
 
+    def stream(self, task: Task) -> Run:
+        """Read a stream's text."""
+        agent = Agent(self._model)
 
-def _turns(task: Task, model: ChatModel) -> Run:
-    run = _texts(task, Agent(model, tools=[step], limits=RunLimits(turns=None)))
+        async def run() -> tuple[int, str]:
+            async with agent.stream(task.prompt) as stream:
+                pieces = [piece async for piece in stream.text()]
+            assert stream.result.output == "".join(pieces)
+            return len(pieces), stream.result.output
 
-    async def marked() -> str:
-        MARKS.clear()
-        return await run()
+        return run
 
-    return marked
+    def extract(self, task: Task) -> Run:
+        """Ask for a model."""
+        from invoice import Invoice
 
+        agent = Agent(self._model, output=Invoice)
 
-def _texts(task: Task, agent: Agent) -> Run:
-    async def run() -> str:
-        return (await agent.run(task.prompt)).output
+        async def run() -> dict[str, Any]:
+            return (await agent.run(task.prompt)).output.model_dump(mode="json")
 
-    return run
+        return run
 
-
-def _stream(task: Task, model: ChatModel) -> Run:
-    agent = Agent(model)
-
-    async def run() -> tuple[int, str]:
-        async with agent.stream(task.prompt) as stream:
-            pieces = [piece async for piece in stream.text()]
-        assert stream.result.output == "".join(pieces)
-        return len(pieces), stream.result.output
-
-    return run
-
-
-def _extraction(task: Task, model: ChatModel) -> Run:
-    from invoice import Invoice
-
-    agent = Agent(model, output=Invoice)
-
-    async def run() -> dict[str, Any]:
-        return (await agent.run(task.prompt)).output.model_dump(mode="json")
-
-    return run
-
-
-_RUNS: dict[str, Callable[[Task, ChatModel], Run]] = {
-    "one_tool": _one_tool,
-    "thread_tool": _thread_tool,
-    "parallel": _parallel,
-    "turns": _turns,
-    "stream": _stream,
-    "extraction": _extraction,
-}
-
-
-def tools_json(functions: list[Callable[..., Any]]) -> list[tuple[str, list[str]]]:
-    """Make the `tools` of a request; give each tool's name and parameters, read back from the JSON."""
-    return [_told(entry["function"]) for entry in json.loads(Toolbox(functions).encoded)]
-
-
-def _told(function: dict[str, Any]) -> tuple[str, list[str]]:
-    return function["name"], list(function["parameters"]["properties"])
+    async def aclose(self) -> None:
+        """Close the connections."""
+        await self._model.aclose()
