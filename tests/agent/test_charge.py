@@ -123,6 +123,25 @@ def test_a_bound_in_the_body_is_one_and_gives_way_to_a_lower_one():
     assert (second.extra_body, second.max_tokens) == ({"top_k": 3}, 300)
 
 
+def test_what_bounds_nothing_is_no_bound_and_of_two_that_are_set_none_is_left_beside_a_lower_one():
+    model = Model(reply())
+    run(model, limits=RunLimits(output_tokens=1000), settings=Settings(extra_body={"max_tokens": -1}))
+    both = Settings(max_tokens=900, extra_body={"max_completion_tokens": 500})
+    run(model, limits=RunLimits(output_tokens=300), settings=both)
+    assert [one.to_dict() | {"messages": 0} for one in model.requests] == [
+        {"messages": 0, "max_completion_tokens": 1000},
+        {"messages": 0, "max_completion_tokens": 300},
+    ]
+
+
+def test_choices_and_bounds_of_the_models_of_a_fallback_are_reserved():
+    models = [Model(reply(), settings=Settings(n=2, max_tokens=500)), Model(reply(), settings=Settings(max_tokens=100))]
+    run(Fallback(models), limits=RunLimits(output_tokens=1000))
+    run(Fallback(models), limits=RunLimits(output_tokens=600))
+    run(Fallback([models[0], Model(reply())]), limits=RunLimits(output_tokens=600))
+    assert [bound_of(one) for one in models[0].requests] == [None, 300, 300]
+
+
 def test_below_the_floor_nothing_is_sent():
     model = Model(reply())
     with pytest.raises(LimitExceededError) as caught:
@@ -251,6 +270,67 @@ def test_a_request_that_failed_counts_only_where_it_may_have_been_billed(error, 
     assert budget.left["output_tokens"] == (0 if billed else 1000)
     assert caught.value.state.guessed.requests == billed
     assert caught.value.state.spent == budget.spent
+
+
+def test_a_usage_below_nothing_gives_nothing_back():
+    with Budget(tokens=2000) as budget:
+        run(Model(reply(prompt=-500, output=-700)))
+    assert budget.spent.input_tokens > 10
+    assert budget.spent.output_tokens == 2
+
+
+def test_a_reply_that_cannot_be_counted_leaves_nothing_reserved():
+    class Odd(Price):
+        def cost(self, usage):
+            raise ValueError(usage)
+
+    with Budget(tokens=2000) as budget, pytest.raises(ValueError, match="prompt_tokens=10"):
+        run(Model(reply(), price=Odd(input=1, output=1)))
+    assert budget.left == {"tokens": 2000 - budget.spent.tokens}
+
+
+def test_a_request_that_is_cancelled_before_it_is_tried_again_counts_its_attempt():
+    async def main():
+        with FakeEndpoint(replies=["x"], faults=[Fault.status(504)]) as endpoint:
+            async with ChatModel("m", base_url=endpoint.base_url, retry=Retry(wait=30, longest=30)) as model:
+                agent = Agent(model, settings=Settings(max_tokens=300))
+                async with agent.stream("x") as stream:
+                    async for event in stream:
+                        if event.type == "request_retried":
+                            break
+
+    with Budget(output_tokens=1000) as budget:
+        asyncio.run(asyncio.wait_for(main(), 20))
+    assert (budget.spent.requests, budget.spent.output_tokens, budget.left) == (1, 300, {"output_tokens": 700})
+
+
+def test_of_many_runs_at_once_some_come_to_their_end_where_there_is_not_enough_for_all():
+    @tool
+    async def look_up() -> str:
+        """Look up."""
+        await turns(7)
+        return "here"
+
+    async def served(request):
+        await turns(3)
+        if request.messages[-1].role == "tool":
+            return reply("done", len(request.encode()) // 4, min(400, request.max_tokens or 0))
+        return reply(prompt=len(request.encode()) // 4, output=20, calls=[("look_up", "{}")])
+
+    async def turns(count):
+        for _ in range(count):
+            await asyncio.sleep(0)
+
+    async def main():
+        agent = Agent(Model(served), tools=[look_up], settings=Settings(max_tokens=400))
+        return await asyncio.gather(*(agent.run("Look it up.") for _ in range(40)), return_exceptions=True)
+
+    for limits, done in (({"tokens": 3000}, 5), ({"requests": 10}, 5)):
+        with Budget(**limits) as budget:
+            ends = asyncio.run(main())
+        refused = [end for end in ends if isinstance(end, LimitExceededError)]
+        assert len(refused) == 40 - done
+        assert all(value >= 0 for value in budget.left.values())
 
 
 def test_a_refused_attempt_that_is_tried_again_is_one_reservation():

@@ -1,6 +1,7 @@
 """A budget: who spends from it, and what it shows."""
 
 import asyncio
+import contextvars
 import threading
 
 import pytest
@@ -55,6 +56,13 @@ def test_tasks_and_threads_inherit_it_and_several_may_enter_it():
     for thread in threads:
         thread.join()
     assert budget.spent.requests == 18
+
+
+def test_it_may_be_left_in_another_context_than_it_was_entered_in():
+    budget = Budget(tokens=100)
+    contextvars.copy_context().run(budget.__enter__)
+    budget.__exit__(None, None, None)
+    assert ledgers.get() == ()
 
 
 def test_it_is_shown_with_its_bounds():

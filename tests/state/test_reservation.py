@@ -186,6 +186,17 @@ def test_another_attempt_is_reserved_whether_the_one_before_is_told_of_or_not():
     asyncio.run(main())
 
 
+def test_another_attempt_of_a_request_that_has_ended_reserves_nothing():
+    async def main():
+        one = ledger(tokens=1000)
+        granted = await reserve((one,), need())
+        granted.settle(Spent(1, 0, 10, 5))
+        await granted.again(lost=True)  # of a task that the model left behind
+        assert settled(one)
+
+    asyncio.run(main())
+
+
 def test_another_attempt_that_does_not_fit_is_refused_for_its_bound_was_said():
     async def main():
         one = ledger(tokens=200)
