@@ -57,7 +57,13 @@ class Network(httpcore.AsyncNetworkBackend):
             async with clock:
                 opening = loop.create_connection(_Plain, host, port, **given)
                 # not in the context of the run that asks, which the loop would keep as long as the connection
-                transport, stream = await loop.create_task(opening, context=contextvars.Context())
+                opened = loop.create_task(opening, context=contextvars.Context())
+                try:
+                    transport, stream = await opened
+                except asyncio.CancelledError:
+                    if opened.done() and not opened.cancelled() and opened.exception() is None:
+                        opened.result()[0].abort()
+                    raise
         except OSError as error:
             if clock.expired():
                 raise httpcore.ConnectTimeout from error

@@ -173,11 +173,11 @@ def test_only_the_first_inputs_are_taken_with_a_limit(run, served, here):
 def test_at_its_tokens_what_keeps_nothing_does_not_say_that_it_goes_on(run, here):
     (here / "docs.jsonl").write_text('"a"\n"b"\n"c"\n')
     with FakeEndpoint(replies=['{"city": "a", "degrees": 1}']) as endpoint:
-        arguments = ("--in", "docs.jsonl", "--out", "-", "--max-tokens-total", "500", "--concurrency", "1")
+        arguments = ("--in", "docs.jsonl", "--out", "-", "--max-tokens-total", "550", "--concurrency", "1")
         code, out, err = run("extract", "weather:Report", *arguments, *MODEL, endpoint=endpoint)
     assert (code, out.count("\n")) == (1, 1)
     assert re.fullmatch(
-        r"error: --max-tokens-total 500 leaves too little for another request \(\d+ tokens are spent\), "
+        r"error: --max-tokens-total 550 leaves too little for another request \(\d+ tokens are spent\), "
         r"and no more inputs were begun. Give a higher one.",
         err.splitlines()[-1],
     )
@@ -185,7 +185,7 @@ def test_at_its_tokens_what_keeps_nothing_does_not_say_that_it_goes_on(run, here
 
 def test_the_tokens_of_all_inputs_are_bounded_and_the_same_command_goes_on(run, served, here):
     (here / "docs.jsonl").write_text("".join(f'"city {number}"\n' for number in range(9)))
-    bounds = ("--concurrency", "1", "--max-tokens-total", "500")
+    bounds = ("--concurrency", "1", "--max-tokens-total", "550")
     arguments = ("extract", TYPE, "--in", "docs.jsonl", "--out", "out.jsonl", *bounds, *MODEL)
     code, out, err = run(*arguments, endpoint=served)
     summary, where, error = err.splitlines()
@@ -196,7 +196,7 @@ def test_the_tokens_of_all_inputs_are_bounded_and_the_same_command_goes_on(run, 
         "out.jsonl.sqlite keeps what is finished: run the same command again to go on."
     )
     assert error == (
-        f"error: --max-tokens-total 500 leaves too little for another request ({tokens} are spent), and no more inputs "
+        f"error: --max-tokens-total 550 leaves too little for another request ({tokens} are spent), and no more inputs "
         "were begun. "
         "Run the same command again to spend as much on the others."
     )

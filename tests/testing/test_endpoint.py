@@ -260,7 +260,7 @@ def test_leaving_the_block_ends_threads_tasks_and_connections():
         assert isinstance(waiting.exception(), httpx.RemoteProtocolError)
         endpoint.__enter__()  # and it may be opened again
         assert ask(endpoint).status_code == 200
-    assert threading.active_count() == before
+    assert threading.active_count() <= before  # others may end meanwhile
     with pytest.raises(ConnectionRefusedError):
         socket.create_connection(("127.0.0.1", endpoint.port))
 
