@@ -139,10 +139,10 @@ def test_a_turn_that_fails_or_is_cancelled_frees_the_session(store):
 
 def test_a_turn_is_renewed_while_it_goes_on(place):
     async def main():
-        store = place.open(lease=0.1)
+        store = place.open(lease=1.5)
         async with store.session("a").turn() as turn:
             with pytest.raises(SessionBusyError):
-                async with store.session("a", patience=0.5).turn():
+                async with store.session("a", patience=2.0).turn():
                     pass
             await turn.keep([user("still mine")])
         await store.aclose()
