@@ -45,7 +45,7 @@ class Agent(Runner[Deps, Output]):
         limits: How far a run may go: 50 turns and 16 calls at once, unless said.
         middleware: What stands around requests and calls, the first outermost.
         on_tool_error: "report" tells the model what a tool raised, "raise" ends the run, a function decides.
-        name: Shown by `repr`, and yours to tell agents apart.
+        name: Shown by `repr`; what it is called as a tool, in a handoff, in a saved state and as `result.agent`.
 
     Raises:
         ToolDefinitionError: A function cannot be a tool; the text says what to write instead.
