@@ -9,11 +9,11 @@ from typing_extensions import TypeVar
 
 from agentkit.agent.agent import Agent
 from agentkit.agent.handoff import Handoff
-from agentkit.agent.subagent import check_name, describe
+from agentkit.agent.subagent import describe
 from agentkit.errors import ToolDefinitionError
 from agentkit.session import Window
 from agentkit.tools.decorator import tool
-from agentkit.tools.tool import Tool
+from agentkit.tools.tool import Tool, check_name
 
 __all__ = ["handoff"]
 
@@ -69,5 +69,5 @@ def handoff(
             "A handoff to the agent that a function gives has no name. Give one, "
             '`handoff(lambda: billing, name="transfer_to_billing")`.'
         )
-    check_name(name, "handoff")
+    check_name(name, "handoff(..., name=...)")
     return tool(made, name=name, description=what if description is None else description)

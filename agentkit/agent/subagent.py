@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Callable
 from typing import Annotated, Any
 
@@ -17,11 +16,10 @@ from agentkit.state.subrun import with_sub
 from agentkit.tools.context import Context
 from agentkit.tools.decorator import tool
 from agentkit.tools.execute import HeldError, running
-from agentkit.tools.tool import Tool
+from agentkit.tools.tool import Tool, check_name
 
-__all__ = ["SubAgent", "check_name", "describe", "tool_of"]
+__all__ = ["SubAgent", "describe", "tool_of"]
 
-_NAME = re.compile(r"[a-zA-Z0-9_-]{1,64}")
 _MOST_TOLD = 500  # characters of instructions that describe their agent
 _DEEPEST = 16  # agents, one the tool of another; each adds some 20 frames to Python's stack
 
@@ -37,17 +35,8 @@ def tool_of(recipe: Callable[[], Recipe], name: str | None, description: str, **
             'An agent without a name is made a tool. Name the agent, `Agent(..., name="researcher")`, '
             'or the tool, `agent.as_tool("researcher")`.'
         )
-    check_name(name, "agent.as_tool")
+    check_name(name, "agent.as_tool(..., name=...)")
     return tool(SubAgent(recipe), name=name, description=description, **options)
-
-
-def check_name(name: str, maker: str) -> None:
-    """Raise `ToolDefinitionError` where no tool may bear the name."""
-    if not _NAME.fullmatch(name):
-        raise ToolDefinitionError(
-            f"{name!r} is no name for a tool: the contract allows 1 to 64 letters, digits, `_` and `-`. "
-            f"Give another one, `{maker}(..., name=...)`."
-        )
 
 
 def describe(what: str, instructions: Any) -> str:

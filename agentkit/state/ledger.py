@@ -110,7 +110,7 @@ class Ledger:
                     bounds.append((name, int(limit * _PICO) if name == "cost" else limit))
         self._bounds, self.bounded = bounds, bool(bounds)
         self.owner: Owner = owner
-        self.priced = bounds[-1:] != [] and bounds[-1][0] == "cost"  # the last of what is counted
+        self.priced = any(name == "cost" for name, _ in bounds)
         self.floor = limits.output_floor if limits is not None else 1
         self.news = False
         self._spent, self._below, self._guessed = [0] * 6, [0] * 6, [0] * 6

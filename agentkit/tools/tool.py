@@ -22,13 +22,22 @@ from agentkit.schema.sketch import sketch_signature
 from agentkit.schema.strict import to_strict
 from agentkit.tools.context import Context, is_context
 
-__all__ = ["Approval", "Function", "Tool"]
+__all__ = ["Approval", "Function", "Tool", "check_name"]
 
 Deps_contra = TypeVar("Deps_contra", contravariant=True, default=Any)
 
 Approval: TypeAlias = bool | Callable[[Context[Any], Mapping[str, Any]], bool | Awaitable[bool]]
 
 _NAME: Final = re.compile(r"[a-zA-Z0-9_-]{1,64}")
+
+
+def check_name(name: str, remedy: str) -> None:
+    """Raise `ToolDefinitionError` where no tool may bear the name; the remedy is how to write another one."""
+    if not _NAME.fullmatch(name):
+        raise ToolDefinitionError(
+            f"{name!r} is no name for a tool: the contract allows 1 to 64 letters, digits, `_` and `-`. "
+            f"Give another one, `{remedy}`."
+        )
 
 
 class Function(Protocol):
@@ -75,11 +84,7 @@ class Tool(Generic[Deps_contra]):
     _draft: Draft | Signature = field(kw_only=True, repr=False)
 
     def __post_init__(self) -> None:
-        if not _NAME.fullmatch(self.name):
-            raise ToolDefinitionError(
-                f"{self.name!r} is no name for a tool: the contract allows 1 to 64 letters, digits, `_` and `-`. "
-                "Give another one, `tool(function, name=...)`."
-            )
+        check_name(self.name, "tool(function, name=...)")
         if self.retries is not None and self.retries < 0:
             raise ToolDefinitionError(f"Tool {self.name!r}: retries is {self.retries}. Give 0 or more.")
         if self.timeout is not None and not self.timeout > 0:

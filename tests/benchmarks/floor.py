@@ -3,6 +3,7 @@
 import asyncio
 import inspect
 import json
+from abc import ABC, abstractmethod
 from collections.abc import Awaitable, Callable, Sequence
 from typing import Any
 
@@ -59,12 +60,12 @@ def tools_json(functions: Sequence[Function]) -> str:
     return json.dumps(_made(functions))
 
 
-class Loop:
+class Loop(ABC):
     """A loop of turns over whatever asks: one that has `ask(body)`, which gives the reply's message."""
 
+    @abstractmethod
     async def ask(self, body: dict[str, Any]) -> dict[str, Any]:
         """Send a request, read its reply."""
-        raise NotImplementedError
 
     def tools(self, task: Task) -> Run:
         """Run with tools until a text comes."""

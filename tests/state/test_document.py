@@ -2,20 +2,19 @@
 
 import hmac
 import json
-from dataclasses import replace
+from dataclasses import fields, replace
 
 import pytest
 
 from agentkit.agent import Agent
 from agentkit.errors import ConfigurationError, StateError
 from agentkit.state import Attempt, PendingCall, RunState
+from agentkit.state.spent import Spent
 from agentkit.testing.reply import call, calls, completion
 from agentkit.testing.scripted import ScriptedModel
 from agentkit.tools.answer import Answer
-from agentkit.wire.check import check_request
 from agentkit.wire.content import ImagePart, ImageUrl
 from agentkit.wire.message import AssistantMessage, ToolMessage, UserMessage
-from agentkit.wire.request import ChatRequest
 from agentkit.wire.response import ChatCompletion, Usage
 
 START = RunState(run_id="r", messages=(UserMessage(content="x"),))
@@ -31,11 +30,6 @@ def answer(call, status="ok", text="r", parts=()):
     return Answer(ToolMessage(tool_call_id=call.id, content=text), status, call.function.name, parts=parts)
 
 
-def check(state):
-    """Hold the contract's rules on the history with its open calls closed, as any next request would send it."""
-    check_request(ChatRequest(messages=state.with_closed_calls("closed").messages))
-
-
 def full():
     """A state with something in every field."""
     asked = START.with_reply(reply(calls(call("a", id="1"), call("b", {"k": None}, id="2"), content="Let me see.")))
@@ -47,11 +41,22 @@ def full():
         attempts=(Attempt("t", "r", Usage(prompt_tokens=1, completion_tokens=2)), Attempt("u", "s")),
         correction=(AssistantMessage(content="t"), UserMessage(content="r")),
         forgiven=1,
+        kept=0,
         usages=(*state.usages, None),
+        costs=(0.25, None),
+        cut_usage=Usage(prompt_tokens=3),
+        below=Spent(requests=1, cost=0.5),
+        guessed=Spent(input_tokens=4),
         accepted="2",
         finishing=True,
-        held=(PendingCall("2", "b", '{"k":null}'),),
+        held=(PendingCall("2", "b", '{"k":null}', "r", 1),),
+        subs={"2": RunState(run_id="r/2", messages=START.messages)},
+        agent="billing",
+        handed="transfer_to_billing",
+        since=1,
+        shown=START.messages,
         seconds=1.5,
+        injected=(UserMessage(content="and more"),),
     )
 
 
@@ -59,6 +64,12 @@ NO_NUMBER = (
     "This is no state of a run: turns: Input should be a valid integer, unable to parse string as an integer. "
     "Give what `to_json` gave."
 )
+
+
+def test_the_full_state_has_something_in_every_field():
+    empty = RunState(run_id="r")
+    same = [one.name for one in fields(RunState) if getattr(full(), one.name) == getattr(empty, one.name)]
+    assert same == ["run_id", "version"]
 
 
 def test_a_state_goes_through_json_and_back_unchanged():

@@ -32,25 +32,6 @@ def check(state):
     check_request(ChatRequest(messages=state.with_closed_calls("closed").messages))
 
 
-def full():
-    """A state with something in every field."""
-    asked = START.with_reply(reply(calls(call("a", id="1"), call("b", {"k": None}, id="2"), content="Let me see.")))
-    state = asked.with_answers((answer(asked.calls[0], parts=(IMAGE,)),))
-    state = state.with_refusals((answer(asked.calls[0], "refused"),))
-    return replace(
-        state,
-        start=1,
-        attempts=(Attempt("t", "r", Usage(prompt_tokens=1, completion_tokens=2)), Attempt("u", "s")),
-        correction=(AssistantMessage(content="t"), UserMessage(content="r")),
-        forgiven=1,
-        usages=(*state.usages, None),
-        accepted="2",
-        finishing=True,
-        held=(PendingCall("2", "b", '{"k":null}'),),
-        seconds=1.5,
-    )
-
-
 def test_free_words_are_put_aside_without_an_attempt_and_the_state_is_finishing():
     said = START.with_reply(reply("free words"))
     asked = (said.messages[-1], UserMessage(content="In its form."))
@@ -179,7 +160,9 @@ def test_a_history_of_the_caller_is_no_reply_of_the_run():
 
 
 def test_closing_calls_again_changes_nothing():
-    closed = full().with_closed_calls("closed")
+    asked = START.with_reply(reply(calls(call("a", id="1"), call("b", id="2"))))
+    state = asked.with_answers((answer(asked.calls[0], parts=(IMAGE,)),)).replace(held=(PendingCall("2", "b", "{}"),))
+    closed = state.with_closed_calls("closed")
     assert closed.with_closed_calls("closed").messages == closed.messages
     assert closed.held == ()
 
