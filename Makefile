@@ -3,7 +3,7 @@ VENV := .venv
 PYTHON := $(VENV)/bin/python
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test real aimock lint check bench bench-check bench-peers peers lines quality soak soak-runs
+.PHONY: help demo test real aimock lint check bench bench-check bench-peers peers lines quality soak soak-runs kill overhead
 
 help: ## Show the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  %-12s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -58,3 +58,9 @@ soak: $(VENV)/.ready ## Map 10,000 inputs over sockets and watch the memory (a m
 
 soak-runs: $(VENV)/.ready ## Do 10,000 mixed runs over sockets and see what they leave behind (2 minutes)
 	$(PYTHON) tests/agent/soak.py
+
+kill: $(VENV)/.ready ## Kill durable runs at every boundary of an effect and in their tools (5 minutes)
+	$(PYTHON) tests/durable/kill.py
+
+overhead: $(VENV)/.ready ## Measure what the journal costs a turn, beside the same run without it
+	$(PYTHON) tests/durable/overhead.py

@@ -175,7 +175,7 @@ class Agent(Runner[Deps, Output]):
         known = name or self.name
         said = describe(f"Ask the agent {known}.", self.instructions) if description is None else description
         options: dict[str, Any] = {"approval": approval, "retries": retries, "timeout": timeout}
-        return tool_of(lambda: self._recipe_for(None, None, None), known, said, sequential=sequential, **options)
+        return tool_of(self.recipe_for, known, said, sequential=sequential, **options)
 
     def __repr__(self) -> str:
         model, tools = self._fields["model"], self._fields["tools"]
@@ -204,7 +204,7 @@ class Agent(Runner[Deps, Output]):
 
     def recipe_within(self, limits: RunLimits, /) -> Recipe:
         """Give what a run goes on with that is handed over to this agent; its limits stay."""
-        return self._recipe_for(None, None, limits)
+        return self.recipe_for(limits=limits)
 
     @property
     def toolbox(self) -> Toolbox:

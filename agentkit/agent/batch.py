@@ -43,7 +43,7 @@ async def call_tools(run: Run, calls: tuple[ToolCall, ...]) -> RunState:
         LimitExceededError: The batch would go over the limit of calls; none of it has started.
         ToolFailedError: A tool raised and `on_tool_error` is "raise"; its siblings have ended, their results are kept.
     """
-    run.passed = _passed(run)
+    run.passed = _passed(run) if run.decisions else {}
     read = [_read(run, call) for call in calls]
     allowed = sum(isinstance(entry, CallTool) for entry in read)
     run.recipe.bounds.limits.check_calls(run.state, allowed)
@@ -53,6 +53,8 @@ async def call_tools(run: Run, calls: tuple[ToolCall, ...]) -> RunState:
     for answer in answers:
         _land(run, answer)
     ready = [entry for entry in gated if isinstance(entry, CallTool)]
+    if run.keeper is not None:
+        await run.keeper.gated(run)
     if run.bounded or len(run.chain) > 1:
         begun = sum(entry.id in run.state.subs for entry in ready)  # counted around this run before
         count_calls(run.chain[:1], begun)
@@ -98,16 +100,16 @@ def _read(run: Run, call: ToolCall) -> CallTool | Answer:
             )
         unknown = f"There is no tool '{shorten(name)}'. The tools are: {known}. Call one of them, or answer."
         return answer_error(call.id, name, ArgumentError(unknown), status="refused")
-    changed = _changed(run, call.id)
-    if changed is not None:
-        arguments = to_json(dict(changed)).decode()
+    changed, begun = _changed(run, call.id), None if run.keeper is None else run.keeper.begun(run, call.id)
+    if changed is not None or begun is not None:
+        arguments = to_json(dict(changed)).decode() if changed is not None else str(begun)
         call = call.replace(function=call.function.replace(arguments=arguments))
     elif is_cut(run.state.finish_reason) and _may_be_cut(run, call):
         return answer_error(call.id, name, ArgumentError(_CUT), status="refused")
     try:
         values = tool.read(arguments)
     except ArgumentError as error:
-        if changed is not None:
+        if changed is not None or (begun is not None and decision in (True, Approve())):
             raise StateError(
                 f"The arguments decided on for the call {call.id!r} do not fit tool '{name}': {error} "
                 "The call still waits; decide again."
@@ -189,7 +191,8 @@ async def _run_one(run: Run, call: CallTool, room: asyncio.Semaphore | None) -> 
         run.emit(ToolCallReady(call.id, call.name, call.arguments))
     run.under_way.add(call.id)
     try:
-        answer: Answer = await run.fold("call", _core(run))(call)
+        step = run.fold("call", _core(run))
+        answer: Answer = await (step(call) if run.keeper is None else run.keeper.call(run, call, step))
     finally:
         run.under_way.discard(call.id)
     if answer.status != "held":

@@ -127,7 +127,8 @@ async def _read(run: Run, text: str) -> Any:
         if not plan.allows_text:
             raise Rejected.broken("it was cut")
         return await plan.finish(text, context_of(run))
-    return await plan.finish(plan.read(text), context_of(run))
+    value = plan.read(text)
+    return value if plan.is_read else await plan.finish(value, context_of(run))
 
 
 def _refuse_cut(run: Run, text: str) -> None:

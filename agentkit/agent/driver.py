@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import time
-from collections.abc import Callable
+from collections.abc import Awaitable, Callable
 from contextlib import suppress
 from functools import partial
 from typing import Any
@@ -15,23 +15,24 @@ from agentkit.agent.current import current
 from agentkit.agent.effect import (
     AskModel,
     CallTools,
-    Checked,
     CheckOutput,
     Effect,
     Finished,
     HandOver,
+    Outcome,
     Paused,
     Prepare,
     Prepared,
 )
 from agentkit.agent.event import OutputReady, RunEnded, RunFailed, RunStarted, SubRunEvent
 from agentkit.agent.handoff import go_on_as, hand_over
+from agentkit.agent.keeper import Keeper
 from agentkit.agent.loop import loop
 from agentkit.agent.prepare import equip, prepare
 from agentkit.agent.run import Run
 from agentkit.agent.steering import ENDED, PAUSED
 from agentkit.agent.turn import ask_model
-from agentkit.errors import OutputError
+from agentkit.errors import OutputError, RunCancelledError
 from agentkit.model import ledgers, listener
 from agentkit.secret import scrub
 from agentkit.state.ledger import Ledger
@@ -42,8 +43,9 @@ from agentkit.state.spent import Spent
 from agentkit.state.subrun import still_held
 from agentkit.tools.execute import SubRuns, running
 
-__all__ = ["drive"]
+__all__ = ["carry_out", "drive"]
 
+_Step = Callable[[Run, Effect], Awaitable[Outcome]]
 _ENDED = "Not finished: the run ended before this call did. Its effect may or may not have happened."
 _WAITED = "Not run: the run ended while this call waited for a decision."
 
@@ -62,13 +64,9 @@ async def drive(run: Run) -> Finished | Paused:
     if run.watcher is not None:
         run.emit(RunStarted(run.state.run_id))
     try:
-        end: Finished | Paused = await run.fold("run", partial(_perform_all, run))(run.state)
-        run.steering.end()
+        end = await _go(run)
     except (asyncio.CancelledError, Exception) as error:
-        own = await run.steering.own()
-        if own is not None or isinstance(error, asyncio.CancelledError):
-            run.state = run.state.with_closed_calls(_ENDED, but=_waiting(run.state)).with_closed_calls(_WAITED)
-        _carry(run, own or error)
+        own = await _stop(run, error)
         if own is not None:
             raise own from error
         raise
@@ -78,16 +76,42 @@ async def drive(run: Run) -> Finished | Paused:
         listener.reset(token)
         current.reset(inside)
         ledgers.reset(account)
-    run.state = end.state.replace(seconds=run.seconds)
-    if run.chain[0].news:
-        _take_over(run)
-    run.settle(ENDED if isinstance(end, Finished) else PAUSED)
     state = run.state
     if run.watcher is not None:
         if isinstance(end, Finished):
             run.emit(OutputReady(end.output))
         run.end(RunEnded(state.run_id, state.finish_reason, state.turns, state.usage, len(state.held)))
     return Finished(state, end.output) if isinstance(end, Finished) else Paused(state)
+
+
+async def _go(run: Run) -> Finished | Paused:
+    """Perform all within the middleware; the state is then the last one of this part of the run."""
+    if run.keeper is not None:
+        await run.keeper.open(run)
+    end: Finished | Paused = await run.fold("run", partial(_perform_all, run))(run.state)
+    run.steering.end()
+    run.state = end.state.replace(seconds=run.seconds)
+    run.started = time.monotonic()  # the seconds are counted up to now
+    if run.chain[0].news:
+        _take_over(run)
+    run.settle(ENDED if isinstance(end, Finished) else PAUSED)
+    if run.keeper is not None:
+        await run.keeper.close(run, end)
+    return end
+
+
+async def _stop(run: Run, error: BaseException) -> RunCancelledError | None:
+    """Bring the state to an end by an error, and put it on that; give the error of a run that its `cancel` ended."""
+    own = await run.steering.own()
+    if run.keeper is not None:
+        run.settle()
+        if run.chain[0].news:
+            _take_over(run)
+        await run.keeper.close(run, own or error)
+    if own is not None or isinstance(error, asyncio.CancelledError):
+        run.state = run.state.with_closed_calls(_ENDED, but=_waiting(run.state)).with_closed_calls(_WAITED)
+    _carry(run, own or error)
+    return own
 
 
 def _waiting(state: RunState) -> set[str]:
@@ -136,12 +160,14 @@ def _carry(run: Run, error: BaseException) -> None:
 
 
 async def _perform_all(run: Run, state: RunState) -> Finished | Paused:
-    run.state = state
+    run.state, run.cut = state, None
     run.steering.open()
     await go_on_as(run)
     steps = loop(run.state, run.recipe.bounds)
     seconds = run.recipe.bounds.limits.seconds
-    perform = _perform if seconds is None else _perform_in_time
+    perform = carry_out if seconds is None else _perform_in_time
+    if run.keeper is not None:
+        perform = partial(_perform_kept, run.keeper, perform)
     task = asyncio.current_task()
     assert task is not None
     try:
@@ -156,7 +182,11 @@ async def _perform_all(run: Run, state: RunState) -> Finished | Paused:
         return end
 
 
-async def _perform_in_time(run: Run, effect: Effect) -> Prepared | RunState | Checked:
+async def _perform_kept(keeper: Keeper[Run], step: _Step, run: Run, effect: Effect) -> Outcome:
+    return await keeper.perform(run, effect, step)
+
+
+async def _perform_in_time(run: Run, effect: Effect) -> Outcome:
     seconds = run.recipe.bounds.limits.seconds
     assert seconds is not None
     if run.seconds >= seconds:  # a clock that is over notices nothing that does not wait
@@ -164,16 +194,18 @@ async def _perform_in_time(run: Run, effect: Effect) -> Prepared | RunState | Ch
     clock = asyncio.timeout(seconds - run.seconds)
     try:
         async with clock:
-            return await _perform(run, effect)
+            return await carry_out(run, effect)
     except TimeoutError as error:
         if not clock.expired():
             raise
         later = _waiting(run.state) | run.state.subs.keys()  # they go on where they are
+        run.cut = run.state
         run.state = run.state.with_closed_calls(_ENDED, but=later)
         raise over_limit("seconds", run.seconds, seconds, "what was on its way was cancelled") from error
 
 
-async def _perform(run: Run, effect: Effect) -> Prepared | RunState | Checked:
+async def carry_out(run: Run, effect: Effect) -> Outcome:
+    """Perform one effect, without a clock over it."""
     match effect:
         case Prepare():
             run.turn = await prepare(run)

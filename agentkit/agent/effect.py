@@ -22,6 +22,7 @@ __all__ = [
     "Effect",
     "Finished",
     "HandOver",
+    "Outcome",
     "Paused",
     "Prepare",
     "Prepared",
@@ -137,3 +138,4 @@ class Paused:
 
 
 Effect = Prepare | AskModel | CallTools | CheckOutput | HandOver
+Outcome = Prepared | RunState | Checked

@@ -32,8 +32,13 @@ async def gate(run: Run, entry: CallTool | Answer) -> CallTool | Answer | Pendin
     if isinstance(decision, Give):
         return answer_value(call_id, name, decision.result, status="given", most=most)
     if decision is False or isinstance(decision, Deny):
-        reason = (decision or Deny()).reason
-        return Answer(ToolMessage(tool_call_id=call_id, content=f"Not run: {reason}"), "denied", name)
+        begun = run.keeper is not None and run.keeper.begun(run, call_id) is not None
+        content = f"Not run{' again' if begun else ''}: {(decision or Deny()).reason}"
+        return Answer(ToolMessage(tool_call_id=call_id, content=content), "denied", name)
+    if decision is None and run.keeper is not None:
+        known = run.keeper.unknown(run, call_id, entry.tool if isinstance(entry, CallTool) else None)
+        if known is not None:
+            return _doubtful(run, call_id, known) if known else entry
     if isinstance(entry, Answer):
         return entry
     if entry.tool.is_external and decision is not None:
@@ -44,6 +49,13 @@ async def gate(run: Run, entry: CallTool | Answer) -> CallTool | Answer | Pendin
         arguments = entry.call.function.arguments
         return PendingCall(call_id, name, arguments, run.state.run_id, run.state.turns, entry.tool.is_external)
     return entry
+
+
+def _doubtful(run: Run, call_id: str, known: str) -> PendingCall:
+    """Let a call wait as the model wrote it, whatever it was begun with."""
+    call = next(call for call in run.state.open_calls if call.id == call_id)
+    function = call.function
+    return PendingCall(call_id, function.name, function.arguments, run.state.run_id, run.state.turns, unknown=known)
 
 
 def _waits(run: Run, call_id: str) -> bool:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections import deque
 from collections.abc import AsyncIterable, Callable, Coroutine, Iterable, Iterator, Mapping
-from typing import Any, Generic, Self
+from typing import Any, Generic, Protocol, Self
 
 from pydantic_core import to_json
 
@@ -18,9 +18,22 @@ from agentkit.many.pool import Pool
 from agentkit.many.source import total_of
 from agentkit.output import OutputPlan
 
-__all__ = ["AgentWork", "SyncMany"]
+__all__ = ["AgentWork", "Elsewhere", "SyncMany"]
 
 _Finish = Callable[[Run], Coroutine[Any, Any, Result[Any]]]
+
+
+class Elsewhere(Protocol):
+    """What has a map's runs carried out by others: `durable` brings it."""
+
+    def work(self, agent: Any, given: Mapping[str, Any], /) -> Work:
+        """Give what is done for each input of an agent's map.
+
+        Args:
+            agent: The agent.
+            given: The map's `deps`, `model`, `settings`, `limits` and `budget`.
+        """
+        ...
 
 
 class AgentWork:

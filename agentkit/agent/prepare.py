@@ -8,7 +8,7 @@ from typing import Any
 
 from agentkit.agent.chooser import instruction_of
 from agentkit.agent.effect import Turn
-from agentkit.agent.run import Run, context_of
+from agentkit.agent.run import Recipe, Run, context_of
 from agentkit.kind import is_object
 from agentkit.state.run import RunState
 from agentkit.tools.context import Context
@@ -33,12 +33,12 @@ async def prepare(run: Run) -> Turn:
     if run.asked_at != at:
         if run.recipe.choose is not None:
             await _choose(run, context_of(run))
-        functions = [one for one in run.recipe.instructions if not isinstance(one, str)]
-        run.told = [await instruction_of(function, context_of(run)) for function in functions]
+        run.told = [
+            await instruction_of(one, context_of(run)) for one in run.recipe.instructions if not isinstance(one, str)
+        ]
         run.asked_at = at
-    recipe, told = run.recipe, iter(run.told)
-    said = [text if isinstance(text, str) else next(told) for text in recipe.instructions]
-    text = "\n\n".join(part for part in said if part)
+    recipe = run.recipe
+    text = _text(recipe, run.told) if recipe.instructions else ""
     if run.state.finishing and recipe.final is not None:
         blank = recipe.final
     else:
@@ -69,6 +69,12 @@ async def _choose(run: Run, context: Context[Any]) -> None:
         asked, run.recipe = run.asked, chosen
         if run.asked != asked:
             run.emit(run.asked)
+
+
+def _text(recipe: Recipe, told: list[str | None]) -> str:
+    given = iter(told)
+    said = [text if isinstance(text, str) else next(given) for text in recipe.instructions]
+    return "\n\n".join([part for part in said if part])
 
 
 def _choice(run: Run) -> Any:

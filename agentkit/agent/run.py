@@ -15,9 +15,11 @@ from typing_extensions import TypeVar
 
 from agentkit.agent.effect import Bounds, Finished, Paused, Turn
 from agentkit.agent.event import MessageInjected, OutputAsked, Progress
+from agentkit.agent.keeper import Keeper
 from agentkit.agent.prompt import Prompt, injected_message
 from agentkit.agent.steering import ENDED, Steering
 from agentkit.errors import ConfigurationError
+from agentkit.kind import new_dict, new_list, new_set
 from agentkit.model import Model, ModelFellBack, Report, RequestRetried, RequestSent
 from agentkit.output import Mode, OutputPlan
 from agentkit.session import Session
@@ -163,39 +165,41 @@ class Run:
         resumed: Whether the state is that of an earlier part.
         steering: What is put into it from outside, and its cancellation.
         admits: What each message passes that is put in; gives it, or another in its place.
+        keeper: What writes it down while it goes, if anything.
+        cut: The state before calls that were on their way were closed, for the run was cancelled or out of time.
     """
 
     recipe: Recipe
     state: RunState
     deps: Any = None
-    decisions: Mapping[str, Decision] = field(default_factory=dict[str, Decision])
-    passed: dict[str, dict[str, Decision]] = field(default_factory=dict[str, dict[str, Decision]])
+    decisions: Mapping[str, Decision] = field(default_factory=new_dict)
+    passed: dict[str, dict[str, Decision]] = field(default_factory=new_dict)
     first: Recipe | None = None
     watcher: Callable[[Any], None] | None = None
     room: Callable[[], Awaitable[None] | None] | None = None
     turn: Turn = field(default_factory=Turn)
-    told: list[str | None] = field(default_factory=list[str | None])
+    told: list[str | None] = field(default_factory=new_list)
     asked_at: tuple[int, int] | None = None
-    outputs: dict[str, Any] = field(default_factory=dict[str, Any])
-    answers: list[Answer] = field(default_factory=list[Answer])
+    outputs: dict[str, Any] = field(default_factory=new_dict)
+    answers: list[Answer] = field(default_factory=new_list)
     rejected: Exception | None = None
-    refusals: list[tuple[tuple[Any, ...], Exception]] = field(default_factory=list[tuple[tuple[Any, ...], Exception]])
+    refusals: list[tuple[tuple[Any, ...], Exception]] = field(default_factory=new_list)
     reply: ChatCompletion | None = None
     sent: bool = False
     sent_as: RequestSent | None = None
     chain: tuple[Ledger, ...] = ()
     bounded: bool = False
     reservation: Reservation | None = None
-    under_way: set[str] = field(default_factory=set[str])
+    under_way: set[str] = field(default_factory=new_set)
     known: tuple[ChatRequest, int] | None = None
     started: float = field(default_factory=time.monotonic)
     session: Session | None = None
     resumed: bool = False
     steering: Steering = field(default_factory=Steering)
-    admits: list[Admit] = field(default_factory=list[Callable[[UserMessage], Awaitable[UserMessage]]])
-    _stacks: dict[str, Callable[[Any], Awaitable[Any]]] = field(
-        default_factory=dict[str, Callable[[Any], Awaitable[Any]]]
-    )
+    admits: list[Admit] = field(default_factory=new_list)
+    keeper: Keeper[Run] | None = None
+    cut: RunState | None = None
+    _stacks: dict[str, Callable[[Any], Awaitable[Any]]] = field(default_factory=new_dict)
 
     def inject(self, message: Prompt | Message | Mapping[str, Any]) -> None:
         """Put what the user says into the run, from any thread: it is sent with the next request.
@@ -220,6 +224,8 @@ class Run:
 
     async def take_in(self, messages: tuple[UserMessage, ...]) -> RunState:
         """Take what was put into the run into the state, and show it; what is not let in waits in `state.injected`."""
+        if not messages:
+            return self.state
         asked = self.asked
         for place, given in enumerate(messages):
             message = given
@@ -231,7 +237,7 @@ class Run:
                 raise
             self.state = self.state.with_injected((message,))
             self.emit(MessageInjected(message))
-        if messages and self.asked != asked:
+        if self.asked != asked:
             self.emit(self.asked)
         return self.state
 
@@ -239,6 +245,7 @@ class Run:
         """Take no message any more; those that were not sent go into the state, for a later part of the run."""
         if left := self.steering.close(why):
             self.state = self.state.replace(injected=(*self.state.injected, *left))
+        self._stacks.clear()  # they hold the run: without a circle it is freed at once when nobody needs it
 
     def emit(self, event: Any) -> None:
         """Show an event to the watcher, if there is one; callable from any thread."""
@@ -254,11 +261,12 @@ class Run:
 
     def hear(self, event: Report) -> None:
         """Take what happened below the loop: note whether a request is on its way, and show it."""
-        if isinstance(event, RequestSent | RequestRetried | ModelFellBack):
+        if isinstance(event, RequestSent):
+            self.sent, self.sent_as = True, event
+        elif isinstance(event, RequestRetried | ModelFellBack):
             self.sent = False
-            if isinstance(event, RequestSent):
-                self.sent, self.sent_as = True, event
-        self.emit(event)
+        if self.watcher is not None:
+            self.watcher(event)
 
     @property
     def asked(self) -> OutputAsked:

@@ -11,7 +11,7 @@ from typing_extensions import TypeVar
 from agentkit.agent.blocking import SyncStream, block
 from agentkit.agent.conversation import finish
 from agentkit.agent.field import model_of
-from agentkit.agent.many import AgentWork, SyncMany
+from agentkit.agent.many import AgentWork, Elsewhere, SyncMany
 from agentkit.agent.prompt import Prompt
 from agentkit.agent.recipe import recipe_of
 from agentkit.agent.result import Output, Result
@@ -19,7 +19,7 @@ from agentkit.agent.run import Recipe
 from agentkit.agent.start import go_on, start
 from agentkit.agent.stream import AgentStream
 from agentkit.agent.swap import swapped
-from agentkit.many import Many, OnError, Progress, Terms
+from agentkit.many import Many, OnError, Progress, Terms, Work
 from agentkit.model import Model
 from agentkit.output import OutputPlan
 from agentkit.session import Session
@@ -69,7 +69,7 @@ class Runner(Generic[Deps, Output]):
             APIError: The endpoint gave no usable reply.
             RunError: The run cannot go on: a limit, no valid output, a refusal; `agent.resume(error.state)` goes on.
         """
-        return await finish(start(self._recipe_for(model, settings, limits), prompt, deps, history, session))
+        return await finish(start(self.recipe_for(model, settings, limits), prompt, deps, history, session))
 
     def run_sync(
         self,
@@ -83,7 +83,7 @@ class Runner(Generic[Deps, Output]):
         session: Session | None = None,
     ) -> Result[Output]:
         """Run as `run` does, from sync code; works in scripts, threads and notebooks."""
-        run = start(self._recipe_for(model, settings, limits), prompt, deps, history, session)
+        run = start(self.recipe_for(model, settings, limits), prompt, deps, history, session)
         return block(lambda: finish(run))
 
     def stream(
@@ -98,7 +98,7 @@ class Runner(Generic[Deps, Output]):
         session: Session | None = None,
     ) -> AgentStream[Output]:
         """Run as `run` does and watch: `async with agent.stream(...) as stream: async for event in stream: ...`."""
-        run = start(self._recipe_for(model, settings, limits), prompt, deps, history, session)
+        run = start(self.recipe_for(model, settings, limits), prompt, deps, history, session)
         return AgentStream(run, finish)
 
     def stream_sync(
@@ -113,7 +113,7 @@ class Runner(Generic[Deps, Output]):
         session: Session | None = None,
     ) -> SyncStream[Output]:
         """Watch a run from sync code: `with agent.stream_sync(...) as stream: for event in stream: ...`."""
-        run = start(self._recipe_for(model, settings, limits), prompt, deps, history, session)
+        run = start(self.recipe_for(model, settings, limits), prompt, deps, history, session)
         return SyncStream(AgentStream(run, finish))
 
     async def resume(
@@ -143,7 +143,7 @@ class Runner(Generic[Deps, Output]):
         Raises:
             StateError: The state or a decision is not as it must be; nothing was done.
         """
-        return await finish(go_on(self._recipe_for(model, settings, limits), state, decisions, deps, session))
+        return await finish(go_on(self.recipe_for(model, settings, limits), state, decisions, deps, session))
 
     def resume_sync(
         self,
@@ -157,7 +157,7 @@ class Runner(Generic[Deps, Output]):
         session: Session | None = None,
     ) -> Result[Output]:
         """Go on as `resume` does, from sync code."""
-        run = go_on(self._recipe_for(model, settings, limits), state, decisions, deps, session)
+        run = go_on(self.recipe_for(model, settings, limits), state, decisions, deps, session)
         return block(lambda: finish(run))
 
     def resume_stream(
@@ -172,7 +172,7 @@ class Runner(Generic[Deps, Output]):
         session: Session | None = None,
     ) -> AgentStream[Output]:
         """Go on as `resume` does and watch: `async with agent.resume_stream(state, decisions=...) as stream: ...`."""
-        return AgentStream(go_on(self._recipe_for(model, settings, limits), state, decisions, deps, session), finish)
+        return AgentStream(go_on(self.recipe_for(model, settings, limits), state, decisions, deps, session), finish)
 
     def resume_stream_sync(
         self,
@@ -186,7 +186,7 @@ class Runner(Generic[Deps, Output]):
         session: Session | None = None,
     ) -> SyncStream[Output]:
         """Go on as `resume` does and watch from sync code."""
-        run = go_on(self._recipe_for(model, settings, limits), state, decisions, deps, session)
+        run = go_on(self.recipe_for(model, settings, limits), state, decisions, deps, session)
         return SyncStream(AgentStream(run, finish))
 
     def map(
@@ -203,6 +203,7 @@ class Runner(Generic[Deps, Output]):
         model: str | Model | None = None,
         settings: Settings | None = None,
         limits: RunLimits | None = None,
+        durable: Elsewhere | None = None,
     ) -> Many[Output]:
         """Run once for each input: `await agent.map(texts)`, or `async for outcome in agent.map(texts): ...`.
 
@@ -219,6 +220,7 @@ class Runner(Generic[Deps, Output]):
             model: As for `run`.
             settings: As for `run`.
             limits: As for `run`: of each run.
+            durable: Has workers carry out the runs: a `DurableAgent` of this agent, or its `spread`.
 
         Raises:
             ConfigurationError: An argument, or later the store, is not as it must be.
@@ -226,7 +228,7 @@ class Runner(Generic[Deps, Output]):
         terms = Terms(
             concurrency=concurrency, on_error=on_error, ordered=ordered, store=store, progress=progress, budget=budget
         )
-        return Many(self._work(deps, model, settings, limits), inputs, terms)
+        return Many(self._work(durable, deps, (model, settings, limits, budget)), inputs, terms)
 
     def map_sync(
         self,
@@ -242,19 +244,34 @@ class Runner(Generic[Deps, Output]):
         model: str | Model | None = None,
         settings: Settings | None = None,
         limits: RunLimits | None = None,
+        durable: Elsewhere | None = None,
     ) -> SyncMany[Output]:
         """Run as `map` does, from sync code: `for outcome in agent.map_sync(texts): ...`, or its `result()`."""
         terms = Terms(
             concurrency=concurrency, on_error=on_error, ordered=ordered, store=store, progress=progress, budget=budget
         )
-        return SyncMany(self._work(deps, model, settings, limits), inputs, terms)
+        return SyncMany(self._work(durable, deps, (model, settings, limits, budget)), inputs, terms)
 
     def _work(
-        self, deps: Any, model: str | Model | None, settings: Settings | None, limits: RunLimits | None
-    ) -> AgentWork:
-        return AgentWork(self._recipe_for(model, settings, limits), self._fields, deps, finish)
+        self,
+        durable: Elsewhere | None,
+        deps: Any,
+        over: tuple[str | Model | None, Settings | None, RunLimits | None, RunLimits | None],
+    ) -> Work:
+        model, settings, limits, budget = over
+        if durable is None:
+            return AgentWork(self.recipe_for(model, settings, limits), self._fields, deps, finish)
+        given = {"deps": deps, "model": model, "settings": settings, "limits": limits, "budget": budget}
+        return durable.work(self, given)
 
-    def _recipe_for(self, model: str | Model | None, settings: Settings | None, limits: RunLimits | None) -> Recipe:
+    def recipe_for(
+        self, model: str | Model | None = None, settings: Settings | None = None, limits: RunLimits | None = None
+    ) -> Recipe:
+        """Give what a run is made of, for what wraps an agent from above; the arguments are those of `run`.
+
+        Raises:
+            ConfigurationError: No run can be made of them.
+        """
         model = swapped(self, model)
         plain = model is None and settings is None and limits is None
         if plain and self._recipe is not None:

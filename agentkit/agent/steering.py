@@ -56,8 +56,16 @@ class Steering:
         with self._lock:
             self._over = ""
 
+    @property
+    def waiting(self) -> tuple[UserMessage, ...]:
+        """Show what waits, and let it."""
+        with self._lock:
+            return (*self._waiting,)
+
     def take(self) -> tuple[UserMessage, ...]:
         """Give what waits, in the order in which it came."""
+        if not self._waiting:
+            return ()
         with self._lock:
             taken, self._waiting = (*self._waiting,), []
         return taken

@@ -254,6 +254,7 @@ class AgentStream(Generic[Output]):
 
     def _ended(self, _: object) -> None:
         self._run.settle()  # of a task that was cancelled before its first step
+        self._run.room = None  # which holds the stream, and the stream the run: both are freed without the collector
         self._wake()
 
     def _wake(self) -> None:

@@ -11,7 +11,7 @@ from agentkit.agent.conversation import finish
 from agentkit.agent.current import run_of
 from agentkit.agent.run import Recipe, Run
 from agentkit.agent.start import go_on, start
-from agentkit.errors import RunError, StateError, ToolDefinitionError
+from agentkit.errors import JournalError, RunError, StateError, ToolDefinitionError, UnknownOutcomeError
 from agentkit.state.subrun import with_sub
 from agentkit.tools.context import Context
 from agentkit.tools.decorator import tool
@@ -21,10 +21,11 @@ from agentkit.tools.tool import Tool, check_name
 __all__ = ["SubAgent", "describe", "tool_of"]
 
 _MOST_TOLD = 500  # characters of instructions that describe their agent
+_OURS = JournalError, UnknownOutcomeError  # no failures of a tool, but of what writes the run down
 _DEEPEST = 16  # agents, one the tool of another; each adds some 20 frames to Python's stack
 
 
-def tool_of(recipe: Callable[[], Recipe], name: str | None, description: str, **options: Any) -> Tool[Any]:
+def tool_of(recipe: Callable[..., Recipe], name: str | None, description: str, **options: Any) -> Tool[Any]:
     """Make the tool that runs an agent; the options are those of `tool`.
 
     Raises:
@@ -50,12 +51,12 @@ def describe(what: str, instructions: Any) -> str:
 class SubAgent:
     """What an agent's tool calls.
 
-    Args:
-        recipe: Gives what a run is made of.
+    Attributes:
+        recipe: Gives what a run is made of; with a model, it is asked in the place of the agent's own.
     """
 
-    def __init__(self, recipe: Callable[[], Recipe]) -> None:
-        self._recipe = recipe
+    def __init__(self, recipe: Callable[..., Recipe]) -> None:
+        self.recipe = recipe
 
     async def __call__(
         self,
@@ -69,13 +70,14 @@ class SubAgent:
         """
         outer = run_of(context, self)
         if outer is None:  # called by a function, which has an outcome of its own
-            return (await finish(start(self._recipe(), prompt, context.deps, ()))).output
+            return (await finish(start(self.recipe(), prompt, context.deps, ()))).output
         run = self._begin(outer, context, prompt)
         try:
-            result = await finish(run)
+            below = None if outer.keeper is None else outer.keeper.below
+            result = await (finish(run) if below is None else below(outer, context.call_id, run, finish))
         except BaseException as error:
             outer.state = with_sub(outer.state, context.call_id, run.state)
-            if isinstance(error, StateError) and run.resumed:
+            if isinstance(error, _OURS) or (isinstance(error, StateError) and run.resumed):
                 _let_through(error)
             raise
         if result.pending:
@@ -88,7 +90,7 @@ class SubAgent:
         sub = outer.state.subs.get(context.call_id)
         if sub is not None:
             try:
-                return go_on(self._recipe(), sub, outer.passed.pop(context.call_id, None), context.deps)
+                return go_on(self.recipe(), sub, outer.passed.pop(context.call_id, None), context.deps)
             except StateError as error:
                 _let_through(error)
                 raise
@@ -97,11 +99,11 @@ class SubAgent:
                 f"Agents call one another {_DEEPEST} deep here, each a tool of the one before. Does one call itself? "
                 "Go on without this tool."
             )
-        return start(self._recipe(), prompt, context.deps, ())
+        return start(self.recipe(), prompt, context.deps, ())
 
 
-def _let_through(error: Exception) -> None:
-    """Mark an error of whoever resumes: it says what was decided wrongly, which is no failure of the tool."""
+def _let_through(error: BaseException) -> None:
+    """Mark an error that is no failure of the tool, as that of whoever resumes: it says what was decided wrongly."""
     call = running.get()
     if call is not None:
         call.through = error

@@ -16,9 +16,12 @@ def ask_decision(call: PendingCall, screen: Screen, answers: TextIO) -> Decision
     """Ask until there is an answer; no more input is no.
 
     Of a call that needs approval it is yes, no, or a reason not to, which the model is told; of an external one it is
-    the result, or a minus and why there is none.
+    the result, or a minus and why there is none. One that was begun before a crash is shown with what is known of it;
+    the answer may also be what it did, after an equals sign.
     """
     question = "its result? [text, or - and why there is none]" if call.external else "run it? [y, n, or why not]"
+    if call.unknown:
+        question = f"{call.unknown}\n   run it again? [y, n, = and its result, or why not]"
     while True:
         screen.end_line()
         screen.write(f"?? {call_text(call.name, call.arguments)}\n   {question} ")
@@ -26,6 +29,8 @@ def ask_decision(call: PendingCall, screen: Screen, answers: TextIO) -> Decision
         if not line:
             return False
         if answer := line.strip():
+            if call.unknown and answer.startswith("="):
+                return Give(answer.removeprefix("=").strip())
             return _result(answer) if call.external else _leave(answer)
 
 
@@ -33,12 +38,18 @@ def waiting_text(calls: Iterable[PendingCall]) -> str:
     """Say which calls wait, where nobody can be asked."""
     several = tuple(calls)
     waiting = [call_text(call.name, call.arguments) for call in several]
-    kinds = {call.external: "a result" if call.external else "approval" for call in several}
+    kinds = dict.fromkeys(_kind(call) for call in several)
     return (
-        f"{len(waiting)} {'call waits' if len(waiting) == 1 else 'calls wait'} for {' or '.join(kinds.values())} and "
+        f"{len(waiting)} {'call waits' if len(waiting) == 1 else 'calls wait'} for {' or '.join(kinds)} and "
         f"there is no terminal to ask on: {', '.join(waiting)}. Run it in a terminal, or resume it from Python: with "
         "--json the document holds the state."
     )
+
+
+def _kind(call: PendingCall) -> str:
+    if call.unknown:
+        return "a word on whether it was done"
+    return "a result" if call.external else "approval"
 
 
 def _leave(answer: str) -> Decision:

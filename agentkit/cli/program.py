@@ -17,9 +17,13 @@ from agentkit.cli.demo import DemoCommand
 from agentkit.cli.doctor import DoctorCommand
 from agentkit.cli.extract import ExtractCommand
 from agentkit.cli.fault import error_line, exit_code
+from agentkit.cli.replay import ReplayCommand
 from agentkit.cli.run import RunCommand
+from agentkit.cli.runs import RunsCommand
 from agentkit.cli.schema import SchemaCommand
+from agentkit.cli.submission import CancelCommand, ResultCommand, StatusCommand, SubmitCommand
 from agentkit.cli.text import one_line
+from agentkit.cli.worker import WorkerCommand
 
 __all__ = ["main"]
 
@@ -30,7 +34,7 @@ _USAGE_ERROR = cast("type[Exception]", typer.BadParameter.__mro__[1])  # typer h
 _CODES = """\b
 Exit codes:
   0    done
-  1    the run failed: the endpoint, a limit, no valid output, some inputs; the demo: not proven
+  1    the run failed: the endpoint, a limit, no valid output, some inputs; the demo: not proven; a replay: diverged
   2    the command line or the configuration: an option, a key, a model's name, tools
   3    the run waits for approval of calls, and there was no terminal to ask on
   130  interrupted by Ctrl-C
@@ -82,6 +86,37 @@ Examples:
 Exit codes: 0 all that agents need works; 1 some of it does not; 2 the endpoint gave no reply.
 The bounds are shown beforehand; --requests, --tokens and --seconds tighten them."""
 
+_RUNS = """\b
+Examples:
+  agentkit runs runs.db
+  agentkit runs runs.db --status paused --json
+  agentkit runs runs.db order-42"""
+
+_REPLAY = """\b
+Examples:
+  agentkit replay runs.db order-42 shop:agent
+  agentkit replay runs.db order-42 shop.py:agent --deps shop.py:deps --json
+\b
+Exit codes: 0 today's agent does the same; 1 it does not, and the first difference is shown; 2 nothing was compared.
+No model is asked and no tool is called."""
+
+
+_WORKER = """\b
+Examples:
+  agentkit worker shop:agent --db runs.sqlite
+  agentkit worker shop:orders shop:refunds --db postgresql://user@host/runs --concurrency 32
+  agentkit worker shop:agent --queue slow --total 20 --rate 100/60
+\b
+It works until SIGTERM or Ctrl-C: then what has begun ends, and the runs go on elsewhere at once.
+Start as many as you like, on as many machines; runs of one that is lost go on within the seconds of --lease."""
+
+_SUBMIT = """\b
+Examples:
+  agentkit submit shop:agent "Refund order 7" --db runs.sqlite --run order-7
+  agentkit status order-7 --db runs.sqlite
+  agentkit result order-7 --db runs.sqlite
+  agentkit cancel order-7 --db runs.sqlite"""
+
 
 class _Command(Protocol):
     def perform(self) -> int: ...
@@ -100,6 +135,13 @@ _app.command("chat", help="Talk with a model that has tools.", epilog=_CHAT)(Cha
 _app.command("extract", help="Extract values of a type from one text or many inputs.", epilog=_EXTRACT)(ExtractCommand)
 _app.command("schema", help="Print the JSON of tools exactly as it is sent.", epilog=_SCHEMA)(SchemaCommand)
 
+_app.command("runs", help="List the runs of a journal, or show one of them.", epilog=_RUNS)(RunsCommand)
+_app.command("replay", help="Compare a journal's run with what today's agent does.", epilog=_REPLAY)(ReplayCommand)
+_app.command("worker", help="Carry out runs that were submitted, until told to stop.", epilog=_WORKER)(WorkerCommand)
+_app.command("submit", help="Leave a run to a worker, and write its id.", epilog=_SUBMIT)(SubmitCommand)
+_app.command("status", help="Tell how a submitted run stands.", epilog=_SUBMIT)(StatusCommand)
+_app.command("result", help="Wait for a submitted run, and write its output as JSON.", epilog=_SUBMIT)(ResultCommand)
+_app.command("cancel", help="Cancel a submitted run.", epilog=_SUBMIT)(CancelCommand)
 _app.command("doctor", help="Find out what an endpoint can do, and write its profile.", epilog=_DOCTOR)(DoctorCommand)
 
 

@@ -14,17 +14,18 @@ import sys
 import traceback
 from collections.abc import Iterable, Iterator
 from functools import reduce
-from inspect import isfunction
+from inspect import isfunction, signature
 from pathlib import Path
 from types import FunctionType, ModuleType
-from typing import Any
+from typing import Any, TypeGuard
 
+from agentkit.agent.agent import Agent
 from agentkit.errors import AgentkitError, ConfigurationError
 from agentkit.kind import is_object
 from agentkit.tools.tool import Tool
 from agentkit.tools.toolbox import Toolbox
 
-__all__ = ["close_to", "load_tools", "load_type"]
+__all__ = ["close_to", "load_agent", "load_tools", "load_type", "load_value"]
 
 _BUILTINS = {kind.__name__: kind for kind in (bool, dict, float, int, list, str)}
 _KEYWORDS = {"$ref", "allOf", "anyOf", "const", "enum", "items", "oneOf", "properties", "type"}  # one of them is there
@@ -61,6 +62,42 @@ def load_type(reference: str) -> Any:
             f"{reference!r} names no type. Write module:Type, path/to/file.py:Type, a .json file of a JSON Schema, "
             f"or one of {', '.join(_BUILTINS)}."
         )
+    return _named(_load(source), source, name)
+
+
+def load_agent(reference: str) -> Agent[Any, Any]:
+    """Give the agent that `module:agent` or `file.py:agent` names, or that a function of nothing there makes.
+
+    Raises:
+        ConfigurationError: The module or the name is not there, or it is no agent.
+    """
+    value: Any = load_value(reference, "agent")
+    if isfunction(value) and not signature(value).parameters:
+        try:
+            value = value()
+        except (Exception, SystemExit) as error:
+            raise _broken(reference, error) from error
+    if not _is_agent(value):
+        raise ConfigurationError(
+            f"{reference!r} is a value of type {type(value).__name__}, which is no agent. Name an `Agent`, or a "
+            "function of nothing that gives one."
+        )
+    return value
+
+
+def _is_agent(value: Any) -> TypeGuard[Agent[Any, Any]]:
+    return isinstance(value, Agent)
+
+
+def load_value(reference: str, what: str) -> Any:
+    """Give what `module:name` or `file.py:name` names.
+
+    Raises:
+        ConfigurationError: The module or the name is not there.
+    """
+    source, name = _split(reference)
+    if not name:
+        raise ConfigurationError(f"{reference!r} names no {what}. Write module:{what} or path/to/file.py:{what}.")
     return _named(_load(source), source, name)
 
 

@@ -10,6 +10,7 @@ AgentkitError
 │   ├── UnknownModelError         a model name that no provider owns, or no model at all
 │   ├── MissingKeyError           a provider's key is not set
 │   ├── StoreMismatchError        a map's store holds what another agent was asked
+│   ├── RunMismatchError          a journal's run of that id began with something else
 │   └── MissingExtraError         an optional package is not installed (also an ImportError)
 ├── APIError                      a request was sent and no usable reply came
 │   ├── APIConnectionError        no connection, or it broke
@@ -39,6 +40,9 @@ AgentkitError
 │   │   └── RefusalError          the model declined
 │   ├── PendingCallsError         the output was read while calls are pending
 │   ├── SessionBusyError          another run goes on in the session, or took it over
+│   ├── JournalError              the journal's file cannot be written or read
+│   ├── RunInUseError             a run of a journal goes on elsewhere
+│   ├── UnknownOutcomeError       a call was begun, and nothing says how it ended
 │   ├── RunCancelledError         the run was cancelled by its own `cancel()`
 │   └── StateError                a state that cannot be read or gone on from (also a ValueError)
 ├── LocalModelError               the embedded model could not start or answer
@@ -73,6 +77,7 @@ from agentkit.errors.configuration import (
     InvalidRequestError,
     MissingExtraError,
     MissingKeyError,
+    RunMismatchError,
     SchemaError,
     StoreMismatchError,
     ToolDefinitionError,
@@ -88,6 +93,7 @@ from agentkit.errors.model import (
 from agentkit.errors.root import AgentkitError
 from agentkit.errors.run import (
     BlockedError,
+    JournalError,
     LengthError,
     LimitExceededError,
     OutputError,
@@ -95,10 +101,12 @@ from agentkit.errors.run import (
     RefusalError,
     RunCancelledError,
     RunError,
+    RunInUseError,
     SessionBusyError,
     StateError,
     ToolFailedError,
     ToolRetriesExceededError,
+    UnknownOutcomeError,
 )
 
 __all__ = [
@@ -117,6 +125,7 @@ __all__ = [
     "InternalServerError",
     "InvalidRequestError",
     "InvalidResponseError",
+    "JournalError",
     "LengthError",
     "LimitExceededError",
     "LocalModelError",
@@ -134,6 +143,8 @@ __all__ = [
     "ReplyRefusedError",
     "RunCancelledError",
     "RunError",
+    "RunInUseError",
+    "RunMismatchError",
     "SchemaError",
     "ScriptError",
     "SessionBusyError",
@@ -145,5 +156,6 @@ __all__ = [
     "ToolRetriesExceededError",
     "ToolUseFailedError",
     "UnknownModelError",
+    "UnknownOutcomeError",
     "UnsupportedRequestError",
 ]

@@ -9,6 +9,7 @@ __all__ = [
     "InvalidRequestError",
     "MissingExtraError",
     "MissingKeyError",
+    "RunMismatchError",
     "SchemaError",
     "StoreMismatchError",
     "ToolDefinitionError",
@@ -47,6 +48,10 @@ class MissingKeyError(ConfigurationError):
 
 class StoreMismatchError(ConfigurationError):
     """The store of a map holds outcomes of an agent that asked for something else; the text shows what differs."""
+
+
+class RunMismatchError(ConfigurationError):
+    """The journal has a run of that id, which began with something else; the text shows what."""
 
 
 class MissingExtraError(ConfigurationError, ImportError):

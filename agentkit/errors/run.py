@@ -11,6 +11,7 @@ if TYPE_CHECKING:
 
 __all__ = [
     "BlockedError",
+    "JournalError",
     "LengthError",
     "LimitExceededError",
     "OutputError",
@@ -18,10 +19,12 @@ __all__ = [
     "RefusalError",
     "RunCancelledError",
     "RunError",
+    "RunInUseError",
     "SessionBusyError",
     "StateError",
     "ToolFailedError",
     "ToolRetriesExceededError",
+    "UnknownOutcomeError",
 ]
 
 
@@ -98,5 +101,17 @@ class RunCancelledError(RunError):
     """The run was cancelled by its own `cancel()`; every call in the history of `state` is answered."""
 
 
+class JournalError(RunError):
+    """The journal's file cannot be written or read; what was done and not written is kept in memory meanwhile."""
+
+
+class RunInUseError(RunError):
+    """Another process, or another task of this one, goes on with the run of a journal; nothing was done here."""
+
+
 class StateError(RunError, ValueError):
     """A state cannot be read, or does not fit the agent it was given to."""
+
+
+class UnknownOutcomeError(RunError):
+    """A call was begun, nothing is on record of how it ended, and `on_unknown` is "fail"; `state.held` has it."""

@@ -1,11 +1,11 @@
 """One HTTP connection at a time: `connections` gives what makes them, straight or by the proxy of the environment.
 
-With `network` beside it the only importer of httpcore, whose pools are not used: the cost of a request grows with their
-connections, and `pool` lends ours.
+httpcore's pools are not used, for the cost of a request grows with their connections; `pool` lends ours.
 """
 
 from __future__ import annotations
 
+import asyncio
 import functools
 import ssl
 import sys
@@ -18,6 +18,7 @@ import httpcore
 from agentkit.errors import ConfigurationError
 from agentkit.http.address import Address, is_loopback
 from agentkit.http.fast import fast_line
+from agentkit.http.line import Line, has_rest
 from agentkit.http.network import Network
 from agentkit.http.pool import IDLE
 
@@ -32,6 +33,8 @@ if _command_line is None:
 __all__ = ["Connection", "Fields", "Headers", "connections"]
 
 Headers = list[tuple[str, str]]
+
+_MOST_OPENING = 512  # connections of one model that are opened at a time
 
 
 class Fields(Mapping[str, str]):
@@ -97,8 +100,8 @@ class Connection:
 
     @property
     def is_usable(self) -> bool:
-        """Tell whether it can serve another request: the last one is over, and the server still there."""
-        return self._line.is_available() and not self._line.has_expired()
+        """Tell whether it can serve another request: the last one is over, all of it, and the server still there."""
+        return self._line.is_available() and not self._line.has_expired() and not has_rest(self._line)
 
     async def post(self, url: str, headers: Headers, body: bytes, connect: float) -> httpcore.Response:
         """Send a request and wait for the head of its answer.
@@ -139,10 +142,11 @@ def connections(origin: str) -> Callable[[], Connection]:
         ConfigurationError: The proxy that the environment names cannot be used.
     """
     tls = _tls() if origin.startswith("https:") else None
-    fast = fast_line()
+    line: Any = fast_line() or Line
+    line = functools.partial(line, gate=asyncio.Semaphore(_MOST_OPENING))
     try:
         proxy = _proxy(origin)
-        make = functools.partial(_open, _target(origin)[0].origin, tls, proxy, None if proxy else fast)
+        make = functools.partial(_open, _target(origin)[0].origin, tls, proxy, line)
         make()  # opens nothing yet, but fails where the library for SOCKS is missing
     except (ImportError, ValueError):
         refused = ConfigurationError(
@@ -154,10 +158,10 @@ def connections(origin: str) -> Callable[[], Connection]:
     raise refused  # outside: the text of the refusal above may hold the proxy's password
 
 
-def _open(origin: httpcore.Origin, tls: ssl.SSLContext | None, proxy: httpcore.Proxy | None, fast: Any) -> Connection:
+def _open(origin: httpcore.Origin, tls: ssl.SSLContext | None, proxy: httpcore.Proxy | None, line: Any) -> Connection:
     network = Network()
-    if fast is not None:
-        return Connection(fast(origin, tls, network), network)
+    if proxy is None:
+        return Connection(line(origin, tls, network), network)
     pool = httpcore.AsyncConnectionPool(tls, proxy, keepalive_expiry=IDLE, network_backend=network)
     return Connection(pool.create_connection(origin), network)  # the pool itself, which knows all ways, is not used
 

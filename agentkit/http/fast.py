@@ -17,6 +17,7 @@ from typing import TYPE_CHECKING, Any, cast
 import httpcore
 
 from agentkit.errors import ConfigurationError, MissingExtraError
+from agentkit.http.line import Line
 from agentkit.http.pool import IDLE
 
 if TYPE_CHECKING:
@@ -25,12 +26,12 @@ if TYPE_CHECKING:
 __all__ = ["VARIABLE", "FastLine", "fast_line"]
 
 VARIABLE = "AGENTKIT_TRANSPORT"
-_ONE_READ = 256 * 1024
+_ONE_READ = 16 * 1024  # what is read at once is decoded at once: the chunks of a burst take eight times their bytes
 _LONGEST_HEAD = 64 * 1024  # what is longer httpcore reads, which has a bound of its own
 _LENGTH_SIZE, _CODING_SIZE = len("content-length"), len("transfer-encoding")
 
 _Parser = Callable[[object], "HttpResponseParser"]
-_Make = Callable[[httpcore.Origin, "ssl.SSLContext | None", httpcore.AsyncNetworkBackend], "FastLine"]
+_Make = Callable[..., "FastLine"]
 
 
 def fast_line() -> _Make | None:
@@ -61,8 +62,8 @@ def fast_line() -> _Make | None:
     return functools.partial(FastLine, HttpResponseParser, (HttpParserError, HttpParserUpgrade))
 
 
-class FastLine(httpcore.AsyncConnectionInterface):
-    """One connection straight to a server, opened by its first request; one request at a time.
+class FastLine(Line):
+    """One connection straight to a server whose answers llhttp reads; httpcore does where it cannot at once.
 
     Args:
         parser: Makes llhttp's for answers.
@@ -70,6 +71,7 @@ class FastLine(httpcore.AsyncConnectionInterface):
         origin: The server.
         tls: The context for one that is spoken to by TLS.
         network: What opens sockets.
+        gate: Bounds how many are opened at a time.
     """
 
     def __init__(
@@ -79,31 +81,23 @@ class FastLine(httpcore.AsyncConnectionInterface):
         origin: httpcore.Origin,
         tls: ssl.SSLContext | None,
         network: httpcore.AsyncNetworkBackend,
+        *,
+        gate: asyncio.Semaphore,
     ) -> None:
+        super().__init__(origin, tls, network, gate=gate)
         self._parser = parser
         self._refused = refused
-        self._origin = origin
-        self._tls = tls
-        self._network = network
         self._stream: httpcore.AsyncNetworkStream | None = None
-        self._slow: httpcore.AsyncHTTP11Connection | None = None  # reads all that comes after an unusual head
         self._idle_until: float | None = None
         self._closed = False
 
     async def handle_async_request(self, request: httpcore.Request) -> httpcore.Response:
-        """Send a request and wait for the head of its answer.
-
-        Raises:
-            httpcore.NetworkError: No connection, or it broke.
-            httpcore.ConnectTimeout: The connection did not come in time.
-            httpcore.ProtocolError: The headers, or the answer, are no HTTP.
-        """
-        if self._slow is not None:
-            return await self._slow.handle_async_request(request)
+        """Send a request and wait for the head of its answer, as `Line` does."""
+        if self._connection is not None:  # after an unusual head
+            return await self._connection.handle_async_request(request)
         stream = self._stream
         if stream is None:
-            extensions: Any = getattr(request, "extensions")  # noqa: B009 # typed as any mapping
-            stream = self._stream = await self._open(extensions.get("timeout", {}).get("connect"))
+            stream = self._stream = await self.open(request)
         self._idle_until = None
         head = _head(request)
         with suppress(httpcore.WriteError):  # a server may answer before it took all
@@ -114,16 +108,8 @@ class FastLine(httpcore.AsyncConnectionInterface):
         came = await answer.begin()
         if came is None:
             return httpcore.Response(answer.status, headers=answer.headers, content=answer)
-        self._slow = httpcore.AsyncHTTP11Connection(self._origin, _Again(stream, came), IDLE)
-        return await self._slow.handle_async_request(request)
-
-    async def _open(self, seconds: float | None) -> httpcore.AsyncNetworkStream:
-        host = self._origin.host.decode("ascii")
-        stream = await self._network.connect_tcp(host, self._origin.port, seconds)
-        if self._tls is not None:
-            self._tls.set_alpn_protocols(["http/1.1"])
-            stream = await stream.start_tls(self._tls, host, seconds)
-        return stream
+        self._connection = httpcore.AsyncHTTP11Connection(self._origin, _Again(stream, came), IDLE)
+        return await self._connection.handle_async_request(request)
 
     def rest(self) -> None:
         """Note that an answer came to its end and the connection can take the next request."""
@@ -137,24 +123,20 @@ class FastLine(httpcore.AsyncConnectionInterface):
 
     def is_available(self) -> bool:
         """Tell whether the last request is over."""
-        return self._idle_until is not None if self._slow is None else self._slow.is_available()
+        return self._idle_until is not None if self._connection is None else super().is_available()
 
     def has_expired(self) -> bool:
         """Tell whether it rested too long, or the server has gone."""
-        if self._slow is not None:
-            return self._slow.has_expired()
+        if self._connection is not None:
+            return super().has_expired()
         if self._idle_until is None or self._stream is None:
             return False
         late = asyncio.get_running_loop().time() > self._idle_until
         return late or bool(self._stream.get_extra_info("is_readable"))
 
-    def is_idle(self) -> bool:
-        """Tell whether it serves no request."""
-        return self.is_available()
-
     def is_closed(self) -> bool:
         """Tell whether it is over."""
-        return self._closed
+        return self._closed or super().is_closed()
 
 
 def _head(request: httpcore.Request) -> bytes:

@@ -74,6 +74,7 @@ class OutputPlan(Generic[O]):
         is_text: Whether the reply's text is the output as it is.
         allows_text: Whether a text may be the output, beside something typed.
         is_function: Whether the output is what a function makes of the value that is read.
+        is_read: Whether the value that is read is the output, for neither a function nor a validator gets it.
     """
 
     def __init__(self, spec: OutputSpec[O]) -> None:
@@ -84,6 +85,7 @@ class OutputPlan(Generic[O]):
         self.is_text = self.allows_text and not typed
         self._tool = as_tool(spec.type) if _is_function(spec.type) else None
         self.is_function = self._tool is not None
+        self.is_read = not (self.is_function or spec.validators)
         self._asked: dict[Mode, Asked] = {}
 
     @classmethod

@@ -8,6 +8,7 @@ from __future__ import annotations
 import types
 from collections.abc import Mapping
 from copy import deepcopy
+from datetime import date, datetime
 from functools import lru_cache
 from typing import Annotated, Any, Final, Literal, NotRequired, Union, get_args, get_origin
 
@@ -31,11 +32,23 @@ _PLAIN: Final[dict[Any, dict[str, Any]]] = {
     Any: {},
     list: {"type": "array", "items": {}},
     dict: {"type": "object", "additionalProperties": True},
+    date: {"format": "date", "type": "string"},
+    datetime: {"format": "date-time", "type": "string"},
 }
 _LITERALS: Final[dict[Any, str]] = {str: "string", int: "integer", bool: "boolean"}
 # What of a `Field(...)` shows in a schema, besides description, default and constraints (its metadata).
 _UNSET: Final = ("title", "examples", "discriminator", "deprecated", "json_schema_extra", "default_factory")
 _UNIONS: Final = (Union, types.UnionType)
+# Which keyword a constraint is, by the type that it is on; pydantic checks others, and values of other types, itself.
+_ENDS: Final = {"ge": "minimum", "gt": "exclusiveMinimum", "le": "maximum", "lt": "exclusiveMaximum"}
+_KEYWORDS: Final[dict[Any, dict[str, str]]] = {
+    int: _ENDS,
+    float: _ENDS,
+    str: {"min_length": "minLength", "max_length": "maxLength"},
+    list: {"min_length": "minItems", "max_length": "maxItems"},
+}
+_CONSTRAINTS: Final = {FieldInfo.metadata_lookup[name]: name for names in _KEYWORDS.values() for name in names}
+_MOST: Final = 2**31  # of a constraint's value: beyond, pydantic may refuse it
 
 
 class _Untitled(GenerateJsonSchema):
@@ -127,11 +140,11 @@ def _to_schema(annotation: Any, definitions: dict[str, Any]) -> dict[str, Any]:
 
 def _quick(annotation: Any, definitions: dict[str, Any]) -> dict[str, Any] | None:
     """Give the schema of a plain annotation, or None where only pydantic knows."""
-    origin = get_origin(annotation)
-    if origin is None:
-        plain = _PLAIN.get(annotation) if isinstance(annotation, type) or annotation in (None, Any) else None
+    origin, arguments = get_origin(annotation), get_args(annotation)
+    if not arguments:
+        bare = origin or annotation  # `typing.List` has an origin all the same
+        plain = _PLAIN.get(bare) if isinstance(bare, type) or bare in (None, Any) else None
         return None if plain is None else plain.copy()
-    arguments = get_args(annotation)
     if origin is Annotated:
         return _quick_annotated(annotation, definitions)
     if origin is list:
@@ -146,27 +159,46 @@ def _quick(annotation: Any, definitions: dict[str, Any]) -> dict[str, Any] | Non
         members = [_to_schema(member, definitions) for member in arguments if member is not type(None)]
         if any("anyOf" in member or not member for member in members):
             return None  # nested unions are flattened by rules of pydantic's own
+        if type(None) in arguments:
+            members.append({"type": "null"})
         apart = [member for at, member in enumerate(members) if member not in members[:at]]
-        if len(apart) == 1 and len(apart) == len(arguments):
-            return apart[0]
-        return {"anyOf": [*apart, {"type": "null"}]} if type(None) in arguments else {"anyOf": apart}
+        return {"anyOf": apart} if len(apart) > 1 else apart[0]
     return None
 
 
 def _quick_annotated(annotation: Any, definitions: dict[str, Any]) -> dict[str, Any] | None:
     description: str | None = None
+    constraints: list[Any] = []
     for item in annotation.__metadata__:
         if isinstance(item, FieldInfo):
-            if item.metadata or not all(getattr(item, name) is None for name in _UNSET):
+            if not all(getattr(item, name) is None for name in _UNSET) or item.default is not PydanticUndefined:
                 return None
-            if item.default is not PydanticUndefined:
-                return None
+            constraints += item.metadata
             description = item.description or description
         elif not isinstance(item, str | Doc):
-            return None
+            constraints.append(item)
+    limits = _limits(annotation.__origin__, constraints)
+    if limits is None:
+        return None
     made = _to_schema(annotation.__origin__, definitions)
+    made.update(limits)
     if description:
         made["description"] = description
+    return made
+
+
+def _limits(annotation: Any, constraints: list[Any]) -> dict[str, Any] | None:
+    """Write constraints as keywords, or None where only pydantic knows what they say of the annotation."""
+    keywords = _KEYWORDS.get(get_origin(annotation) or annotation, {})
+    lowest = -_MOST if keywords is _ENDS else -1
+    made: dict[str, Any] = {}
+    for constraint in constraints:
+        name = _CONSTRAINTS.get(constraint.__class__, "")
+        keyword, value = keywords.get(name), getattr(constraint, name, None)
+        is_number = type(value) is int or (type(value) is float and annotation is float)  # True is none
+        if keyword is None or keyword in made or not is_number or not lowest < value < _MOST:
+            return None
+        made[keyword] = value
     return made
 
 

@@ -1,6 +1,7 @@
 """A docstring's description and parameter texts are born here, for `signature` and for the classes that a schema names.
 
-The style is found by our own look at the section marks; docstring_parser then parses what was marked, in that style.
+The style is found by our own look at the section marks. Google's is read here, for it is the most common one and takes
+few lines; docstring_parser parses what was marked in the others.
 """
 
 from __future__ import annotations
@@ -34,7 +35,8 @@ _FIELDS: dict[str, _Kind] = {
 _HEADING = re.compile(r"([ \t]*)([A-Z][A-Za-z ]*?)[ \t]*(:?)[ \t]*")
 _RULE = re.compile(r"[ \t]*-{3,}[ \t]*")
 _FIELD = re.compile(rf"([ \t]*)([:@])({'|'.join(_FIELDS)})\b([^:\n]*):(.*)")
-_ITEM = re.compile(r"\*{0,2}`?\*{0,2}\w+`?(?:\s*,\s*`?\*{0,2}\w+`?)*\s*(?:\(.*?\))?\s*:")
+_ITEM = re.compile(r"(\*{0,2}`?\*{0,2}\w+`?(?:\s*,\s*`?\*{0,2}\w+`?)*)\s*(?:\(.*?\))?\s*:")
+_TYPED = re.compile(r"[^:\s]+:|[^:]*\]:")  # what comes back, after its type: `str: A text.`
 # The cheap question that most docstrings answer with no: is any section marked at all?
 _MARKED = re.compile(
     rf"^[ \t]*(?:(?:{'|'.join(_UNDERLINED)})[ \t]*(?::[ \t]*$|:?[ \t]*\n[ \t]*---)|[:@]\w+[^:\n]*:)", re.MULTILINE
@@ -156,6 +158,42 @@ def _open(line: str, below: str) -> _Section | None:
 
 
 def _read(style: _Style, sections: list[_Section]) -> tuple[dict[str, str], str | None]:
+    """Read the sections of one style: the text of each parameter, and that on the result."""
+    if style != "google":
+        return _parse(style, sections)
+    found: dict[str, str] = {}
+    for section in sections:
+        if section.kind == "param":
+            found = _items(section.body) | found
+    results = ("\n".join(section.body) for section in sections if section.kind == "returns")
+    text = inspect.cleandoc(next(results, ""))
+    typed = _TYPED.match(text)
+    return found, (_text(text[typed.end() :].splitlines()) or typed[0][:-1] if typed else text) or None
+
+
+def _items(body: list[str]) -> dict[str, str]:
+    """Read the items of a Google section, where a deeper line goes on with the item before it."""
+    depth = next((_indent(line) for line in body if line.strip()), 0)
+    items: list[tuple[str, list[str]]] = []
+    for line in body:
+        if _indent(line) <= depth and (item := _ITEM.match(line.strip())) is not None:
+            items.append((item[1], [line.strip()[item.end() :]]))
+        elif items:  # a line before the first item belongs to no parameter
+            items[-1][1].append(line)
+    found: dict[str, str] = {}
+    for names, lines in items:
+        for name in names.split(",") if (said := _text(lines)) else ():
+            found.setdefault(name.strip(" *`"), said)
+    return found
+
+
+def _text(lines: list[str]) -> str:
+    """Join what stands behind a mark and the lines below it, whose indentation is their own."""
+    first, *rest = lines or [""]
+    return "\n".join([first, inspect.cleandoc("\n".join(rest))]).strip()
+
+
+def _parse(style: _Style, sections: list[_Section]) -> tuple[dict[str, str], str | None]:
     """Have the library parse the sections of one style, written out again without what would make it lose them all."""
     from docstring_parser import DocstringStyle, ParseError, parse  # noqa: PLC0415 - 10 ms, and most tools need none
 
@@ -182,28 +220,11 @@ def _rewrite(style: _Style, sections: list[_Section]) -> Iterator[str]:
             opening = f"param {section.name.strip('*`')}" if section.kind == "param" else "return"
             yield f"{':' if style == 'rest' else '@'}{opening}: {section.body[0]}"
             yield from (f"    {line.strip()}" for line in section.body[1:])
-    elif style == "numpydoc":
-        for title, members in (("Parameters", params), ("Returns", returns)):
-            for section in members:
-                yield from (title, "-" * len(title), dedent("\n".join(section.body[1:])), "")
-                title = f"Other {title}"  # noqa: PLW2901 - the library keeps only the last section of a title
-    else:
-        items = [item for section in params for item in _items(section.body)]
-        yield from ["Args:", *items, ""] if items else []
-        for section in returns:
-            yield from ("Returns:", *(f"    {line}" for line in dedent("\n".join(section.body)).splitlines()))
-
-
-def _items(body: list[str]) -> Iterator[str]:
-    """Give each item of a Google section one indentation and each further line a deeper one."""
-    depth = next((_indent(line) for line in body if line.strip()), 0)
-    started = False
-    for line in body:
-        if _indent(line) <= depth and _ITEM.match(line.strip()):
-            started = True
-            yield f"    {line.strip()}"
-        elif started:  # a line before the first item belongs to no parameter
-            yield f"        {line[min(depth, _indent(line)) :].rstrip()}" if line.strip() else ""
+        return
+    for title, members in (("Parameters", params), ("Returns", returns)):
+        for section in members:
+            yield from (title, "-" * len(title), dedent("\n".join(section.body[1:])), "")
+            title = f"Other {title}"  # noqa: PLW2901 - the library keeps only the last section of a title
 
 
 def _indent(line: str) -> int:

@@ -88,6 +88,8 @@ class PendingCall:
         run_id: The run that asks for it.
         turn: Its turn; some endpoints use an id again in a later one.
         external: Whether it is carried out elsewhere, so that a decision gives its result.
+        unknown: What is known of it where it was begun before a crash and nothing says how it ended; else empty. To
+            approve it is to run it again, to give is to say what it did, to deny is to leave it at that.
     """
 
     id: str
@@ -96,6 +98,7 @@ class PendingCall:
     run_id: str = ""
     turn: int = 0
     external: bool = False
+    unknown: str = ""
 
     @property
     def digest(self) -> str:

@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from typing import Literal
 
 from agentkit.errors import LimitExceededError
-from agentkit.state.limit import COUNTED, RunLimits, told
+from agentkit.state.limit import RunLimits, told
 from agentkit.state.order import Order, Row
 from agentkit.state.spent import Spent
 
@@ -102,12 +102,8 @@ class Ledger:
     )
 
     def __init__(self, limits: RunLimits | None = None, *, owner: Owner = "run") -> None:
-        bounds: list[tuple[str, int]] = []
-        if limits is not None:
-            for name in COUNTED:
-                limit = getattr(limits, name)
-                if limit is not None:
-                    bounds.append((name, int(limit * _PICO) if name == "cost" else limit))
+        counted = limits.counted if limits is not None else ()
+        bounds = [(name, int(limit * _PICO) if name == "cost" else limit) for name, limit in counted]
         self._bounds, self.bounded = bounds, bool(bounds)
         self.owner: Owner = owner
         self.priced = any(name == "cost" for name, _ in bounds)

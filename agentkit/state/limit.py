@@ -6,11 +6,11 @@ What parallel branches share is reserved from a ledger besides.
 from __future__ import annotations
 
 import math
-from dataclasses import dataclass, fields
+from dataclasses import dataclass, field, fields
+from typing import Any
 
 from agentkit.errors import ConfigurationError, LimitExceededError
 from agentkit.state.run import RunState
-from agentkit.state.spent import Spent
 
 __all__ = ["COUNTED", "RunLimits", "check_bound", "over_limit", "told"]
 
@@ -37,6 +37,7 @@ class RunLimits:
         seconds: Time, without pauses.
         concurrency: Calls that run at once, 16 by default.
         output_floor: Tokens of a reply, 256 by default: where less is left for it, the request is not sent.
+        counted: Those of what a ledger counts that bound something, by name.
     """
 
     turns: int | None = 50
@@ -49,22 +50,25 @@ class RunLimits:
     seconds: float | None = None
     concurrency: int = 16
     output_floor: int = 256
+    counted: tuple[tuple[str, Any], ...] = field(init=False, repr=False, compare=False)
 
     def __post_init__(self) -> None:
         for one in fields(self):
-            check_bound("RunLimits", one.name, getattr(self, one.name))
+            if one.init:
+                check_bound("RunLimits", one.name, getattr(self, one.name))
+        bounds = ((name, getattr(self, name)) for name in COUNTED)
+        object.__setattr__(self, "counted", tuple(bound for bound in bounds if bound[1] is not None))
 
     def check_turn(self, state: RunState) -> None:
         """Raise `LimitExceededError` where the next request would go over a limit."""
         if self.turns is not None and state.turns >= self.turns:
             raise over_limit("turns", state.turns, self.turns, _NOT_SENT)
-        spent: Spent | None = None
-        for name in COUNTED:
-            limit = getattr(self, name)
-            if limit is not None and name != "tool_calls":
-                spent = spent or state.spent
-                if (value := getattr(spent, name)) >= limit:
-                    raise over_limit(name, value, limit, _NOT_SENT)
+        if not self.counted:
+            return
+        spent = state.spent
+        for name, limit in self.counted:
+            if name != "tool_calls" and (value := getattr(spent, name)) >= limit:
+                raise over_limit(name, value, limit, _NOT_SENT)
 
     def check_calls(self, state: RunState, calls: int) -> None:
         """Raise `LimitExceededError` where a batch of calls would go over the limit; none of it has started."""

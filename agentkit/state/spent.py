@@ -6,7 +6,7 @@ from dataclasses import dataclass
 
 from agentkit.wire.response import Usage
 
-__all__ = ["Spent"]
+__all__ = ["NOTHING", "Spent"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -49,3 +49,16 @@ class Spent:
             self.cost + other.cost,
             self.unpriced + other.unpriced,
         )
+
+    def __sub__(self, other: Spent) -> Spent:
+        return Spent(
+            self.requests - other.requests,
+            self.tool_calls - other.tool_calls,
+            self.input_tokens - other.input_tokens,
+            self.output_tokens - other.output_tokens,
+            round(self.cost - other.cost, 12),  # ledgers count to that digit
+            self.unpriced - other.unpriced,
+        )
+
+
+NOTHING = Spent()

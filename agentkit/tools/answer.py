@@ -10,6 +10,7 @@ from typing import Any, Literal, cast
 from pydantic_core import PydanticSerializationError, to_json, to_jsonable_python
 
 from agentkit.errors import ToolDefinitionError
+from agentkit.kind import new_list
 from agentkit.secret import scrub
 from agentkit.tools.context import ToolRetry
 from agentkit.tools.result import ToolResult
@@ -68,9 +69,9 @@ class Answer:
 
 @dataclass(slots=True)
 class _Content:
-    texts: list[str] = field(default_factory=list[str])
-    notes: list[str] = field(default_factory=list[str])
-    parts: list[Part] = field(default_factory=list[Part])
+    texts: list[str] = field(default_factory=new_list)
+    notes: list[str] = field(default_factory=new_list)
+    parts: list[Part] = field(default_factory=new_list)
 
 
 def answer_value(

@@ -42,6 +42,7 @@ def tool(
     thread: bool = True,
     approval: Approval = False,
     external: bool = False,
+    idempotent: bool = False,
     max_characters: int | None = None,
     require_descriptions: bool = False,
 ) -> Tool[_Deps]: ...
@@ -59,6 +60,7 @@ def tool(
     thread: bool = True,
     approval: Approval = False,
     external: bool = False,
+    idempotent: bool = False,
     max_characters: int | None = None,
     require_descriptions: bool = False,
 ) -> Tool[Any]: ...
@@ -76,6 +78,7 @@ def tool(
     thread: bool = True,
     approval: Approval = False,
     external: bool = False,
+    idempotent: bool = False,
     max_characters: int | None = None,
     require_descriptions: bool = False,
 ) -> _Decorator: ...
@@ -92,6 +95,7 @@ def tool(  # noqa: D417 - the other arguments are the attributes of Tool, descri
     thread: bool = True,
     approval: Approval = False,
     external: bool = False,
+    idempotent: bool = False,
     max_characters: int | None = None,
     require_descriptions: bool = False,
 ) -> Tool[Any] | _Decorator:
@@ -112,7 +116,7 @@ def tool(  # noqa: D417 - the other arguments are the attributes of Tool, descri
     """
     options: dict[str, Any] = {"strict": strict, "retries": retries, "timeout": timeout}
     options |= {"sequential": sequential, "thread": thread, "approval": approval, "is_external": external}
-    options |= {"max_characters": max_characters}
+    options |= {"idempotent": idempotent, "max_characters": max_characters}
 
     def make(function: Any) -> Tool[Any]:
         return _make(_draft(function, name, require_descriptions=require_descriptions), description, options)

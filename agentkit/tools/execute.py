@@ -73,14 +73,16 @@ class SubRuns:
     def __init__(self, context: Context[Any]) -> None:
         self.over = False
         self.through: BaseException | None = None
-        turn = f"{context.turn}:" if context.turn > 1 else ""
-        self._first = f"{context.run_id}/{turn}{quote(context.call_id, safe='', errors='replace')}"
+        self._context = context
         self._count = 0
 
     def next_id(self) -> str:
         """Give the id of the next one."""
         self._count += 1
-        return self._first if self._count == 1 else f"{self._first}.{self._count}"
+        context = self._context
+        turn = f"{context.turn}:" if context.turn > 1 else ""
+        first = f"{context.run_id}/{turn}{quote(context.call_id, safe='', errors='replace')}"
+        return first if self._count == 1 else f"{first}.{self._count}"
 
 
 class HeldError(PendingCallsError):

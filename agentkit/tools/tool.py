@@ -68,6 +68,8 @@ class Tool(Generic[Deps_contra]):
             arguments says, async or not.
         max_characters: A longer result is cut for the model, with a notice; None is 100,000.
         is_external: Whether it is carried out elsewhere: the function is never called, each call waits for its result.
+        idempotent: Whether a call may run again where a crash has left open how it ended: done twice is done once, as
+            where a service takes `context.idempotency_key`.
     """
 
     function: Callable[..., Any]
@@ -81,6 +83,7 @@ class Tool(Generic[Deps_contra]):
     approval: Approval = False
     is_external: bool = False
     max_characters: int | None = None
+    idempotent: bool = False
     _draft: Draft | Signature = field(kw_only=True, repr=False)
 
     def __post_init__(self) -> None:

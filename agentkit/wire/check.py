@@ -11,7 +11,6 @@ from typing import Any
 from agentkit.errors import InvalidRequestError
 from agentkit.kind import is_object
 from agentkit.wire.content import text_of
-from agentkit.wire.message import Message
 from agentkit.wire.request import ChatRequest
 from agentkit.wire.setting import CHOICES
 from agentkit.wire.value import WireValue
@@ -28,11 +27,14 @@ _RANGES: dict[str, tuple[float, float]] = {
     "seed": (-(2**63), 2**63 - 1),
 }
 _AT_LEAST_ONE = ("n", "max_completion_tokens", "max_tokens")
+_LISTS = ("modalities", "audio", "stop", "safety_identifier", "logit_bias", "metadata")
+_BOUNDED = frozenset((*_RANGES, *_AT_LEAST_ONE, *_LISTS))
 _MOST_TOOLS = 128
 _MOST_STOPS = 4
 _MOST_METADATA = 16
 _MOST_IDENTIFIER = 128
 _MOST_NEW = 64  # messages that come between two requests of one history; after more all are checked again
+_SOFT = "Send fewer, or Settings(check_contract=False) where the endpoint takes more"
 _NAMES = "names of 1 to 64 letters, digits, '_' and '-'"
 _NAME = re.compile(r"[a-zA-Z0-9_-]{1,64}")
 
@@ -45,9 +47,10 @@ def check_request(request: ChatRequest) -> None:
     """
     if request.check_contract is False:
         return
-    _check_numbers(request)
-    _check_together(request)
-    _check_lists(request)
+    if not _BOUNDED.isdisjoint(request.__pydantic_fields_set__):  # most requests set none of them
+        _check_numbers(request)
+        _check_together(request)
+        _check_lists(request)
     if request.response_format is not None:
         _check_format(request)
     if request.tools:
@@ -119,7 +122,7 @@ def _check_lists(request: ChatRequest) -> None:
     if stops is not None and not all(stops or ("",)):
         raise _broken("stop", repr(request.stop), "texts that are not empty")
     if stops is not None and len(stops) > _MOST_STOPS:
-        raise _broken("stop", f"a list of {len(stops)}", f"at most {_MOST_STOPS}")
+        raise _broken("stop", f"a list of {len(stops)}", f"at most {_MOST_STOPS}. {_SOFT}")
     if request.modalities is not None and not request.modalities:
         raise _broken("modalities", "an empty list", "at least one, such as 'text'")
     if len(request.safety_identifier or "") > _MOST_IDENTIFIER:
@@ -139,10 +142,13 @@ def _check_lists(request: ChatRequest) -> None:
 
 
 def _check_tools(request: ChatRequest) -> None:
-    if len(request.tools) > _MOST_TOOLS:
-        raise _broken("tools", f"a list of {len(request.tools)}", f"at most {_MOST_TOOLS}")
+    tools, choice = request.tools, request.tool_choice
+    if choice is None and _checked_until(tools) == len(tools):  # those of an earlier request
+        return
+    if len(tools) > _MOST_TOOLS:
+        raise _broken("tools", f"a list of {len(tools)}", f"at most {_MOST_TOOLS}. {_SOFT}")
     names: set[str] = set()
-    for tool in request.tools:
+    for tool in tools:
         if tool.function is None and tool.custom is None:
             continue  # an endpoint's own tool (`{"type": "web_search"}`), which has no name
         if not _NAME.fullmatch(tool.name):
@@ -150,8 +156,9 @@ def _check_tools(request: ChatRequest) -> None:
         if tool.name in names:
             raise _broken("tools", f"two tools named {tool.name!r}", "unique names")
         names.add(tool.name)
-    if request.tool_choice is not None:
-        _check_choice(request.tool_choice, names)
+    _mark(tools)
+    if choice is not None:
+        _check_choice(choice, names)
 
 
 def _check_choice(choice: Any, names: set[str]) -> None:
@@ -216,32 +223,32 @@ def _check_messages(request: ChatRequest) -> None:
     if waiting:
         raise _unanswered(waiting)
     if known < len(messages):
-        _mark(messages, known)
+        if known:
+            with suppress(AttributeError):  # another thread did it
+                object.__delattr__(messages[known - 1], "_checked")
+        _mark(messages)
 
 
 _look: Any = WireValue.__dict__["_checked"].__get__  # pydantic's own look-up takes longer where nothing is
 
 
-def _checked_until(messages: tuple[Message, ...]) -> int:
-    """Count the messages at the head that were checked together before: a history grows at its end.
+def _checked_until(values: tuple[WireValue, ...]) -> int:
+    """Count the values at the head that were checked together before: a history grows at its end, tools stay.
 
     The last of them holds those before it; that they are the same is seen in a moment, and checking them is not done.
     """
-    for position in range(len(messages), max(len(messages) - _MOST_NEW, 0), -1):
+    for position in range(len(values), max(len(values) - _MOST_NEW, 0), -1):
         try:
-            before = _look(messages[position - 1])
+            before = _look(values[position - 1])
         except AttributeError:
             continue
-        return position if messages[: position - 1] == before else 0
+        return position if values[: position - 1] == before else 0
     return 0
 
 
-def _mark(messages: tuple[Message, ...], known: int) -> None:
-    """Note on the last message that all are right together, and no longer on the one that had been the last."""
-    if known:
-        with suppress(AttributeError):  # another thread did it
-            object.__delattr__(messages[known - 1], "_checked")
-    object.__setattr__(messages[-1], "_checked", messages[:-1])
+def _mark(values: tuple[WireValue, ...]) -> None:
+    """Note on the last one that all are right together."""
+    object.__setattr__(values[-1], "_checked", values[:-1])
 
 
 def _unanswered(waiting: dict[str, None]) -> InvalidRequestError:

@@ -22,7 +22,7 @@ def _groq_usage(reply: dict[str, Any]) -> None:
     """
     own = reply.get("x_groq")
     told = (reply.get("usage"), own.get("usage") if is_object(own) else None)
-    reply["usage"] = next((usage for usage in told if is_object(usage) and usage), None)
+    reply["usage"] = next((usage for usage in told if is_object(usage) and _counted(usage)), None)
 
 
 def _choice_usage(reply: dict[str, Any]) -> None:
@@ -33,7 +33,7 @@ def _choice_usage(reply: dict[str, Any]) -> None:
     choices: Any = reply.get("choices")
     for choice in choices if is_array(choices) and not reply["usage"] else ():
         usage: Any = choice.get("usage") if is_object(choice) else None
-        if is_object(usage) and usage:
+        if is_object(usage) and _counted(usage):
             reply["usage"] = usage
 
 

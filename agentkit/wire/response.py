@@ -161,19 +161,20 @@ class ResponseMessage(WireValue):
         calls; which endpoint is sent it is decided where the request is spelled.
         """
         audio = self.audio.id if isinstance(self.audio, AudioReply) else None
-        extra = self.model_extra or {}
-        kept = {"extra_content": extra["extra_content"]} if extra.get("extra_content") else {}
-        return AssistantMessage(
+        made = AssistantMessage.of_fields(
+            role="assistant",
             content=self.content,
             refusal=self.refusal or None,
-            tool_calls=_told_apart(tuple(map(_without_index, self.tool_calls))),
+            name=None,
+            tool_calls=_told_apart(tuple([_without_index(call) for call in self.tool_calls])),
             function_call=self.function_call,
             audio={"id": audio} if audio else None,
-            reasoning=self.reasoning_text or None,
+            reasoning_text=self.reasoning_text or None,
             reasoning_content=self.reasoning_content or None,
             reasoning_details=self.reasoning_details or None,
-            **kept,
         )
+        signed = (self.__pydantic_extra__ or {}).get("extra_content")
+        return made.replace(extra_content=signed) if signed else made
 
 
 def _told_apart(calls: tuple[ToolCall, ...]) -> tuple[ToolCall, ...]:

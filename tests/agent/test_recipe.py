@@ -28,12 +28,12 @@ def test_tools_are_encoded_once_and_their_bytes_sent():
 
 def test_the_recipe_is_kept_for_runs_that_change_nothing():
     agent = Agent(ScriptedModel([]))
-    assert agent._recipe_for(None, None, None) is agent._recipe_for(None, None, None)
-    assert agent._recipe_for(None, Settings(seed=1), None) is not agent._recipe_for(None, None, None)
+    assert agent.recipe_for() is agent.recipe_for()
+    assert agent.recipe_for(settings=Settings(seed=1)) is not agent.recipe_for()
 
 
 def test_retries_are_three_for_tools_and_two_for_outputs_unless_said():
-    bounds = Agent(ScriptedModel([]), tools=[look])._recipe_for(None, None, None).bounds
+    bounds = Agent(ScriptedModel([]), tools=[look]).recipe_for().bounds
     assert (bounds.tool_retries, bounds.default_tool_retries, bounds.output_retries) == (
         {"look": 7},
         TOOL_RETRIES,
@@ -41,7 +41,7 @@ def test_retries_are_three_for_tools_and_two_for_outputs_unless_said():
     )
     assert (TOOL_RETRIES, OUTPUT_RETRIES) == (3, 2)
     spec = OutputSpec(int, retries=0)
-    assert Agent(ScriptedModel([]), output=spec)._recipe_for(None, None, None).bounds.output_retries == 0
+    assert Agent(ScriptedModel([]), output=spec).recipe_for().bounds.output_retries == 0
 
 
 @pytest.mark.parametrize(
@@ -49,7 +49,7 @@ def test_retries_are_three_for_tools_and_two_for_outputs_unless_said():
 )
 def test_each_output_mode_asks_in_its_own_field(mode, field):
     model = ScriptedModel([])
-    blank = Agent(model, output=OutputSpec(dict[str, int], mode=mode))._recipe_for(None, None, None).blank
+    blank = Agent(model, output=OutputSpec(dict[str, int], mode=mode)).recipe_for().blank
     assert getattr(blank, field)
 
 
@@ -64,7 +64,7 @@ def test_each_output_mode_asks_in_its_own_field(mode, field):
 )
 def test_the_outputs_tool_is_forced_only_where_the_endpoint_takes_that(forms, tools, choice):
     model = ChatModel("m", profile=Profile(tool_choices=forms))
-    recipe = Agent(model, tools=tools, output=OutputSpec(int, mode="tool"))._recipe_for(None, None, None)
+    recipe = Agent(model, tools=tools, output=OutputSpec(int, mode="tool")).recipe_for()
     assert recipe.blank.tool_choice == choice
 
 
@@ -82,7 +82,7 @@ def test_the_outputs_tool_is_forced_only_where_the_endpoint_takes_that(forms, to
 )
 def test_an_output_mode_whose_format_the_endpoint_does_not_take_gives_way(mode, formats, taken):
     model = ChatModel("m", profile=Profile(output_mode=mode, response_formats=formats))
-    assert Agent(model, output=int)._recipe_for(None, None, None).mode == taken
+    assert Agent(model, output=int).recipe_for().mode == taken
 
 
 @pytest.mark.parametrize(
@@ -91,7 +91,7 @@ def test_an_output_mode_whose_format_the_endpoint_does_not_take_gives_way(mode, 
 )
 def test_an_endpoint_without_tools_is_asked_by_the_best_format_it_takes(formats, taken):
     model = ChatModel("m", profile=Profile(output_mode="tool", tools=False, response_formats=formats))
-    assert Agent(model, output=int)._recipe_for(None, None, None).mode == taken
+    assert Agent(model, output=int).recipe_for().mode == taken
 
 
 @pytest.mark.parametrize(
@@ -109,19 +109,19 @@ def test_an_endpoint_without_tools_is_asked_by_the_best_format_it_takes(formats,
 )
 def test_beside_tools_the_mode_is_one_that_leaves_them_callable(mode, fields, tools, taken, last):
     model = ChatModel("m", profile=Profile(output_mode=mode, **fields))
-    recipe = Agent(model, tools=tools, output=int)._recipe_for(None, None, None)
+    recipe = Agent(model, tools=tools, output=int).recipe_for()
     assert (recipe.mode, recipe.final is not None) == (taken, last)
     assert (recipe.blank.response_format is None) == (last or taken in ("tool", "prompted"))
 
 
 def test_a_mode_that_was_said_is_taken_whatever_the_profile_says():
     model = ChatModel("m", profile=Profile(output_mode="tool", response_formats=()))
-    recipe = Agent(model, tools=[look], output=OutputSpec(int, mode="native"))._recipe_for(None, None, None)
+    recipe = Agent(model, tools=[look], output=OutputSpec(int, mode="native")).recipe_for()
     assert (recipe.mode, recipe.final.response_format.type, recipe.final.tools) == ("native", "json_schema", ())
 
 
 def test_a_model_without_a_profile_is_asked_for_both_at_once():
-    recipe = Agent(ScriptedModel([]), tools=[look], output=int)._recipe_for(None, None, None)
+    recipe = Agent(ScriptedModel([]), tools=[look], output=int).recipe_for()
     assert (recipe.mode, recipe.final, recipe.blank.response_format.type) == ("native", None, "json_schema")
 
 
@@ -129,11 +129,11 @@ def test_the_recipe_is_made_again_where_the_model_has_learned_what_concerns_the_
     model = ScriptedModel([])
     model.profile = Profile(output_mode="native")
     agent, text = Agent(model, output=int), Agent(model)
-    before = agent._recipe_for(None, None, None), text._recipe_for(None, None, None)
+    before = agent.recipe_for(), text.recipe_for()
     model.profile = model.profile.replace(response_formats=())
-    after = agent._recipe_for(None, None, None), text._recipe_for(None, None, None)
+    after = agent.recipe_for(), text.recipe_for()
     assert (before[0].mode, after[0].mode) == ("native", "tool")
-    assert after[0] is agent._recipe_for(None, None, None)
+    assert after[0] is agent.recipe_for()
     assert after[1] is before[1]
 
 

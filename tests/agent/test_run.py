@@ -1,7 +1,9 @@
 """Middleware round a run's two acts, and what tools get to know of their run."""
 
 import asyncio
+import gc
 import threading
+import weakref
 
 import pytest
 
@@ -301,3 +303,29 @@ def test_a_middleware_that_forgets_to_return_is_told(method):
         "The middleware Forgetful gave None. Give what `next` gives, or another of its kind: `return await next(...)`."
     )
     assert caught.value.state.messages
+
+
+@pytest.mark.parametrize("streamed", [False, True])
+def test_a_run_that_is_over_is_freed_without_the_collector(streamed):
+    class Pass(Middleware):
+        async def ask(self, request, run, step, /):
+            return await step(request)
+
+    class Deps:
+        pass
+
+    async def main(agent):
+        deps = Deps()
+        if not streamed:
+            await agent.run("x", deps=deps)
+        else:
+            async with agent.stream("x", deps=deps) as stream:
+                assert [piece async for piece in stream.text()] == ["done"]
+        return weakref.ref(deps)
+
+    agent = Agent(ScriptedModel([call("now"), "done"]), tools=[now], middleware=[Pass()])
+    gc.disable()
+    try:
+        assert asyncio.run(main(agent))() is None
+    finally:
+        gc.enable()

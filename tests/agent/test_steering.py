@@ -7,6 +7,7 @@ import pytest
 
 from agentkit.agent import Agent, AttemptFailed, MessageInjected, Middleware, ReplyReceived
 from agentkit.agent.event import OutputAsked, ToolCallReady
+from agentkit.agent.steering import Steering
 from agentkit.errors import InvalidRequestError, LimitExceededError, RateLimitError, RunError
 from agentkit.output import OutputSpec
 from agentkit.session import SqliteStore
@@ -15,6 +16,7 @@ from agentkit.testing.reply import call, calls
 from agentkit.testing.scripted import ScriptedModel
 from agentkit.tools import tool
 from agentkit.wire.check import check_request
+from agentkit.wire.message import UserMessage
 from agentkit.wire.request import ChatRequest
 
 
@@ -348,3 +350,12 @@ def test_events_tell_where_it_was_put_in():
     kinds = (ReplyReceived, MessageInjected, ToolCallReady)
     shown = [event.type for event in asyncio.run(main()) if isinstance(event, kinds)]
     assert shown == ["reply", "tool_call_ready", "message_injected", "reply", "message_injected", "reply"]
+
+
+def test_what_waits_is_shown_and_goes_on_waiting():
+    steering = Steering()
+    message = UserMessage(content="wait")
+    steering.put(message)
+    assert steering.waiting == steering.waiting == (message,)
+    assert steering.take() == (message,)
+    assert steering.waiting == ()

@@ -46,6 +46,8 @@ class Row:
 
 # What else a workload tells: its title, its form, the most that agentkit should take, and where it is shown; "" is all.
 _MORE = (
+    ("added_ms", "of it above its own connections, ms", ".2f", "0.25", "one_tool"),
+    ("added_ms", "of it above its own connections, ms", ".2f", "", "parallel"),
     ("growth", "CPU of the last 50 turns over the first 50", ".2f", "1.3", ""),
     ("peak_mb", "highest memory of the process, MB", ".0f", "70, fast 90", "many"),
     ("peak_mb", "highest memory of the process, MB", ".0f", "", "crowd"),

@@ -156,6 +156,7 @@ class Task:
         gap: Seconds between the chunks of a reply.
         peers: Whether it is measured with `--peers` too.
         without: Ways that are left out.
+        added: Whether ours is measured beside a loop over its own connections, too.
         aim: The most that agentkit should take, in the unit, plain and with its extra `fast`.
     """
 
@@ -181,6 +182,7 @@ class Task:
     gap: float = 0
     peers: bool = True
     without: Sequence[str] = ()
+    added: bool = False
     aim: tuple[float, float] | None = None
 
 
@@ -209,6 +211,7 @@ _ALL = (
         calls=[("get_weather", _PLACE)],
         results=[_WEATHER],
         expected=_say(_WEATHER),
+        added=True,
         aim=(1.7, 1.2),
     ),
     Task(
@@ -235,6 +238,7 @@ _ALL = (
         calls=[(one.__name__, {**_PLACE, "days": 1}) for one in EIGHT],
         results=_READS,
         expected=_say(*_READS),
+        added=True,
         aim=(2.8, 2.2),
     ),
     Task(
@@ -349,7 +353,7 @@ _ALL = (
         tools=lambda: (read_page,),
         calls=[("read_page", {"number": 1})],
         results=[PAGE],
-        needed=100_000,  # agentkit cuts a longer one, and says so to the model
+        needed=100_000,  # some cut a longer one
         expected="The page was read.",
     ),
     Task(

@@ -28,6 +28,7 @@ Measured = dict[str, Any]
 Run = Callable[[], Awaitable[Any]]
 
 _BATCHES = 5
+_OURS = ("agentkit", "fast")
 
 
 def module_of(way: str) -> Any:
@@ -46,6 +47,29 @@ def _memory(name: str) -> float:
     """Give a size of this process in MB: `VmRSS` is that of now, `VmHWM` the highest so far."""
     status = dict(line.split(":", 1) for line in Path("/proc/self/status").read_text().splitlines())
     return int(status[name].split()[0]) / 1024
+
+
+async def measure_added(task: Task, program: Any, url: str, runs: int) -> Measured:
+    """Measure what runs take more than a loop by hand over the same connections, in batches by turns; in ms."""
+    from beneath import Beneath
+
+    beneath = Beneath(url)
+    ways: list[Run] = [getattr(one, task.kind)(task) for one in (program, beneath)]
+    size = max(runs // _BATCHES, 1)
+    taken: list[list[float]] = []
+    try:
+        for turn in range(min(runs, _BATCHES) + 1):  # the first is the warm-up
+            taken.append([])
+            for run in ways:
+                begun = time.process_time()
+                seen = [await run() for _ in range(size if turn else task.warmup)]
+                taken[-1].append((time.process_time() - begun) / size)
+                for one in seen:
+                    check(task, one, task.expected)
+    finally:
+        await beneath.aclose()
+    asked = len(ways) * (task.warmup + size * (len(taken) - 1))
+    return {"added_ms": median(ours - floor for ours, floor in taken[1:]) * 1e3, "requests": asked * task.requests}
 
 
 async def measure_runs(task: Task, program: Any, runs: int) -> Measured:
@@ -174,7 +198,10 @@ def _measure(task: Task, way: str, url: str, runs: int) -> Measured:
         return measure_functions(task, module)
 
     async def against_endpoint() -> Measured:
-        return await measure_runs(task, module.Program(url), runs)
+        program = module.Program(url)
+        added = await measure_added(task, program, url, runs) if task.added and way in _OURS else {"requests": 0}
+        measured = await measure_runs(task, program, runs)
+        return {**added, **measured, "requests": measured["requests"] + added["requests"]}
 
     return asyncio.run(against_endpoint())
 

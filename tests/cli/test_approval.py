@@ -59,6 +59,30 @@ def test_an_external_call_is_asked_for_its_result():
     assert shown.getvalue() == "?? scan(pages=2)\n   its result? [text, or - and why there is none] "
 
 
+LOST = PendingCall("call_3", "pay", '{"amount": 5}', unknown="It was begun, and it is not known whether it was done.")
+
+
+@pytest.mark.parametrize(
+    ("typed", "decision"),
+    [("y\n", True), ("n\n", False), ("= paid\n", Give("paid")), ("", False), ("=\n", Give(""))],
+)
+def test_of_a_call_whose_end_is_not_known_the_result_may_be_typed(typed, decision):
+    assert ask_decision(LOST, Screen(io.StringIO()), io.StringIO(typed)) == decision
+
+
+def test_a_call_whose_end_is_not_known_is_shown_with_what_is_known():
+    shown = io.StringIO()
+    ask_decision(LOST, Screen(shown), io.StringIO("y\n"))
+    assert shown.getvalue() == (
+        "?? pay(amount=5)\n   It was begun, and it is not known whether it was done.\n"
+        "   run it again? [y, n, = and its result, or why not] "
+    )
+    assert waiting_text([LOST]) == (
+        "1 call waits for a word on whether it was done and there is no terminal to ask on: pay(amount=5). "
+        "Run it in a terminal, or resume it from Python: with --json the document holds the state."
+    )
+
+
 def test_where_nobody_can_be_asked_the_waiting_calls_are_named():
     end = "Run it in a terminal, or resume it from Python: with --json the document holds the state."
     assert waiting_text([PAY]) == (

@@ -21,6 +21,13 @@ OPTIONS = {
         *("TYPE", "TEXT", "--in", "--out", "--model", "--instructions", "--field", "--mode", "--retries"),
         *("--concurrency", "--max-tokens-total", "--limit", "--fresh"),
     ],
+    "worker": ["MODULE:AGENT...", "--db", "--queue", "--concurrency", "--total", "--rate", "--lease", "--grace"],
+    "submit": ["MODULE:AGENT", "PROMPT", "--db", "--queue", "--run"],
+    "status": ["RUN", "--db", "--json"],
+    "result": ["RUN", "--db"],
+    "cancel": ["RUN", "--db"],
+    "runs": ["FILE", "RUN", "--status", "--limit", "--json"],
+    "replay": ["FILE", "RUN", "MODULE:AGENT", "--deps", "--json"],
     "schema": ["--compact", "--strict", "MODULE[:NAME]"],
     "version": [],
 }

@@ -4,7 +4,8 @@ import sys
 
 import pytest
 
-from agentkit.cli.reference import load_tools, load_type
+from agentkit import Agent
+from agentkit.cli.reference import load_agent, load_tools, load_type, load_value
 from agentkit.errors import ConfigurationError, ToolDefinitionError
 
 
@@ -197,3 +198,45 @@ def test_a_function_that_cannot_be_a_tool_is_refused_in_its_own_words(here):
     (here / "untyped.py").write_text("from agentkit import tool\n@tool\ndef ring(bell): ...\n")
     with pytest.raises(ToolDefinitionError):
         load_tools(["untyped"])
+
+
+SHOP = """
+from agentkit import Agent
+
+agent = Agent("local", name="shop")
+
+def make():
+    return agent
+
+def takes(name):
+    return agent
+
+def fail():
+    raise SystemExit("no")
+"""
+
+
+def agent_refusal(reference):
+    with pytest.raises(ConfigurationError) as caught:
+        load_agent(reference)
+    return str(caught.value)
+
+
+@pytest.mark.parametrize("name", ["shop:agent", "shop.py:agent", "shop:make"])
+def test_an_agent_is_named_or_made(here, name):
+    (here / "shop.py").write_text(SHOP, encoding="utf-8")
+    assert isinstance(load_agent(name), Agent)
+
+
+def test_what_is_no_agent_says_so(here):
+    (here / "shop.py").write_text(SHOP, encoding="utf-8")
+    assert agent_refusal("shop") == "'shop' names no agent. Write module:agent or path/to/file.py:agent."
+    assert agent_refusal("shop:takes") == (
+        "'shop:takes' is a value of type function, which is no agent. Name an `Agent`, or a function of nothing that "
+        "gives one."
+    )
+    assert agent_refusal("shop:fail") == "'shop:fail' could not be imported: SystemExit: no (shop.py, line 13)."
+
+
+def test_any_value_can_be_named(here):
+    assert load_value("weather:number", "deps") == 5

@@ -3,6 +3,7 @@
 import importlib.util
 import json
 import os
+import re
 import subprocess
 import sys
 from itertools import pairwise
@@ -235,6 +236,25 @@ def test_approval_goes_on_with_what_was_decided_and_pays_nothing_twice():
     ]
 
 
+def test_durable_goes_on_after_it_was_killed_and_does_nothing_twice():
+    said = run("durable").splitlines()
+    packed = said.pop(2)
+    assert re.fullmatch(r"  packed order 42, key [0-9a-f]{6}", packed)
+    assert said == [
+        "the first program",
+        "  the model is asked, with 0 results",
+        "  the model is asked, with 1 results",
+        "  paid order 42",
+        "  killed",
+        "the second program",
+        '  ? pay {"order":42}: the bank\'s list has it',
+        "  the model is asked, with 2 results",
+        "  Order 42 is paid and on its way.",
+        "the third program",
+        "  Order 42 is paid and on its way.",
+    ]
+
+
 def test_context_gives_each_user_other_tools_and_keeps_the_record_from_the_model():
     asked = []
 
@@ -355,6 +375,7 @@ PROOFS = {
     "tools": ["get_weather is called with {'city': 'Oslo'}", "get_time is called with {'city': 'Tokyo'}"],
     "assistant": ["in Oslo, arrives on Friday", "delivered on Monday", "reached its limit", "still being packed"],
     "context": ["Ann: looking for order 7", "Ann: the program has", "Bob: the program has", "4111", "a lamp, 40"],
+    "durable": ["paid order 42", "killed", "the bank's list has it", "Order 42 is paid and on its way."],
     "extraction": ["Northwind Traders gets 389.90", "Acme Tools gets 1284.50", "no invoice", "To pay: 1674.40"],
     "privacy": ["called for ann@example.org", "A person", "not sent: Please stay civil.", "I am [email 1]"],
     "budget": ["answers by 12 branches", "over it: False; all but less than one request: True", "went on: Done."],

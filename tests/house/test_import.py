@@ -17,7 +17,7 @@ CORE = {
 
 SOLE = {
     "httpx": "agentkit/http/connection.py",
-    "httpcore": ("agentkit/http/connection.py", "agentkit/http/fast.py", "agentkit/http/network.py"),
+    "httpcore": tuple(f"agentkit/http/{name}.py" for name in ("connection", "fast", "line", "network")),
     "httptools": "agentkit/http/fast.py",
     "tenacity": "agentkit/http/retry.py",
     "structlog": "agentkit/observe/log.py",
@@ -29,7 +29,7 @@ SOLE = {
     "opentelemetry": "agentkit/observe/",
     "genai_prices": "agentkit/price.py",
     "dbos": "agentkit/durable/",
-    "sqlalchemy": "agentkit/session/",
+    "sqlalchemy": ("agentkit/session/", "agentkit/durable/engine.py"),
     "mcp": "agentkit/mcp/",
     "starlette": "agentkit/web/",
     "uvicorn": "agentkit/web/",

@@ -19,6 +19,7 @@ FACES = {
         "Runner.resume_sync",
         "Runner.resume_stream",
         "Runner.resume_stream_sync",
+        "Journal.fork",
     ),
     *("ChatModel.__init__", "OutputSpec.__init__", "tool", "map"),
 }

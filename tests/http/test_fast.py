@@ -12,6 +12,7 @@ import pytest
 from agentkit.errors import APIConnectionError, ConfigurationError, MissingExtraError
 from agentkit.http import ChatModel, Retry, Timeout, connection
 from agentkit.http.fast import FastLine, fast_line
+from agentkit.http.line import Line
 from agentkit.http.transport import Transport
 from agentkit.testing.endpoint import FakeEndpoint
 from agentkit.wire import ChatRequest
@@ -202,12 +203,11 @@ def test_a_damaged_chunk_is_said_to_have_broken_the_answer(monkeypatch, body):
             assert text.startswith("The connection to W broke before the answer was whole: ")
 
 
-@fast
-def test_what_comes_after_an_answer_is_never_taken_for_the_next(monkeypatch):
-    found, connections = answers(
-        monkeypatch, "fast", [GOOD + b"HTTP/1.1 200 OK\r\nContent-Length: 4\r\n\r\nevil"], False
-    )
-    assert found == [[(200, {"content-length": "2"}), b"ab"]] * 2
+@pytest.mark.parametrize("rest", [b"HTTP/1.1 200 OK\r\nContent-Length: 4\r\n\r\nevil", b"HTTP/1.1 2", b"x"])
+@pytest.mark.parametrize("first", [GOOD, chunked(b"2\r\nab\r\n0\r\n\r\n"), GOOD.replace(b"\r", b"")])
+def test_what_comes_after_an_answer_is_never_taken_for_the_next(monkeypatch, over, first, rest):
+    found, connections = answers(monkeypatch, over, [first + rest], False)
+    assert [body for _, body in found] == [b"ab", b"ab"]
     assert connections == 2
 
 
@@ -224,7 +224,9 @@ def test_most_answers_are_read_by_llhttp(monkeypatch):
 @fast
 def test_a_header_that_would_be_two_is_not_sent():
     async def main():
-        line = fast_line()(httpcore.Origin(b"http", b"127.0.0.1", 1), None, httpcore.AnyIOBackend())
+        line = fast_line()(
+            httpcore.Origin(b"http", b"127.0.0.1", 1), None, httpcore.AnyIOBackend(), gate=asyncio.Semaphore()
+        )
         line._stream = httpcore.AsyncMockStream([GOOD])
         with pytest.raises(httpcore.LocalProtocolError):
             await line.handle_async_request(
@@ -320,7 +322,7 @@ def test_it_is_taken_where_httptools_is_installed(monkeypatch):
 def test_httpx_may_be_demanded(monkeypatch):
     monkeypatch.setenv("AGENTKIT_TRANSPORT", "HTTPX")
     with FakeEndpoint() as endpoint:
-        assert line_of(ChatModel("m", base_url=endpoint.base_url)) is httpcore.AsyncHTTPConnection
+        assert line_of(ChatModel("m", base_url=endpoint.base_url)) is Line
 
 
 def test_without_httptools_nothing_changes(monkeypatch):

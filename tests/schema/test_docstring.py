@@ -101,6 +101,10 @@ def test_missing_blank_lines_round_a_section_lose_nothing(text):
     [
         ("Returns:\n    A text.", "A text."),
         ("Returns:\n    str: A text.", "A text."),
+        ("Returns:\n    dict[str, int]: A text\n        of two lines.", "A text\nof two lines."),
+        ("Returns:\n    A text: this one.", "A text: this one."),
+        ("Returns:\n    str:", "str"),
+        ("Returns:\n", None),
         ("Returns\n-------\nstr", "str"),
         ("Returns\n-------\nout : str\n    A text.", "A text."),
         (":return: A text.", "A text."),
@@ -119,6 +123,11 @@ def test_returns_are_read_with_and_without_type(text, returns):
         ("Parameters\n---\nx, y : int\n    Both.", {"x": "Both.", "y": "Both."}),
         ("Parameters\n----------\nx: int\n    The x.\nsome odd line\ny\n    The y.", {"x": "The x.", "y": "The y."}),
         (":param x: The x.\n:odd\n:param y: The y.", {"y": "The y."}),
+        ("Args:\n    x (str, as `a:b`): The x.\n    y (dict[str: int]): The y.", {"x": "The x.", "y": "The y."}),
+        (
+            "Args:\n    x: The x,\n\n        more of it:\n          - deeper\n    y:\n        The y.",
+            {"x": "The x,\nmore of it:\n  - deeper", "y": "The y."},
+        ),
         ("Args:\n    x, y: Both.", {"x": "Both.", "y": "Both."}),
         ("Args:\n    `x`: The x.\n    **y: The y.", {"x": "The x.", "y": "The y."}),
         ("Args:\n    x: The x.\n\nKeyword Args:\n    y: The y.", {"x": "The x.", "y": "The y."}),
@@ -182,13 +191,15 @@ def test_section_of_a_function_without_parameters_does_not_warn():
         assert read("Do it.\n\nArgs:\n    None.", ()).description == "Do it."
 
 
-def test_docstring_parser_is_not_imported_for_plain_texts(tmp_path):
+def test_docstring_parser_is_not_imported_for_plain_texts_and_googles_style(tmp_path):
     import subprocess
     import sys
 
     code = (
         "import sys\nfrom agentkit.tools import tool\n"
         "def f(x: int) -> int:\n    'Plain.'\n    return x\ntool(f).encoded\n"
+        "def g(x: int) -> int:\n    'Google.\\n\\nArgs:\\n    x: The x.'\n    return x\n"
+        "assert b'The x.' in tool(g).encoded\n"
         "assert 'docstring_parser' not in sys.modules"
     )
     subprocess.run([sys.executable, "-c", code], check=True, cwd=tmp_path)

@@ -57,6 +57,15 @@ def test_no_part_of_a_call_can_pass_for_another_one():
     assert PendingCall('a","b', "c", "").digest != PendingCall("a", 'b","c', "").digest
 
 
+def test_what_is_known_of_a_call_is_told_and_its_digest_does_not_depend_on_it():
+    call = replace(PAY, unknown="It was begun.")
+    assert call.digest == PAY.digest
+    assert json.loads(call.to_json())["unknown"] == "It was begun."
+    assert PendingCall.from_json(call.to_json()) == call
+    old = {name: value for name, value in json.loads(PAY.to_json()).items() if name != "unknown"}
+    assert PendingCall.from_json(json.dumps(old)) == PAY
+
+
 def test_the_digest_survives_what_json_cannot_hold():
     half = replace(PAY, arguments='{"text":"\ud83d"}')
     assert PendingCall.from_json(half.to_json()).digest == half.digest

@@ -106,3 +106,15 @@ def test_an_external_tool_needs_no_approval_and_takes_none():
         "Tool 'f' is external: each of its calls waits for whoever carries it out, who may deny it too. "
         "Leave `approval` out."
     )
+
+
+def test_a_tool_says_whether_a_call_of_it_may_run_again():
+    @tool(idempotent=True)
+    def order(article: str) -> str:
+        """Order."""
+        return article
+
+    assert order.idempotent
+    assert order.replace(name="buy").idempotent
+    assert not tool(order.function).idempotent
+    assert "idempotent" not in str(order.definition)

@@ -82,6 +82,12 @@ def careful(key: str) -> str:
     return key
 
 
+@tool(idempotent=True)
+def again(context: Context[DB], key: str) -> str:
+    """Need a DB, and may run twice."""
+    return f"{context.deps}{key}"
+
+
 @tool(external=True)
 def elsewhere(context: Context[DB], key: str) -> None:
     """Have hints only."""
@@ -90,6 +96,8 @@ def elsewhere(context: Context[DB], key: str) -> None:
 def outside() -> None:
     """External tools are tools."""
     assert_type(elsewhere, Tool[DB])
+    assert_type(again, Tool[DB])
+    assert_type(again.idempotent, bool)
     assert_type(Tool[Any].external("x", "X.", {"type": "object"}), Tool[Any])
 
 

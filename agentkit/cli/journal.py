@@ -1,0 +1,72 @@
+"""The file of a journal as commands name it: it must be there, and so must the run; `runs` and `replay` read it."""
+
+from __future__ import annotations
+
+from collections.abc import Awaitable, Callable
+from pathlib import Path
+from typing import Annotated, TypeVar
+
+import typer
+
+from agentkit.agent.blocking import block
+from agentkit.cli.reference import close_to
+from agentkit.durable import Journal, Record, RunSummary, Status
+from agentkit.errors import ConfigurationError
+
+__all__ = ["FileArgument", "list_runs", "records_of"]
+
+_T = TypeVar("_T")
+_MOST = 1000  # runs among whose names those are looked for that are close
+
+FileArgument = Annotated[
+    str, typer.Argument(metavar="FILE", help="The journal's file, such as runs.db.", show_default=False)
+]
+
+
+def list_runs(file: str, limit: int, status: Status | None) -> tuple[RunSummary, ...]:
+    """Give the runs of a journal, the last one first.
+
+    Raises:
+        ConfigurationError: There is no such file, or it is no journal.
+    """
+    return _read(file, lambda journal: journal.runs(limit=limit, status=status))
+
+
+def records_of(file: str, run_id: str) -> tuple[Record, ...]:
+    """Give the records of a run, or of one below it by its own id, and of those below that.
+
+    Raises:
+        ConfigurationError: There is no such file or run.
+    """
+
+    async def read(journal: Journal) -> tuple[Record, ...]:
+        names = [run.run_id for run in await journal.runs(limit=_MOST)]
+        root = run_id.partition("/")[0]
+        if root in names or len(names) == _MOST:
+            records = await journal.records(root)
+            found = tuple(one for one in records if f"{one.run_id}/".startswith(f"{run_id}/"))
+            if found:
+                return found
+            names = list(dict.fromkeys(one.run_id for one in records))
+        raise ConfigurationError(
+            f"The journal {file!r} has no run {run_id!r}.{close_to(run_id, names)} "
+            f"All are listed by `agentkit runs {file}`."
+        )
+
+    return _read(file, read)
+
+
+def _read(file: str, ask: Callable[[Journal], Awaitable[_T]]) -> _T:
+    path = Path(file)
+    if not path.is_file():
+        near = [str(path.with_name(one.name)) for one in path.parent.glob("*") if one.is_file()]
+        raise ConfigurationError(f"There is no file {file!r}.{close_to(file, near)}")
+    journal = Journal(path)
+
+    async def asked() -> _T:
+        return await ask(journal)
+
+    try:
+        return block(asked)
+    finally:
+        journal.close()

@@ -1,0 +1,116 @@
+"""`agentkit submit`, `status`, `result`, `cancel`: runs that workers carry out, from the shell."""
+
+from __future__ import annotations
+
+import os
+import sys
+from dataclasses import asdict, dataclass
+from datetime import UTC, datetime
+from typing import Annotated
+
+import typer
+
+from agentkit.agent.blocking import block
+from agentkit.cli.approval import waiting_text
+from agentkit.cli.run import read_prompt
+from agentkit.cli.screen import Screen
+from agentkit.cli.text import json_text
+from agentkit.cli.worker import DbOption, QueueOption, load_durable
+from agentkit.durable.archive import Archive
+from agentkit.durable.engine import Engine, engine_of
+from agentkit.durable.standing import error_of, status_of
+from agentkit.durable.watch import wait_for
+
+__all__ = ["CancelCommand", "ResultCommand", "StatusCommand", "SubmitCommand"]
+
+_WAITING = 3  # the exit code of a run that waits for a decision
+
+RunArgument = Annotated[str, typer.Argument(metavar="RUN", help="The run's id.", show_default=False)]
+
+
+@dataclass(frozen=True)
+class SubmitCommand:
+    """What was asked for on the command line; `perform` does it."""
+
+    agent: Annotated[
+        str, typer.Argument(metavar="MODULE:AGENT", help="The agent, as for `agentkit worker`.", show_default=False)
+    ]
+    prompt: Annotated[
+        str, typer.Argument(metavar="PROMPT", help="What to say to the model; - reads stdin.", show_default=False)
+    ]
+    db: DbOption = None
+    queue: QueueOption = None
+    run: Annotated[
+        str | None, typer.Option("--run", metavar="ID", help="The run's id; a new one by default.", show_default=False)
+    ] = None
+
+    def perform(self) -> int:
+        """Submit, write the run's id, and give the exit code."""
+        prompt = read_prompt(self.prompt, "submit")
+        durable, _ = load_durable(self.agent, self.db, self.queue)
+        Screen(sys.stdout).line(block(lambda: durable.submit(prompt, run_id=self.run)))
+        return 0
+
+
+@dataclass(frozen=True)
+class StatusCommand:
+    """What was asked for on the command line; `perform` does it."""
+
+    run: RunArgument
+    db: DbOption = None
+    json: Annotated[bool, typer.Option("--json", help="One JSON document.")] = False
+
+    def perform(self) -> int:
+        """Write how the run stands, and give the exit code."""
+        _, archive = _opened(self.db)
+        status = status_of(archive.last(self.run))
+        out = Screen(sys.stdout)
+        if self.json:
+            out.write(json_text(asdict(status)) + "\n")
+        else:
+            when = datetime.fromtimestamp(status.changed, UTC)
+            told = f": {status.error}" if status.error else f" at {status.worker}" if status.worker else ""
+            out.line(f"{status.standing}{told}, since {when:%Y-%m-%d %H:%M:%S} UTC")
+        return 0
+
+
+@dataclass(frozen=True)
+class ResultCommand:
+    """What was asked for on the command line; `perform` does it."""
+
+    run: RunArgument
+    db: DbOption = None
+
+    def perform(self) -> int:
+        """Wait for the run, write its output, and give the exit code."""
+        engine, archive = _opened(self.db)
+        last = archive.last(self.run)
+        block(lambda: wait_for(engine, last.id))
+        last = archive.last(self.run)
+        past = archive.past(last)
+        if past is None or last.status != "SUCCESS":
+            raise error_of(last, past)
+        if last.outcome == "paused":
+            Screen(sys.stderr).line(f"error: {waiting_text(past.state.held)}")
+            return _WAITING
+        Screen(sys.stdout).write(f"{past.output}\n")
+        return 0
+
+
+@dataclass(frozen=True)
+class CancelCommand:
+    """What was asked for on the command line; `perform` does it."""
+
+    run: RunArgument
+    db: DbOption = None
+
+    def perform(self) -> int:
+        """Cancel the run, and give the exit code."""
+        engine, archive = _opened(self.db)
+        engine.cancel(archive.last(self.run).id)
+        return 0
+
+
+def _opened(db: str | None) -> tuple[Engine, Archive]:
+    engine = engine_of(db or os.environ.get("AGENTKIT_DB") or "agentkit.db")
+    return engine, Archive(engine, "")

@@ -1,0 +1,114 @@
+"""The runs of a database: which parts they have, what is on record of them, and how another part is submitted.
+
+`agent` asks it for its users, `workflow` for the worker that carries a part out.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping
+
+from agentkit.durable.engine import Engine, Entry
+from agentkit.durable.part import Part, number_of
+from agentkit.durable.past import Past, past_of
+from agentkit.durable.record import Record
+from agentkit.durable.step import in_order
+from agentkit.durable.watch import OVER
+from agentkit.errors import RunError, RunMismatchError
+
+__all__ = ["Archive"]
+
+_SHOWN = 120
+
+
+class Archive:
+    """What a database has of runs.
+
+    Args:
+        engine: The database.
+        queue: Into which parts are submitted.
+    """
+
+    def __init__(self, engine: Engine, queue: str) -> None:
+        self._engine, self._queue = engine, queue
+
+    def submit(self, part: Part) -> None:
+        """Submit a run's first part, or see that there is the same one; if that run has failed, it goes on.
+
+        Raises:
+            RunMismatchError: There is a run of that id which began with something else.
+        """
+        if self._engine.submit(part.id, self._queue, part.to_json()):
+            return
+        entries = self._entries(part.run_id)
+        _check_same(part, Part.from_json(entries[0].text))
+        if entries[-1].status == "ERROR":
+            self._submit_after(entries[-1], {})
+
+    def go_on(self, run_id: str, decisions: Mapping[str, str]) -> None:
+        """Submit another part of a run that goes on no more and has no output.
+
+        Raises:
+            RunError: It goes on, has finished, or somebody else has just submitted that part.
+        """
+        last = self.last(run_id)
+        if last.status not in OVER or last.outcome == "finished":
+            how = "has finished" if last.status in OVER else "goes on already"
+            raise RunError(f"The run {run_id!r} {how}, so there is nothing to resume. `result` gives what comes of it.")
+        if not self._submit_after(last, decisions) and decisions:
+            raise RunError(
+                f"Somebody else has just gone on with the run {run_id!r}, and these decisions were not taken. `status` "
+                "tells how it stands now."
+            )
+
+    def last(self, run_id: str) -> Entry:
+        """Give the last part of a run.
+
+        Raises:
+            RunError: There is no such run.
+        """
+        found = self._entries(run_id)
+        if not found:
+            raise RunError(f"There is no run {run_id!r} in the database {self._engine.place!r}. Submit it first.")
+        return found[-1]
+
+    def past(self, last: Entry) -> Past | None:
+        """Fold all that is on record of a run; None where no worker has begun it."""
+        part = Part.from_json(last.text)
+        records = self.records(part.run_id, number_of(last.id) + 1)
+        return past_of(records) if records else None
+
+    def records(self, run_id: str, before: int) -> list[Record]:
+        """Read the records of a run's parts before one, by its number."""
+        ids = [Part(agent="", run_id=run_id, number=number).id for number in range(1, before)]
+        return [record for one in ids for _, record in in_order(text for _, text in self._engine.steps(one))]
+
+    def _entries(self, run_id: str) -> list[Entry]:
+        found = self._engine.entries(workflow_ids=[run_id])
+        if found:
+            found += self._engine.entries(workflow_id_prefix=f"{run_id}/")
+        return sorted(found, key=lambda entry: number_of(entry.id))
+
+    def _submit_after(self, last: Entry, decisions: Mapping[str, str]) -> bool:
+        before = Part.from_json(last.text)
+        part = Part(
+            agent=before.agent,
+            run_id=before.run_id,
+            number=before.number + 1,
+            settings=before.settings,
+            limits=before.limits,
+            decisions=decisions,
+            streamed=before.streamed,
+        )
+        return self._engine.submit(part.id, self._queue, part.to_json())
+
+
+def _check_same(now: Part, then: Part) -> None:
+    for what in ("agent", "prompt", "history"):
+        was, given = (json.loads(one.to_json()).get(what) for one in (then, now))
+        if was != given:
+            told = [json.dumps(one, ensure_ascii=False)[:_SHOWN] for one in (was, given)]
+            raise RunMismatchError(
+                f"Run {now.run_id!r} began with another {what}: then {told[0]}, now {told[1]}. Give what it began "
+                "with, so that it goes on, or another id to begin a run of its own."
+            )

@@ -1,0 +1,330 @@
+"""A database of DBOS: its queues, the workflows in them and their steps; workers share it, and whoever submits.
+
+`process` carries workflows out. What a run is, is not known here: a workflow gets a text and leaves texts.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+import os
+import re
+import sqlite3
+import threading
+from collections.abc import AsyncIterator, Callable
+from contextlib import suppress
+from dataclasses import dataclass
+from functools import partial
+from importlib import import_module
+from typing import TYPE_CHECKING, Any, TypeVar, cast
+from urllib.parse import urlsplit
+
+from agentkit.errors import ConfigurationError, JournalError, MissingExtraError
+from agentkit.secret import remember_secret, scrub
+from agentkit.sqlite import make_private, set_wal
+
+if TYPE_CHECKING:
+    from dbos import DBOSClient, WorkflowStatus
+
+__all__ = ["APPLICATION", "NAME", "TEXTS", "VERSION", "Engine", "Entry", "engine_of", "is_of_database"]
+
+_T = TypeVar("_T")
+
+APPLICATION = "agentkit"
+"""What DBOS calls all of this, of whatever agent."""
+
+VERSION = "agentkit 1"
+"""DBOS carries out only workflows of its own version; ours is that of the records, for all else may change."""
+
+NAME = "agentkit.run"
+"""What DBOS calls the one kind of workflow."""
+
+TEXTS = "agentkit"
+"""The key of the stream of a workflow."""
+
+_PICKUP = 0.1  # seconds between two looks of a worker for work in a queue, and of a reader for texts
+_STEPS = 1000  # read at once
+
+
+@dataclass(frozen=True, slots=True)
+class Entry:
+    """A workflow as the database has it.
+
+    Attributes:
+        status: DBOS's word: ENQUEUED, PENDING, SUCCESS, ERROR, CANCELLED, ...
+        executor: Who carries it out, or did last.
+        text: What it was given.
+        outcome: What it gave; the text of its error, where it failed.
+        begun: When it was submitted, seconds since the epoch.
+        changed: When its status changed last, the same.
+    """
+
+    id: str
+    status: str
+    queue: str
+    executor: str
+    text: str
+    outcome: str
+    begun: float
+    changed: float
+
+
+class Engine:
+    """One database.
+
+    Args:
+        url: A path of an SQLite file, `sqlite:///...`, or `postgresql://...`.
+
+    Attributes:
+        url: As DBOS takes it; a password may be in it.
+        place: The URL as errors may show it, without password.
+
+    Raises:
+        MissingExtraError: dbos is not installed.
+        ConfigurationError: The URL is of a database that is not known here.
+    """
+
+    def __init__(self, url: str) -> None:
+        _need()
+        self.url, self.place = _parsed(url)
+        self._client: DBOSClient | None = None
+        self._guard = threading.Lock()
+
+    @property
+    def is_postgres(self) -> bool:
+        """Tell whether it is a server; else it is a file of SQLite."""
+        return not self.url.startswith("sqlite")
+
+    def put_queue(
+        self, name: str, *, concurrency: int | None, at_once: int | None, rate: tuple[int, float] | None
+    ) -> None:
+        """Make a queue, or change its limits.
+
+        Args:
+            name: Its name.
+            concurrency: Runs at once, over all workers.
+            at_once: Runs at once in each worker.
+            rate: How many runs may begin within so many seconds, over all workers.
+        """
+        limiter: Any = {"limit": rate[0], "period": rate[1]} if rate else None
+        self._do(
+            lambda client: client.register_queue(
+                name,
+                global_concurrency=concurrency,
+                worker_concurrency=at_once,
+                limiter=limiter,
+                polling_interval_sec=_PICKUP,
+            )
+        )
+
+    def has_queue(self, name: str) -> bool:
+        """Tell whether a queue was made."""
+        return self._do(lambda client: client.retrieve_queue(name)) is not None
+
+    def submit(self, id: str, queue: str, text: str) -> bool:  # noqa: A002 # as DBOS names it
+        """Put a workflow into a queue, and tell whether there was none of that id yet."""
+        from dbos import error  # noqa: PLC0415 # of an extra
+
+        try:
+            self._do(
+                lambda client: client.enqueue(
+                    {
+                        "workflow_name": NAME,
+                        "queue_name": queue,
+                        "workflow_id": id,
+                        "workflow_id_reuse_policy": "reject",
+                        "app_version": VERSION,
+                    },
+                    text,
+                )
+            )
+        except error.DBOSWorkflowIDInUseError:
+            return False
+        return True
+
+    def entries(self, *, whole: bool = True, **which: Any) -> list[Entry]:
+        """List workflows, by the words of DBOS's `list_workflows`: `workflow_ids`, `workflow_id_prefix`, `status`.
+
+        Args:
+            whole: Whether their texts are read.
+            which: Which ones.
+        """
+        given = {"name": NAME, "load_input": whole, "load_output": whole, **which}
+        return [_entry(one) for one in self._do(lambda client: client.list_workflows(**given))]
+
+    def steps(self, id: str) -> list[tuple[int, str]]:  # noqa: A002 # as DBOS names it
+        """Give number and text of each step of a workflow that has one, in order."""
+        found: list[tuple[int, str]] = []
+        offset = 0
+        while True:
+            page = self._do(partial(_steps, id, offset))
+            found += [(one["function_id"], one["output"] or "") for one in page]
+            offset += len(page)
+            if len(page) < _STEPS:
+                return found
+
+    def cancel(self, id: str) -> None:  # noqa: A002 # as DBOS names it
+        """Cancel a workflow: whoever carries it out stops within about a second, and no step of it is written."""
+        self._do(lambda client: client.cancel_workflow(id))
+
+    def take_back(self, entry: Entry, queue: str) -> bool:
+        """Put a workflow whose executor is gone back into its queue, and tell whether it was still that one's.
+
+        What its executor writes later is refused: each taking out of a queue has a token of its own, which is
+        compared in the transaction of each write.
+        """
+        # of DBOS's own recovery; there is no public way that asks for the executor in the same statement
+        return bool(
+            self._do(lambda client: client._sys_db.reenqueue_for_recovery(entry.id, [entry.executor], queue))  # noqa: SLF001 # pyright: ignore[reportPrivateUsage] # pinned version
+        )
+
+    def execute(self, statement: str, **values: Any) -> list[tuple[Any, ...]]:
+        """Execute one statement of SQL in a transaction and give its rows; `:name` stands for a value.
+
+        `NOW` in it is the database's clock, in seconds since the epoch.
+        """
+        if self.is_postgres:
+            statement = re.sub(r":(\w+)", r"%(\1)s", statement.replace("NOW", "extract(epoch from clock_timestamp())"))
+        else:
+            statement = statement.replace("NOW", "((julianday('now') - 2440587.5) * 86400.0)")
+
+        def act(client: DBOSClient) -> list[tuple[Any, ...]]:
+            engine: Any = client._sys_db.engine  # noqa: SLF001 # pyright: ignore[reportPrivateUsage] # its connections
+            with engine.begin() as connection:
+                result = connection.exec_driver_sql(statement, values)
+                return [tuple(row) for row in result] if result.returns_rows else []
+
+        return self._do(act)
+
+    async def texts(self, id: str) -> AsyncIterator[str]:  # noqa: A002 # as DBOS names it
+        """Give what `tell` wrote in a workflow, as it comes, until the workflow has ended."""
+        client = await asyncio.to_thread(self.open)
+        async for text in client.read_stream_async(id, TEXTS, polling_interval_sec=_PICKUP):
+            yield cast("str", text)
+
+    def close(self) -> None:
+        """Close the connections; a later use opens them again."""
+        with self._guard:
+            if self._client is not None:
+                self._client.destroy()
+                self._client = None
+
+    def _do(self, act: Callable[[Any], _T]) -> _T:
+        from sqlalchemy.exc import SQLAlchemyError  # noqa: PLC0415 # of an extra
+
+        try:
+            return act(self.open())
+        except SQLAlchemyError as error:
+            reason = scrub(str(getattr(error, "orig", None) or error).partition("\n")[0])
+            raise JournalError(
+                f"The database {self.place!r} cannot be reached: {reason}. Runs that it has are not lost: they go on "
+                "when it is back. Look to it that it runs, and try again."
+            ) from error
+
+    def open(self) -> DBOSClient:
+        """Make the database where it is not there yet, and open it."""
+        from dbos import DBOS, DBOSClient, DBOSPortableJSONSerializer  # noqa: PLC0415 # of an extra
+
+        with self._guard:
+            if self._client is None:
+                _be_silent()
+                if not self.is_postgres:
+                    _make_file(self.url.removeprefix("sqlite:///"))
+                DBOS.migrate(self.url)
+                self._client = DBOSClient(
+                    system_database_url=self.url,
+                    application_name=APPLICATION,
+                    serializer=DBOSPortableJSONSerializer(),
+                    retry_connection_errors=False,
+                )
+            return self._client
+
+
+def is_of_database(error: Exception) -> bool:
+    """Tell whether an error is one of the database, not of what was done with it."""
+    from sqlalchemy.exc import SQLAlchemyError  # noqa: PLC0415 # of an extra
+
+    return isinstance(error, SQLAlchemyError)
+
+
+_engines: dict[str, Engine] = {}
+
+
+def engine_of(url: str) -> Engine:
+    """Give the engine of a database, one for each in a process.
+
+    Raises:
+        MissingExtraError: dbos is not installed.
+        ConfigurationError: The URL is of a database that is not known here.
+    """
+    _need()
+    key = _parsed(url)[0]
+    if key not in _engines:
+        _engines[key] = Engine(url)
+    return _engines[key]
+
+
+def _steps(id: str, offset: int, client: DBOSClient) -> list[Any]:  # noqa: A002 # as DBOS names it
+    return list(client.list_workflow_steps(id, limit=_STEPS, offset=offset))
+
+
+def _need() -> None:
+    try:
+        import_module("dbos")
+    except ImportError as error:
+        raise MissingExtraError(
+            "A DurableAgent needs the package dbos, and it is not installed. "
+            'Install it: pip install "agentkit-chat[durable]".'
+        ) from error
+
+
+def _be_silent() -> None:
+    """Have DBOS print nothing: it adds a handler of its own where its logger has none."""
+    logger = logging.getLogger("dbos")
+    if not logger.handlers:
+        logger.addHandler(logging.NullHandler())
+        logger.setLevel(logging.WARNING)
+
+
+def _parsed(url: str) -> tuple[str, str]:
+    """Give a URL as DBOS takes it, and as it may be shown."""
+    kind, mark, rest = url.partition("://")
+    if not mark or kind == "sqlite":
+        path = os.path.realpath(rest.removeprefix("/") if mark else url)
+        return f"sqlite:///{path}", path
+    if kind.partition("+")[0] not in ("postgres", "postgresql"):
+        raise ConfigurationError(
+            f"Durable runs cannot be kept in {kind!r}. Give the path of a file, which is one of SQLite, or a URL that "
+            "begins with postgresql://."
+        )
+    parts = urlsplit(url)
+    remember_secret(parts.password or "")
+    return f"postgresql://{rest}", f"postgresql://{parts.hostname or ''}{parts.path}"
+
+
+def _make_file(path: str) -> None:
+    try:
+        make_private(path)
+    except OSError as error:
+        raise JournalError(
+            f"The database {path!r} cannot be made: {error}. Name a file in a folder that exists and can be written."
+        ) from error
+    db = sqlite3.connect(path)
+    with suppress(sqlite3.Error):  # what is wrong with it is said by its first use
+        set_wal(db)
+    db.close()
+
+
+def _entry(one: WorkflowStatus) -> Entry:
+    given: Any = one.input["args"] if one.input else ()
+    error = one.error
+    return Entry(
+        id=one.workflow_id,
+        status=one.status,
+        queue=one.queue_name or "",
+        executor=one.executor_id or "",
+        text=given[0] if given else "",
+        outcome=str(getattr(error, "message", error)) if error is not None else one.output or "",
+        begun=(one.created_at or 0) / 1000,
+        changed=(one.updated_at or 0) / 1000,
+    )

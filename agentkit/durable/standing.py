@@ -1,0 +1,69 @@
+"""How a run stands, as its users are told: its status, or the error that it ended with."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Literal
+
+from agentkit import errors
+from agentkit.durable.engine import Entry
+from agentkit.durable.part import number_of
+from agentkit.durable.past import Past
+from agentkit.errors import AgentkitError, RunCancelledError, RunError
+
+__all__ = ["RunStatus", "Standing", "error_of", "status_of"]
+
+Standing = Literal["queued", "running", "paused", "finished", "failed", "cancelled"]
+
+_STANDING: dict[str, Standing] = {"ENQUEUED": "queued", "PENDING": "running", "CANCELLED": "cancelled"}
+
+
+@dataclass(frozen=True, slots=True)
+class RunStatus:
+    """How a run stands.
+
+    Attributes:
+        run_id: The run.
+        standing: queued, running, paused (calls wait for a decision), finished, failed or cancelled.
+        part: Which part of it this is, from 1; to go on after a pause or an error begins another.
+        worker: Who carries it out, or did last; empty while it waits for one.
+        error: Class and text of the error, where it failed.
+        begun: When this part was submitted, in seconds since 1970.
+        changed: When that changed last.
+    """
+
+    run_id: str
+    standing: Standing
+    part: int
+    worker: str
+    error: str
+    begun: float
+    changed: float
+
+
+def status_of(last: Entry) -> RunStatus:
+    """Say how a run stands, by its last part."""
+    standing: Standing = _STANDING.get(last.status, "failed")
+    if last.status == "SUCCESS":
+        standing = "paused" if last.outcome == "paused" else "finished"
+    error = last.outcome if standing == "failed" else ""
+    run_id = last.id.partition("/")[0]
+    return RunStatus(run_id, standing, number_of(last.id), last.executor, error, last.begun, last.changed)
+
+
+def error_of(last: Entry, past: Past | None) -> AgentkitError:
+    """Make the error that a run ended with: of its own class where that is made of a text, else one that shows it."""
+    error: AgentkitError
+    run_id = last.id.partition("/")[0]
+    name, _, text = last.outcome.partition(": ")
+    kind = getattr(errors, name, None)
+    if last.status == "CANCELLED":
+        error = RunCancelledError(f"The run {run_id!r} was cancelled. `resume` goes on with it.")
+    elif isinstance(kind, type) and issubclass(kind, RunError):
+        error = kind(text)
+        error.add_note(f"The run {run_id!r} ended with it at its worker; `resume` goes on with it.")
+    else:
+        told = last.outcome.removesuffix(".") or "it was begun too often without coming to an end"
+        error = RunError(f"The run {run_id!r} ended with an error at its worker: {told}. `resume` goes on with it.")
+    error.state = None if past is None else past.state
+    return error

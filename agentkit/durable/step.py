@@ -1,0 +1,191 @@
+"""The book of a run that a worker carries out: each of its records is the text of a step of one workflow.
+
+`workflow` makes one for each run. What is written before an effect is its fence: who lost the run cannot write it.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections import deque
+from collections.abc import Awaitable, Callable, Iterable
+from contextlib import suppress
+from typing import Any
+
+from agentkit.agent.event import TextDelta
+from agentkit.durable.gate import Gate
+from agentkit.durable.process import step, tell
+from agentkit.durable.record import Record, line_of
+
+__all__ = ["StepBook", "Telling", "in_order"]
+
+_PAUSE = 0.1  # seconds between two writings of events
+_INTENTS = ("asking", "calling")
+
+
+class Telling:
+    """The events of a run on their way to whoever watches it elsewhere, written a few at once while effects go on."""
+
+    def __init__(self) -> None:
+        self._waiting: deque[Any] = deque()
+        self._lock = asyncio.Lock()
+
+    def take(self, event: Any) -> None:
+        """Take an event, from any thread."""
+        self._waiting.append(event)
+
+    async def write(self) -> None:
+        """Write what there is, from inside of a step; pieces of one text are put together."""
+        async with self._lock:
+            told: list[Any] = []
+            while self._waiting:
+                event = self._waiting.popleft()
+                if told and isinstance(event, TextDelta) and isinstance(told[-1], TextDelta):
+                    event = TextDelta(told.pop().text + event.text)
+                told.append(event)
+            if told:
+                await tell(line_of([event.to_json() for event in told]))
+
+    async def go_on(self) -> None:
+        """Write again and again, until cancelled."""
+        while True:
+            await asyncio.sleep(_PAUSE)
+            await self.write()
+
+
+class StepBook:
+    """Writes the records of one run as steps of the workflow that runs here.
+
+    A step has its number from when it begins, and calls that run at once end in another order than they began. What a
+    record tells is what changed since the one that was made before it. So they are written one after another as they
+    were made, each with its place, and read in the order of their places.
+
+    Args:
+        gate: Passed before each record that is written before an effect.
+        place: That of the last record there is.
+        telling: Where somebody watches.
+    """
+
+    def __init__(self, gate: Gate, place: int = 0, telling: Telling | None = None) -> None:
+        self._gate, self._place, self._telling = gate, place, telling
+        self._last: asyncio.Future[None] | None = None
+        self._held: list[Record] = []  # written with the next one
+        self._meant = 0  # effects that were written as intents and have not begun
+
+    async def note(self, record: Record, *, sure: bool = False) -> None:  # noqa: ARG002 # each step is on the disk
+        """Write a record; where the worker drains, an intent is never written, for the run goes on elsewhere.
+
+        That a request is about to be sent is written with its reply: to ask again does no harm, and a step is dear.
+        """
+        if record.kind not in _INTENTS:
+            await self._write(record)
+            return
+        await self._gate.admit()
+        self._mean(1)
+        if record.kind == "asking":
+            self._held.append(record)
+            return
+        try:
+            await self._write(record)
+        except BaseException:
+            self._mean(-1)
+            raise
+
+    async def act(self, name: str, body: Callable[[], Awaitable[Record]]) -> Record:
+        """Carry out an effect as a step, and give its outcome."""
+        await self._gate.make_sure()
+        with self._gate.effect():
+            if self._meant:
+                self._mean(-1)
+            return await self._step(name, body, long=True)
+
+    def close(self) -> None:
+        """Forget what was meant: the run goes on no more here."""
+        self._mean(-self._meant)
+
+    async def tell_all(self) -> None:
+        """Write the events that are left."""
+        telling = self._telling
+        if telling is not None:
+
+            async def body() -> str:
+                await telling.write()
+                return ""
+
+            await step("tell", body)
+
+    async def _write(self, record: Record) -> None:
+        async def body() -> Record:
+            return record
+
+        await self._step(f"{record.kind} {record.run_id} {record.call_id or record.turn}", body, made=record)
+
+    async def _step(
+        self, name: str, body: Callable[[], Awaitable[Record]], *, long: bool = False, made: Record | None = None
+    ) -> Record:
+        written: asyncio.Future[None] = asyncio.get_running_loop().create_future()
+        records: list[Record] = []
+
+        def take(record: Record) -> tuple[str, asyncio.Future[None] | None]:
+            before, self._last = self._last, written
+            records.append(record)
+            together, self._held = [*self._held, record], []
+            text = f"{self._place + 1} {chr(10).join(one.to_json() for one in together)}"
+            self._place += len(together)
+            return text, before
+
+        taken = None if made is None else take(made)  # at once: a step begins later, and others are made meanwhile
+
+        async def carry_out() -> str:
+            record = await self._watched(body)
+            text, before = taken or take(record)
+            if before is not None:
+                await before
+            return text
+
+        task = asyncio.ensure_future(step(name, carry_out, long=long))
+        try:
+            await _through(task, records)
+        finally:
+            written.set_result(None)
+        return records[0]
+
+    def _mean(self, count: int) -> None:
+        self._meant += count
+        self._gate.under_way += count
+
+    async def _watched(self, body: Callable[[], Awaitable[Record]]) -> Record:
+        telling = self._telling
+        if telling is None:
+            return await body()
+        going = asyncio.get_running_loop().create_task(telling.go_on())
+        try:
+            return await body()
+        finally:
+            going.cancel()
+            with suppress(asyncio.CancelledError):
+                await asyncio.wait([going])
+            await telling.write()
+
+
+async def _through(task: asyncio.Future[str], made: list[Record]) -> None:
+    """Wait for a step; where this is cancelled, cancel its effect, but let what was done be written."""
+    try:
+        await asyncio.shield(task)
+    except asyncio.CancelledError:
+        if not made:
+            task.cancel()
+        while not task.done():
+            with suppress(asyncio.CancelledError):
+                await asyncio.wait([task])
+        if not task.cancelled():
+            task.exception()
+        raise
+
+
+def in_order(texts: Iterable[str]) -> list[tuple[int, Record]]:
+    """Read the texts of steps as records with their places, in their order, each once; other steps have none."""
+    found: dict[int, Record] = {}
+    for text in texts:
+        place, _, lines = text.partition(" ")
+        found |= {int(place) + later: Record.from_json(line) for later, line in enumerate(lines.splitlines())}
+    return sorted(found.items())

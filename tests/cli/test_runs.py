@@ -1,0 +1,136 @@
+"""`agentkit runs`: what a journal has."""
+
+import json
+import re
+
+import pytest
+
+from agentkit import Agent, tool
+from agentkit.durable import Journal
+from agentkit.testing import ScriptedModel, call, calls
+
+
+@tool
+def look(city: str) -> str:
+    """Look."""
+    return f"{city}: 4 degrees\x1b[31m"
+
+
+@tool(approval=True)
+def pay(amount: int) -> str:
+    """Pay."""
+    return f"paid {amount}"
+
+
+TIME = re.compile(r"\d{4}-\d\d-\d\d \d\d:\d\d:\d\d")
+
+
+@pytest.fixture
+def journal(here, run):
+    journal = Journal("runs.db")
+    both = calls(call("look", {"city": "Oslo"}, id="call_1"), call("pay", {"amount": 3}, id="call_2"))
+    agent = Agent(ScriptedModel([both, "done"]), name="shop", tools=[look, pay])
+    journal.run_sync(agent, "Weather\x1b[2J\nin Oslo?", run_id="order-42")
+    journal.run_sync(Agent(ScriptedModel(["done"])), "Hi", run_id="order-43")
+    journal.close()
+    return run
+
+
+def listed(*rows):
+    return "".join("\t".join(row) + "\n" for row in rows)
+
+
+HEAD = ("run", "status", "agent", "turns", "began", "changed", "prompt")
+
+
+def test_runs_are_listed_the_last_first(journal):
+    code, out, err = journal("runs", "runs.db")
+    assert (code, err) == (0, "")
+    assert TIME.sub("T", out) == listed(
+        HEAD,
+        ("order-43", "finished", "-", "1", "T", "T", "Hi"),
+        ("order-42", "paused", "shop", "1", "T", "T", "Weather[2J in Oslo?"),
+    )
+
+
+def test_the_list_can_be_narrowed(journal):
+    _, out, _ = journal("runs", "runs.db", "--status", "paused")
+    assert [line.split("\t")[0] for line in out.splitlines()] == ["run", "order-42"]
+    _, out, _ = journal("runs", "runs.db", "--limit", "1")
+    assert [line.split("\t")[0] for line in out.splitlines()] == ["run", "order-43"]
+    assert journal("runs", "runs.db", "--status", "failed") == (0, "No runs.\n", "")
+
+
+def test_the_list_as_json(journal):
+    _, out, _ = journal("runs", "runs.db", "--json")
+    found = json.loads(out)
+    assert [run["run_id"] for run in found] == ["order-43", "order-42"]
+    assert found[1]["prompt"] == "Weather\x1b[2J in Oslo?"
+    assert "\x1b" not in out
+
+
+def test_one_run_is_shown_record_by_record(journal):
+    code, out, _ = journal("runs", "runs.db", "order-42")
+    assert code == 0
+    head, waits, _, *rows = TIME.sub("T", out).splitlines()
+    assert re.sub(r"[\d,]+ tokens", "N tokens", head) == (
+        "order-42: paused, agent shop, 1 turn, N tokens, began T, changed T (UTC)"
+    )
+    assert waits == "waits: call_2 pay(amount=3)"
+    cells = [row.split("\t") for row in rows]
+    assert {(row[0], row[1]) for row in cells} == {("T", ".")}
+    shown = {row[3]: row[4] for row in cells}
+    assert [row[3] for row in cells][:3] == ["begin", "asking", "replied"]
+    assert cells[-1][3] == "paused"
+    assert shown["begin"] == "Weather[2J in Oslo?"
+    assert shown["replied"] == 'look(city="Oslo") pay(amount=3)'
+    assert shown["calling"] == 'call_1 look(city="Oslo")'
+    assert shown["answered"] == "call_1 ok: Oslo: 4 degrees[31m"
+
+
+def test_what_was_decided_given_out_and_what_failed_is_shown(journal):
+    journal_file = Journal("runs.db")
+    agent = Agent(ScriptedModel(["bye"]), name="shop", tools=[look, pay])
+    journal_file.resume_sync(agent, "order-42", decisions={"call_2": False})
+    few = Agent(ScriptedModel(["three", "three", "three"]), output=int)
+    with pytest.raises(Exception, match="No valid output"):
+        journal_file.run_sync(few, "How many?", run_id="order-44")
+    journal_file.close()
+    _, out, _ = journal("runs", "runs.db", "order-42")
+    rows = [line.split("\t")[3:] for line in out.splitlines()[1:]]
+    assert ["decided", "call_2 deny"] in rows
+    assert ["finished", '"bye"'] in rows
+    _, out, _ = journal("runs", "runs.db", "order-44")
+    kind, what = out.splitlines()[-1].split("\t")[3:]
+    assert (kind, what.startswith("OutputError: No valid output after 3 attempts.")) == ("failed", True)
+
+
+def test_one_run_as_json(journal):
+    _, out, _ = journal("runs", "runs.db", "order-42", "--json")
+    found = json.loads(out)
+    records = found.pop("records")
+    assert {name: found[name] for name in ("run_id", "status", "agent", "turns", "pending", "doubtful")} == {
+        "run_id": "order-42",
+        "status": "paused",
+        "agent": "shop",
+        "turns": 1,
+        "pending": ["call_2"],
+        "doubtful": [],
+    }
+    assert records[0]["kind"] == "begin"
+    assert records[0]["data"]["agent"]["name"] == "shop"
+
+
+@pytest.mark.parametrize("columns", ["40", "160"])
+def test_tables_fit_the_terminal(journal, terminal, columns):
+    with terminal("runs", "runs.db", COLUMNS=columns, NO_COLOR="1") as shown:
+        assert shown.end() == 0
+    lines = shown.shown.replace("\r\n", "\n").splitlines()
+    assert max(map(len, lines)) <= int(columns)
+    assert "\x1b" not in shown.shown
+    if columns == "160":
+        assert "order-42" in lines[2]
+
+
+def test_a_run_that_is_not_there_is_an_error(journal):
+    assert journal("runs", "runs.db", "order-4")[0] == 2

@@ -1,0 +1,70 @@
+"""`agentkit submit`, `status`, `result`, `cancel`; with a worker see `test_worker`."""
+
+import asyncio
+import json
+
+import pytest
+
+from agentkit import Agent, tool
+from agentkit.durable import DurableAgent
+from agentkit.testing import ScriptedModel
+from agentkit.testing.reply import call
+
+pytest.importorskip("dbos")
+
+SHOP = """
+from agentkit import Agent
+
+agent = Agent("local", name="shop")
+"""
+
+
+@pytest.fixture
+def submit(run, here):
+    (here / "shop.py").write_text(SHOP, encoding="utf-8")
+    return lambda *more: run("submit", "shop:agent", "Ship it.", "--db", "runs.sqlite", *more)
+
+
+def test_a_run_is_queued_until_a_worker_takes_it_and_can_be_cancelled(run, submit):
+    assert submit("--run", "order-7") == (0, "order-7\n", "")
+    code, out, _ = run("status", "order-7", "--db", "runs.sqlite", "--json")
+    status = json.loads(out)
+    assert (code, status["standing"], status["part"], status["worker"]) == (0, "queued", 1, "")
+    assert run("cancel", "order-7", "--db", "runs.sqlite") == (0, "", "")
+    code, out, _ = run("status", "order-7", "--db", "runs.sqlite")
+    assert (code, out.startswith("cancelled, since 20"), out.endswith(" UTC\n")) == (0, True, True)
+    assert run("result", "order-7", "--db", "runs.sqlite") == (
+        1,
+        "",
+        "error: The run 'order-7' was cancelled. `resume` goes on with it.\n",
+    )
+
+
+def test_a_new_run_has_an_id_of_its_own_and_the_database_can_stand_in_the_environment(run, submit, monkeypatch):
+    _, out, _ = submit()
+    monkeypatch.setenv("AGENTKIT_DB", "runs.sqlite")
+    assert run("status", out.strip())[1].startswith("queued, since ")
+
+
+def test_an_unknown_run_is_an_error(run, here):
+    assert run("status", "order-9", "--db", "runs.sqlite") == (
+        1,
+        "",
+        f"error: There is no run 'order-9' in the database {str(here / 'runs.sqlite')!r}. Submit it first.\n",
+    )
+
+
+def test_a_run_that_waits_says_on_what(run, here):
+    @tool(approval=True)
+    def pay(amount: int) -> str:
+        """Pay."""
+        return "paid"
+
+    agent = Agent(ScriptedModel([call("pay", {"amount": 5})]), tools=[pay], name="shop")
+    durable = DurableAgent(agent, db="runs.sqlite")
+    durable.run_sync("go", run_id="order-7")
+    asyncio.run(durable.aclose())
+    code, out, err = run("result", "order-7", "--db", "runs.sqlite")
+    assert (code, out) == (3, "")
+    assert "pay" in err
+    assert run("status", "order-7", "--db", "runs.sqlite")[1].startswith("paused at ")

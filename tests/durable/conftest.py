@@ -1,0 +1,75 @@
+"""Databases of durable agents, a file of SQLite or a real Postgres, and agents on them that stop when a test ends."""
+
+import asyncio
+import importlib.util
+import sys
+from itertools import count
+from pathlib import Path
+
+import pytest
+
+from agentkit import Agent, tool
+from agentkit.testing import ScriptedModel
+from agentkit.testing.reply import call
+
+NUMBERS = count()
+
+
+class Steady(ScriptedModel):
+    """Says what its history calls for, so that it is the same in each process: one call after another, then a text."""
+
+    def __init__(self, calls, name="steady"):
+        super().__init__([], name=name)
+        self.calls = calls
+
+    def _next(self, request):
+        done = sum(message.role == "tool" for message in request.messages)
+        more = done < self.calls
+        self._replies.append(call("act", {"number": done}, id=f"call_{done}") if more else f"done {done}")
+        return super()._next(request)
+
+
+@pytest.fixture
+def make(db):
+    """Give what makes a durable agent of a function, in the test's database, which stops to be a worker at the end."""
+    pytest.importorskip("dbos")
+    from agentkit.durable import DurableAgent
+
+    made = []
+
+    def make(function=lambda number: f"did {number}", *, calls=1, model=None, name="demo", agent=None, **options):
+        marks = {key: options.pop(key) for key in ("approval", "idempotent") if key in options}
+
+        @tool(name="act", **marks)
+        async def act(number: int) -> str:
+            """Act."""
+            said = function(number)
+            return await said if asyncio.iscoroutine(said) else said
+
+        agent = agent or Agent(model or Steady(calls), tools=[act], name=name)
+        made.append(DurableAgent(agent, db=db, **{"lease": 5.0, **options}))
+        return made[-1]
+
+    yield make
+    for one in made:
+        asyncio.run(one.aclose())
+
+
+@pytest.fixture(params=["sqlite", pytest.param("postgres", marks=pytest.mark.real)])
+def db(request):
+    """A database of each kind, for one test."""
+    if request.param == "sqlite":
+        return str(request.getfixturevalue("tmp_path") / "runs.sqlite")
+    return request.getfixturevalue("server").replace("/postgres?", f"/test{next(NUMBERS)}?")
+
+
+@pytest.fixture(scope="session")
+def server():
+    """A Postgres of our own, by its URL."""
+    source = Path(__file__).parents[1] / "session" / "conftest.py"
+    spec = importlib.util.spec_from_file_location("sessions_for_durable", source)
+    sessions = importlib.util.module_from_spec(spec)
+    sys.modules[spec.name] = sessions
+    spec.loader.exec_module(sessions)
+    with sessions.serving() as folder:
+        yield f"postgresql://postgres@/postgres?host={folder}"

@@ -1,0 +1,192 @@
+"""Durable agents: run, submit, decide, cancel, watch; by SQLite, and by Postgres."""
+
+import asyncio
+import threading
+
+import pytest
+
+from agentkit import Agent, tool
+from agentkit.errors import (
+    ConfigurationError,
+    LimitExceededError,
+    RunCancelledError,
+    RunError,
+    RunMismatchError,
+    StateError,
+)
+from agentkit.state.limit import RunLimits
+
+
+def test_a_run_gives_its_output_and_the_same_call_gives_it_again(make):
+    done = []
+    durable = make(lambda number: done.append(number) or f"did {number}", calls=2)
+
+    first = durable.run_sync("go", run_id="order-1")
+    again = durable.run_sync("go", run_id="order-1")
+
+    assert (first.output, first.run_id, first.turns, len(first.messages)) == ("done 2", "order-1", 3, 6)
+    assert (again.output, again.messages, again.usage) == (first.output, first.messages, first.usage)
+    assert done == [0, 1]
+
+
+def test_another_prompt_for_a_run_that_there_is_is_refused(make):
+    durable = make(calls=0)
+    durable.run_sync("go", run_id="order-1")
+    with pytest.raises(RunMismatchError) as caught:
+        durable.run_sync("stop", run_id="order-1")
+    assert str(caught.value) == (
+        'Run \'order-1\' began with another prompt: then {"role": "user", "content": "go"}, now {"role": "user", '
+        '"content": "stop"}. Give what it began with, so that it goes on, or another id to begin a run of its own.'
+    )
+
+
+def test_a_run_that_waits_goes_on_with_each_decision_and_waits_nowhere_meanwhile(make):
+    durable = make(calls=2, approval=True)
+
+    async def main():
+        result = await durable.run("go", run_id="order-1")
+        assert [call.id for call in result.pending] == ["call_0"]
+        status = await durable.status("order-1")
+        assert (status.standing, status.part) == ("paused", 1)
+        assert durable.serve().runs == 0
+        with pytest.raises(StateError):
+            await durable.decide("order-1", {"call_9": True})
+        await durable.decide("order-1", {"call_0": True})
+        result = await durable.result("order-1")
+        await durable.decide("order-1", [result.pending[0].deny("Too dear.")])
+        return await durable.result("order-1"), await durable.status("order-1")
+
+    result, status = asyncio.run(main())
+    assert (result.output, status.standing, status.part) == ("done 2", "finished", 3)
+    assert [message.content for message in result.messages if message.role == "tool"] == [
+        "did 0",
+        result.messages[4].content,
+    ]
+    assert "Too dear." in result.messages[4].content
+
+
+def test_what_has_finished_cannot_be_resumed(make):
+    durable = make(calls=0)
+    durable.run_sync("go", run_id="order-1")
+    with pytest.raises(RunError) as caught:
+        asyncio.run(durable.resume("order-1"))
+    assert str(caught.value) == (
+        "The run 'order-1' has finished, so there is nothing to resume. `result` gives what comes of it."
+    )
+
+
+def test_an_unknown_run_is_told_of(make):
+    durable = make()
+    with pytest.raises(RunError) as caught:
+        asyncio.run(durable.status("order-9"))
+    assert str(caught.value) == (
+        f"There is no run 'order-9' in the database {durable.engine.place!r}. Submit it first."
+    )
+
+
+def test_an_error_comes_back_as_its_class_and_the_run_goes_on_after_it(make):
+    durable = make(calls=2)
+    with pytest.raises(LimitExceededError) as caught:
+        durable.run_sync("go", run_id="order-1", limits=RunLimits(turns=1))
+    assert caught.value.state.turns == 1
+    assert asyncio.run(durable.status("order-1")).standing == "failed"
+    with pytest.raises(LimitExceededError):
+        durable.run_sync("go", run_id="order-1", limits=RunLimits(turns=1))
+    assert asyncio.run(durable.status("order-1")).part == 2
+
+
+def test_a_run_is_cancelled_while_a_tool_goes_on_and_the_call_is_in_doubt_then(make):
+    began = threading.Event()
+
+    async def wait(number):
+        began.set()
+        await asyncio.sleep(60)
+
+    durable = make(wait, calls=1)
+
+    async def main():
+        durable.serve()
+        await durable.submit("go", run_id="order-1")
+        await asyncio.to_thread(began.wait)
+        await durable.cancel("order-1")
+        with pytest.raises(RunCancelledError) as caught:
+            await durable.result("order-1")
+        assert str(caught.value) == "The run 'order-1' was cancelled. `resume` goes on with it."
+        assert (await durable.status("order-1")).standing == "cancelled"
+        await durable.resume("order-1")
+        return await durable.result("order-1")
+
+    assert [bool(call.unknown) for call in asyncio.run(main()).pending] == [True]
+
+
+def test_events_of_a_run_come_to_whoever_watches_elsewhere(make):
+    durable = make(calls=1)
+
+    async def main():
+        durable.serve()
+        await durable.submit("go", run_id="order-1", streamed=True)
+        return [event async for event in durable.events("order-1")]
+
+    events = asyncio.run(main())
+    kinds = [event.type for event in events]
+    assert kinds[0] == "run_started"
+    assert kinds[-2:] == ["output", "run_ended"]
+    assert "".join(event.text for event in events if event.type == "text_delta") == "done 1"
+    assert kinds.count("tool_result") == 1
+
+
+def test_watching_a_run_that_writes_no_events_is_refused(make):
+    durable = make(calls=0)
+    durable.run_sync("go", run_id="order-1")
+
+    async def main():
+        return [event async for event in durable.events("order-1")]
+
+    with pytest.raises(RunError) as caught:
+        asyncio.run(main())
+    assert str(caught.value) == (
+        "The run 'order-1' writes no events. Submit it with `streamed=True`; `result` waits for its end."
+    )
+
+
+def test_waiting_ends_and_the_run_goes_on(make):
+    durable = make(calls=0)
+
+    async def main():
+        await durable.submit("go", run_id="order-1")  # there is no worker yet
+        with pytest.raises(TimeoutError):
+            await durable.result("order-1", timeout=0.2)
+        assert (await durable.status("order-1")).standing == "queued"
+        durable.serve()
+        return await durable.result("order-1")
+
+    assert asyncio.run(main()).output == "done 0"
+
+
+def test_deps_are_made_in_the_worker_by_the_id_of_the_run(make):
+    from agentkit import Context
+    from agentkit.testing import ScriptedModel
+    from agentkit.testing.reply import call
+
+    @tool
+    def who(context: Context[str]) -> str:
+        """Tell who."""
+        return context.deps
+
+    agent = Agent[str, str](ScriptedModel([call("who"), "done"]), tools=[who], name="demo")
+    durable = make(agent=agent, deps=lambda run_id: f"deps of {run_id}")
+    result = durable.run_sync("go", run_id="order-1")
+    assert [message.content for message in result.messages if message.role == "tool"] == ["deps of order-1"]
+
+
+@pytest.mark.parametrize("db", ["sqlite"], indirect=True)
+def test_an_agent_without_a_name_and_an_unknown_choice_are_refused(make):
+    with pytest.raises(ConfigurationError) as caught:
+        make(name=None)
+    assert str(caught.value) == (
+        "A durable agent has no name, by which workers know whose a run is. Give one: DurableAgent(agent, "
+        'name="orders").'
+    )
+    with pytest.raises(ConfigurationError) as caught:
+        make(on_unknown="guess")
+    assert str(caught.value) == 'on_unknown is \'guess\', which is unknown. Give "ask", "fail" or "retry".'

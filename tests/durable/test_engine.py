@@ -1,0 +1,113 @@
+"""A database of workflows: what may be one, and what is told of it."""
+
+import subprocess
+import sys
+
+import pytest
+
+from agentkit import errors
+from agentkit.durable.engine import Engine, engine_of
+
+pytest.importorskip("dbos")
+
+
+def test_without_the_package_the_install_command_is_told(monkeypatch, tmp_path):
+    monkeypatch.setitem(sys.modules, "dbos", None)
+    with pytest.raises(errors.MissingExtraError) as caught:
+        engine_of(str(tmp_path / "runs.sqlite"))
+    assert str(caught.value) == (
+        "A DurableAgent needs the package dbos, and it is not installed. "
+        'Install it: pip install "agentkit-chat[durable]".'
+    )
+
+
+def test_a_database_of_another_kind_is_refused():
+    with pytest.raises(errors.ConfigurationError) as caught:
+        Engine("mysql://host/runs")
+    assert str(caught.value) == (
+        "Durable runs cannot be kept in 'mysql'. Give the path of a file, which is one of SQLite, or a URL that begins "
+        "with postgresql://."
+    )
+
+
+def test_a_path_is_a_file_of_sqlite_and_one_database_has_one_engine(tmp_path):
+    path = tmp_path / "runs.sqlite"
+    engine = engine_of(str(path))
+    assert engine is engine_of(f"sqlite:///{path}")
+    assert (engine.is_postgres, engine.place) == (False, str(path))
+
+
+def test_a_password_is_never_shown():
+    engine = Engine("postgres://ann:s3cretword@127.0.0.1:1/runs")
+    assert engine.place == "postgresql://127.0.0.1/runs"
+    assert engine.is_postgres
+
+
+def test_a_server_that_is_not_there_is_told_of_and_nothing_is_lost():
+    engine = Engine("postgresql://ann:s3cretword@127.0.0.1:1/runs")
+    with pytest.raises(errors.JournalError) as caught:
+        engine.entries(workflow_ids=["order-1"])
+    text = str(caught.value)
+    assert text.startswith("The database 'postgresql://127.0.0.1/runs' cannot be reached: ")
+    assert text.endswith(
+        "Runs that it has are not lost: they go on when it is back. Look to it that it runs, and try again."
+    )
+    assert "s3cretword" not in text
+
+
+def test_a_file_that_cannot_be_made_is_told_of(tmp_path):
+    engine = Engine(str(tmp_path / "none" / "runs.sqlite"))
+    with pytest.raises(errors.JournalError) as caught:
+        engine.open()
+    path = str(tmp_path / "none" / "runs.sqlite")
+    assert str(caught.value) == (
+        f"The database {path!r} cannot be made: [Errno 2] No such file or directory: {path!r}. Name a file in a folder "
+        "that exists and can be written."
+    )
+
+
+def test_workflows_are_submitted_once_listed_and_cancelled(db):
+    engine = Engine(db)
+    engine.put_queue("q", concurrency=3, at_once=2, rate=(5, 1.0))
+    assert [engine.submit("order-1", "q", "text") for _ in range(2)] == [True, False]
+    (entry,) = engine.entries(workflow_ids=["order-1"])
+    assert (entry.id, entry.status, entry.queue, entry.text, entry.outcome) == ("order-1", "ENQUEUED", "q", "text", "")
+    engine.cancel("order-1")
+    assert [one.status for one in engine.entries(workflow_id_prefix="order")] == ["CANCELLED"]
+    assert engine.steps("order-1") == []
+    assert engine.execute("SELECT :number + 1, NOW > 1e9", number=4)[0][0] == 5
+    engine.close()
+
+
+def test_the_file_is_its_owners_alone(tmp_path):
+    path = tmp_path / "runs.sqlite"
+    engine = Engine(str(path))
+    engine.open()
+    engine.close()
+    assert path.stat().st_mode & 0o777 == 0o600
+
+
+SILENT = """
+import asyncio, socket, sys
+from agentkit import Agent
+from agentkit.durable import DurableAgent
+from agentkit.testing import ScriptedModel
+
+def shut(*arguments):
+    raise AssertionError(f"it phones: {arguments}")
+
+socket.socket.connect = socket.socket.connect_ex = socket.getaddrinfo = shut
+
+async def main():
+    async with DurableAgent(Agent(ScriptedModel(["hello"]), name="demo"), db=sys.argv[1]) as durable:
+        print((await durable.run("go")).output)
+
+asyncio.run(main())
+"""
+
+
+def test_nothing_is_printed_and_nobody_is_phoned(tmp_path):
+    done = subprocess.run(
+        [sys.executable, "-c", SILENT, str(tmp_path / "runs.sqlite")], capture_output=True, text=True, check=False
+    )
+    assert (done.stdout, done.stderr, done.returncode) == ("hello\n", "", 0)

@@ -1,0 +1,35 @@
+"""What a worker is given, there and back."""
+
+from agentkit import RunLimits, Settings
+from agentkit.durable.part import Part, number_of
+from agentkit.state.decision import Deny, Give
+from agentkit.wire.message import UserMessage
+
+
+def test_a_part_goes_through_json_as_it_was():
+    part = Part(
+        agent="demo",
+        run_id="order-1",
+        number=2,
+        history=(UserMessage(content="before").to_dict(),),
+        prompt=UserMessage(content="go").to_dict(),
+        settings=Settings(temperature=0.5).to_dict(),
+        limits=Part.plain_limits(RunLimits(turns=3)),
+        decisions=Part.plain_decisions({"a": True, "b": Deny("No."), "c": Give({"x": 1})}),
+        streamed=True,
+    )
+    read = Part.from_json(part.to_json())
+    assert read.id == "order-1/2"
+    assert (read.said, [message.content for message in read.messages]) == ("go", ["before"])
+    assert read.terms == (Settings(temperature=0.5), RunLimits(turns=3))
+    assert [type(one).__name__ for one in read.decided.values()] == ["Approve", "Deny", "Give"]
+    assert read.streamed
+
+
+def test_what_a_later_release_added_is_left_out():
+    assert Part.from_json('{"agent": "demo", "run_id": "order-1", "later": 1}') == Part(agent="demo", run_id="order-1")
+
+
+def test_the_first_part_has_the_id_of_the_run():
+    assert Part(agent="demo", run_id="order-1").id == "order-1"
+    assert [number_of(one) for one in ("order-1", "order-1/12")] == [1, 12]

@@ -1,0 +1,116 @@
+"""DBOS in this process."""
+
+import asyncio
+
+import pytest
+
+from agentkit.durable import process
+from agentkit.durable.engine import Engine
+from agentkit.durable.watch import wait_for
+from agentkit.errors import ConfigurationError
+
+pytest.importorskip("dbos")
+
+
+@pytest.fixture
+def engine(db):
+    engine = Engine(db)
+    engine.put_queue("q", concurrency=None, at_once=4, rate=None)
+    yield engine
+    process.end()
+    engine.close()
+
+
+def carried_out(engine, perform):
+    async def main():
+        process.begin(engine, "worker", ["q"], perform)
+        engine.submit("order-1", "q", "text")
+        await wait_for(engine, "order-1")
+        return engine.entries(workflow_ids=["order-1"])[0]
+
+    return asyncio.run(main())
+
+
+def test_a_workflow_gets_its_id_and_text_and_leaves_steps_and_an_outcome(engine):
+    async def perform(workflow, text):
+        async def body():
+            return f"{workflow} {text}"
+
+        return await process.step("first", body)
+
+    entry = carried_out(engine, perform)
+    assert (entry.status, entry.outcome, entry.executor) == ("SUCCESS", "order-1 text", "worker")
+    assert engine.steps("order-1") == [(1, "order-1 text")]
+
+
+def test_a_step_that_raises_leaves_nothing_and_the_error_is_raised_as_it_is(engine):
+    raised = []
+
+    async def perform(workflow, text):
+        async def body():
+            raise ZeroDivisionError
+
+        try:
+            await process.step("first", body)
+        except ZeroDivisionError as error:
+            raised.append(error)
+        process.go_on_after(6)
+
+        async def again():
+            return "done"
+
+        return await process.step("second", again)
+
+    assert carried_out(engine, perform).outcome == "done"
+    assert len(raised) == 1
+    assert engine.steps("order-1") == [(1, ""), (7, "done")]
+
+
+def test_while_the_database_is_away_what_was_done_waits_and_is_written_then(engine, monkeypatch, caplog):
+    from dbos import DBOS
+    from sqlalchemy.exc import OperationalError
+
+    monkeypatch.setattr(process, "_AGAIN", 0.0)
+    done, write = [], DBOS.run_step_async
+
+    async def away(options, body):
+        if not done:
+            await body()
+            raise OperationalError("INSERT", {}, Exception("connection is bad"))
+        return await write(options, body)
+
+    monkeypatch.setattr(DBOS, "run_step_async", away)
+
+    async def perform(workflow, text):
+        async def body():
+            done.append(text)
+            return "done"
+
+        return await process.step("first", body)
+
+    assert carried_out(engine, perform).outcome == "done"
+    assert (done, engine.steps("order-1")) == (["text"], [(1, "done")])
+    assert "A step could not be written, and is tried again: " in caplog.text
+
+
+def test_an_error_of_a_workflow_is_its_outcome(engine):
+    async def perform(workflow, text):
+        raise ValueError("no")
+
+    entry = carried_out(engine, perform)
+    assert (entry.status, entry.outcome) == ("ERROR", "no")
+
+
+@pytest.mark.parametrize("db", ["sqlite"], indirect=True)
+def test_a_process_is_a_worker_of_one_database(engine, tmp_path):
+    async def perform(workflow, text):
+        return ""
+
+    process.begin(engine, "worker", ["q"], perform)
+    other = Engine(str(tmp_path / "other.sqlite"))
+    with pytest.raises(ConfigurationError) as caught:
+        process.begin(other, "worker", ["q"], perform)
+    assert str(caught.value) == (
+        f"This process already is a worker of the database {engine.place!r}, and cannot be one of {other.place!r} too. "
+        "Start another process, or stop that worker first."
+    )

@@ -1,0 +1,60 @@
+"""How a run stands, by what its database says."""
+
+import pytest
+
+from agentkit.durable.engine import Entry
+from agentkit.durable.standing import error_of, status_of
+from agentkit.errors import LimitExceededError, RunCancelledError, RunError
+
+
+def entry(status, outcome=""):
+    return Entry("order-1/2", status, "q", "worker", "text", outcome, 1.0, 2.0)
+
+
+@pytest.mark.parametrize(
+    ("status", "outcome", "standing"),
+    [
+        ("ENQUEUED", "", "queued"),
+        ("PENDING", "", "running"),
+        ("SUCCESS", "paused", "paused"),
+        ("SUCCESS", "finished", "finished"),
+        ("CANCELLED", "", "cancelled"),
+        ("ERROR", "ValueError: no", "failed"),
+        ("MAX_RECOVERY_ATTEMPTS_EXCEEDED", "", "failed"),
+    ],
+)
+def test_each_status_of_the_engine_has_a_word(status, outcome, standing):
+    found = status_of(entry(status, outcome))
+    assert (found.run_id, found.standing, found.part, found.worker) == ("order-1", standing, 2, "worker")
+
+
+def test_an_error_is_of_its_class_where_a_text_makes_it():
+    error = error_of(entry("ERROR", "LimitExceededError: Too many turns: 3."), None)
+    assert type(error) is LimitExceededError
+    assert str(error) == "Too many turns: 3."
+    assert error.__notes__ == ["The run 'order-1' ended with it at its worker; `resume` goes on with it."]
+
+
+@pytest.mark.parametrize(
+    ("last", "kind", "text"),
+    [
+        (
+            entry("ERROR", "ValueError: no"),
+            RunError,
+            "The run 'order-1' ended with an error at its worker: ValueError: no. `resume` goes on with it.",
+        ),
+        (
+            entry("MAX_RECOVERY_ATTEMPTS_EXCEEDED"),
+            RunError,
+            (
+                "The run 'order-1' ended with an error at its worker: it was begun too often without coming to an end. "
+                "`resume` goes on with it."
+            ),
+        ),
+        (entry("CANCELLED"), RunCancelledError, "The run 'order-1' was cancelled. `resume` goes on with it."),
+    ],
+)
+def test_other_errors_are_shown(last, kind, text):
+    error = error_of(last, None)
+    assert type(error) is kind
+    assert str(error) == text

@@ -1,0 +1,142 @@
+"""The records of a run as the texts of steps."""
+
+import asyncio
+
+import pytest
+
+from agentkit.durable import step as module
+from agentkit.durable.gate import Gate
+from agentkit.durable.record import Record
+from agentkit.durable.step import StepBook, in_order
+
+
+@pytest.fixture
+def written(monkeypatch):
+    """What is written, in its order, without an engine."""
+    texts = []
+
+    async def step(name, body, *, long=False):
+        text = await body()
+        texts.append((name, text, long))
+        return text
+
+    monkeypatch.setattr(module, "step", step)
+    return texts
+
+
+def record(kind, call_id=""):
+    return Record("order-1", kind, 1, call_id)
+
+
+def test_records_are_written_in_the_order_in_which_they_were_made_whenever_their_calls_began(written):
+    book, ends = StepBook(Gate(lambda: True)), [asyncio.Event() for _ in range(3)]
+
+    async def call(number):
+        async def body():
+            await ends[number].wait()
+            if number:
+                ends[number - 1].set()  # the call before it ends after it
+            return record("answered", f"call_{number}")
+
+        return await book.act(f"call {number}", body)
+
+    async def main():
+        calls = [asyncio.ensure_future(call(number)) for number in range(3)]
+        await asyncio.sleep(0)
+        ends[2].set()
+        return await asyncio.gather(*calls)
+
+    assert [one.call_id for one in asyncio.run(main())] == ["call_0", "call_1", "call_2"]
+    assert [one.call_id for _, one in in_order(text for _, text, _ in written)] == ["call_2", "call_1", "call_0"]
+    assert all(long for _, _, long in written)
+
+
+def test_records_keep_the_order_in_which_they_were_made_whichever_step_begins_first(monkeypatch):
+    texts, begins = [], {"answered order-1 a": asyncio.Event(), "answered order-1 b": asyncio.Event()}
+
+    async def step(name, body, *, long=False):
+        await begins[name].wait()
+        begins["answered order-1 a"].set()
+        texts.append(text := await body())
+        return text
+
+    monkeypatch.setattr(module, "step", step)
+
+    async def main():
+        book = StepBook(Gate(lambda: True))
+        notes = [asyncio.ensure_future(book.note(record("answered", one))) for one in "ab"]
+        await asyncio.sleep(0)
+        begins["answered order-1 b"].set()
+        await asyncio.gather(*notes)
+
+    asyncio.run(main())
+    assert [one.call_id for _, one in in_order(texts)] == ["a", "b"]
+
+
+def test_that_a_request_is_about_to_be_sent_is_written_with_its_reply(written):
+    book = StepBook(Gate(lambda: True), place=4)
+
+    async def reply():
+        return record("replied")
+
+    async def main():
+        await book.note(record("asking"))
+        await book.act("ask 1", reply)
+        await book.note(record("changed"))
+
+    asyncio.run(main())
+    places = [[(place, one.kind) for place, one in in_order([text])] for _, text, _ in written]
+    assert places == [[(5, "asking"), (6, "replied")], [(7, "changed")]]
+
+
+def test_a_worker_that_drains_writes_no_intent_and_finishes_what_has_one(written):
+    gate = Gate(lambda: True)
+    book = StepBook(gate)
+
+    async def answer():
+        return record("answered", "call_1")
+
+    async def main():
+        await book.note(record("calling", "call_1"))
+        assert gate.under_way == 1
+        gate.drains = True
+        await book.act("call 1", answer)
+        assert gate.under_way == 0
+        with pytest.raises(TimeoutError):
+            await asyncio.wait_for(book.note(record("calling", "call_2")), 0.1)
+
+    asyncio.run(main())
+    assert [name for name, _, _ in written] == ["calling order-1 call_1", "call 1"]
+
+
+def test_an_effect_that_is_cancelled_leaves_nothing_and_one_that_is_done_is_written_all_the_same(monkeypatch):
+    texts, goes = [], asyncio.Event()
+
+    async def step(name, body, *, long=False):
+        text = await body()
+        await goes.wait()  # the database
+        texts.append(text)
+        return text
+
+    monkeypatch.setattr(module, "step", step)
+    book = StepBook(Gate(lambda: True))
+
+    async def never():
+        await asyncio.Event().wait()
+
+    async def done():
+        return record("answered", "call_1")
+
+    async def main():
+        for body in (never, done):
+            goes.clear()
+            task = asyncio.ensure_future(book.act("call", body))
+            for _ in range(5):
+                await asyncio.sleep(0)
+            task.cancel()
+            asyncio.get_running_loop().call_soon(goes.set)
+            with pytest.raises(asyncio.CancelledError):
+                await task
+
+    asyncio.run(main())
+    assert [one.call_id for _, one in in_order(texts)] == ["call_1"]

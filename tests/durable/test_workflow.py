@@ -1,0 +1,189 @@
+"""Runs that lose their worker: what was finished is not done again, and what is in doubt is as was chosen."""
+
+import asyncio
+import select
+import signal
+import subprocess
+import sys
+from contextlib import contextmanager
+from pathlib import Path
+
+import pytest
+
+from agentkit import Agent, tool
+from agentkit.testing import ScriptedModel
+from agentkit.testing.reply import call, calls
+
+VICTIM = """
+import asyncio, importlib.util, signal, sys, threading
+conftest, db, calls, where, marks = sys.argv[1:]
+spec = importlib.util.spec_from_file_location("scene_of_durable", conftest)
+scene = importlib.util.module_from_spec(spec)
+sys.modules[spec.name] = scene
+spec.loader.exec_module(scene)
+from agentkit import Agent, tool
+from agentkit.durable import DurableAgent
+
+@tool(name="act", **eval(marks))
+async def act(number: int) -> str:
+    \"\"\"Act.\"\"\"
+    print("begins", number, flush=True)
+    if number == int(where):
+        await asyncio.sleep(60)
+    return f"did {number}"
+
+durable = DurableAgent(Agent(scene.Steady(int(calls)), tools=[act], name="demo"), db=db, lease=1.0)
+durable.serve()
+print("works", flush=True)
+stop = threading.Event()
+signal.signal(signal.SIGTERM, lambda *_: stop.set())
+stop.wait()
+asyncio.run(durable.aclose())
+"""
+
+
+@contextmanager
+def worker(db, calls=3, where=9, **marks):
+    """Start a worker in a process of its own, whose call of that number takes for ever."""
+    conftest = str(Path(__file__).parent / "conftest.py")
+    arguments = [conftest, db, str(calls), str(where), repr(marks)]
+    process = subprocess.Popen([sys.executable, "-c", VICTIM, *arguments], stdout=subprocess.PIPE, text=True)
+    try:
+        heard(process, "works")
+        yield process
+    finally:
+        process.kill()
+        process.wait()
+        process.stdout.close()
+
+
+def heard(process, line):
+    """Read what a worker says until a line."""
+    while True:
+        assert select.select([process.stdout], [], [], 30)[0], f"it never said {line!r}"
+        said = process.stdout.readline()
+        assert said, f"it ended before it said {line!r}"
+        if said.strip() == line:
+            return
+
+
+def submitted(durable):
+    asyncio.run(durable.submit("go", run_id="order-1"))
+
+
+def contents(result):
+    return [message.content for message in result.messages if message.role == "tool"]
+
+
+def test_after_a_kill_nothing_finished_is_done_again_and_an_idempotent_call_is(make, db):
+    done = []
+    durable = make(lambda number: done.append(number) or f"did {number}", calls=3, idempotent=True)
+    submitted(durable)
+    with worker(db, where=1, idempotent=True) as process:
+        heard(process, "begins 1")
+        process.kill()
+        process.wait()
+
+    result = durable.run_sync("go", run_id="order-1")
+
+    assert done == [1, 2]
+    assert (result.output, contents(result)) == ("done 3", ["did 0", "did 1", "did 2"])
+
+
+def test_after_a_kill_a_call_in_doubt_waits_for_a_decision(make, db):
+    done = []
+    durable = make(lambda number: done.append(number) or f"did {number}", calls=3)
+    submitted(durable)
+    with worker(db, where=1) as process:
+        heard(process, "begins 1")
+        process.kill()
+        process.wait()
+
+    result = durable.run_sync("go", run_id="order-1")
+    (doubtful,) = result.pending
+    assert doubtful.unknown.startswith("It was begun on ")
+    assert done == []
+
+    asyncio.run(durable.decide("order-1", [doubtful.give("was done")]))
+    result = asyncio.run(durable.result("order-1"))
+    assert done == [2]
+    assert contents(result) == ["did 0", "was done", "did 2"]
+
+
+def test_a_worker_that_stands_still_past_its_lease_writes_nothing_when_it_goes_on(make, db):
+    done = []
+    durable = make(lambda number: done.append(number) or f"did {number}", calls=2, idempotent=True, lease=1.0)
+    submitted(durable)
+    with worker(db, calls=2, where=0, idempotent=True) as frozen:
+        heard(frozen, "begins 0")
+        frozen.send_signal(signal.SIGSTOP)
+        result = durable.run_sync("go", run_id="order-1")
+        steps = durable.engine.steps("order-1")
+        first = durable.engine.execute("SELECT id FROM agentkit_worker")
+        frozen.send_signal(signal.SIGCONT)
+        while len(durable.engine.execute("SELECT id FROM agentkit_worker")) == len(first):
+            pass  # until it has begun anew, under another name
+        assert durable.engine.steps("order-1") == steps
+        submitted_again = asyncio.run(durable.submit("more", run_id="order-2"))
+        assert asyncio.run(durable.result(submitted_again)).output == "done 2"
+    assert done[:2] == [0, 1]
+    assert (result.output, contents(result)) == ("done 2", ["did 0", "did 1"])
+
+
+def test_a_worker_that_drains_hands_its_runs_over_between_two_effects(make, db):
+    done = []
+    durable = make(lambda number: done.append(number) or f"did {number}", calls=3)
+    submitted(durable)
+    with worker(db) as draining:
+        heard(draining, "begins 0")
+        draining.send_signal(signal.SIGTERM)
+        assert draining.wait(30) == 0
+    result = durable.run_sync("go", run_id="order-1")
+    assert not result.pending
+    assert 0 not in done
+
+
+def test_calls_that_run_at_once_and_end_the_other_way_round_are_recovered(make):
+    order = []
+
+    @tool(idempotent=True)
+    async def wait(number: int) -> str:
+        """Wait."""
+        await asyncio.sleep(0.02 * (3 - number))
+        order.append(number)
+        return f"waited {number}"
+
+    batch = calls(*(call("wait", {"number": number}, id=f"call_{number}") for number in range(4)))
+    durable = make(agent=Agent(ScriptedModel([batch, "done"]), tools=[wait], name="demo"))
+    result = durable.run_sync("go", run_id="order-1")
+    again = durable.run_sync("go", run_id="order-1")
+    assert order == [3, 2, 1, 0]
+    assert contents(result) == contents(again) == [f"waited {number}" for number in range(4)]
+
+
+def test_the_run_of_an_agent_that_a_call_began_is_on_record_below_it_and_its_calls_wait_with_the_others(make):
+    @tool(approval=True)
+    def pay(amount: int) -> str:
+        """Pay."""
+        return f"paid {amount}"
+
+    inner = Agent(ScriptedModel([call("pay", {"amount": 5}), "paid it"]), tools=[pay], name="clerk")
+    outer = Agent(ScriptedModel([call("clerk", {"prompt": "pay"}), "done"]), tools=[inner.as_tool()], name="demo")
+    durable = make(agent=outer)
+    result = durable.run_sync("go", run_id="order-1")
+    (waiting,) = result.pending
+    assert (waiting.name, waiting.run_id.startswith("order-1/")) == ("pay", True)
+    asyncio.run(durable.decide("order-1", [waiting.approve()]))
+    result = asyncio.run(durable.result("order-1"))
+    assert (result.output, contents(result)) == ("done", ["paid it"])
+
+
+@pytest.mark.parametrize("db", ["sqlite"], indirect=True)
+def test_a_difference_of_the_agent_is_logged_and_the_run_goes_on(make, caplog):
+    durable = make(calls=1, approval=True)
+    durable.run_sync("go", run_id="order-1")
+    asyncio.run(durable.aclose())
+    later = make(agent=durable.agent.replace(instructions="Be brief."))
+    asyncio.run(later.decide("order-1", {"call_0": True}))
+    assert later.run_sync("go", run_id="order-1").output == "done 1"
+    assert "Run 'order-1' goes on with an agent that is not as it was when the run began: " in caplog.text
