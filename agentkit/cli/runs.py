@@ -105,7 +105,7 @@ def _head(past: Past, records: Sequence[Record]) -> dict[str, Any]:
         "began": records[0].at,
         "changed": records[-1].at,
         "pending": [call.id for call in state.held],
-        "doubtful": [*past.begun],
+        "doubtful": [*past.doubtful],
     }
 
 
@@ -116,6 +116,9 @@ def _lines(past: Past, records: Sequence[Record]) -> list[str]:
     times = f"began {_time(head['began'])}, changed {_time(head['changed'])} (UTC)"
     lines = [f"{one_line(head['run_id'], None)}: {head['status']}{named}, {turns}, {head['tokens']:,} tokens, {times}"]
     lines += [f"waits: {one_line(call.id)} {call_text(call.name, call.arguments)}" for call in past.state.held]
+    for call_id, record in past.doubtful.items():
+        begun = record.content
+        lines.append(f"begun, no outcome: {one_line(call_id)} {call_text(begun['name'], begun['arguments'])}")
     return lines
 
 

@@ -1,4 +1,4 @@
-"""Runs that outlive their process: what a run did is a list of records, their fold is its state, and it goes on there."""
+"""Runs that outlive their process: what a run did is a list of records, their fold is its state, and it goes on."""
 
 from agentkit.durable.agent import DurableAgent
 from agentkit.durable.book import Book, OnUnknown

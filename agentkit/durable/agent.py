@@ -236,7 +236,8 @@ class DurableAgent(Generic[Deps, Output]):
         Raises:
             RunError: The run goes on already, or has finished.
         """
-        await asyncio.to_thread(self._archive.go_on, run_id, {})
+        last = await asyncio.to_thread(self._archive.last, run_id)
+        await asyncio.to_thread(self._archive.go_on, last, {})
 
     async def cancel(self, run_id: str) -> None:
         """Cancel a run that is queued or goes on: it stops in about a second; a call that is on is then in doubt."""
@@ -293,10 +294,11 @@ class DurableAgent(Generic[Deps, Output]):
         return await self._workflow.carry_out(workflow, text, gate)
 
     def _decide(self, run_id: str, decisions: Decisions) -> None:
-        past = self._archive.past(self._archive.last(run_id))
+        last = self._archive.last(run_id)
+        past = self._archive.past(last)
         if past is None:
             raise RunError(f"The run {run_id!r} has not begun yet, so nothing of it waits for a decision.")
-        self._archive.go_on(run_id, Part.plain_decisions(rulings(past.state, decisions)))
+        self._archive.go_on(last, Part.plain_decisions(rulings(past.state, decisions)))
 
     def _result(self, run_id: str) -> Result[Output]:
         last = self._archive.last(run_id)

@@ -45,13 +45,17 @@ class Archive:
         if entries[-1].status == "ERROR":
             self._submit_after(entries[-1], {})
 
-    def go_on(self, run_id: str, decisions: Mapping[str, str]) -> None:
+    def go_on(self, last: Entry, decisions: Mapping[str, str]) -> None:
         """Submit another part of a run that goes on no more and has no output.
+
+        Args:
+            last: Its last part, on which the decisions were made.
+            decisions: On the calls that wait, by their ids; JSON.
 
         Raises:
             RunError: It goes on, has finished, or somebody else has just submitted that part.
         """
-        last = self.last(run_id)
+        run_id = Part.from_json(last.text).run_id
         if last.status not in OVER or last.outcome == "finished":
             how = "has finished" if last.status in OVER else "goes on already"
             raise RunError(f"The run {run_id!r} {how}, so there is nothing to resume. `result` gives what comes of it.")
@@ -85,8 +89,9 @@ class Archive:
 
     def _entries(self, run_id: str) -> list[Entry]:
         found = self._engine.entries(workflow_ids=[run_id])
-        if found:
-            found += self._engine.entries(workflow_id_prefix=f"{run_id}/")
+        if found:  # SQLite takes a prefix for the same as another one in capital letters
+            further = self._engine.entries(workflow_id_prefix=f"{run_id}/")
+            found += [entry for entry in further if entry.id.startswith(f"{run_id}/")]
         return sorted(found, key=lambda entry: number_of(entry.id))
 
     def _submit_after(self, last: Entry, decisions: Mapping[str, str]) -> bool:

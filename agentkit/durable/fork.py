@@ -5,8 +5,9 @@ Pure: a journal carries the copy out and writes it down as a run of its own.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import replace
+from math import inf
 from typing import Any
 
 from agentkit.agent.prompt import Prompt, user_message
@@ -31,6 +32,7 @@ def fork_of(
     *,
     prompt: Prompt = None,
     results: Mapping[str, Any] | None = None,
+    begun: float = inf,
 ) -> RunState:
     """Give the state that a fork of a run begins with.
 
@@ -43,13 +45,14 @@ def fork_of(
         prompt: In the place of the run's own where nothing is kept; else said after what is kept.
         results: What stands in the place of the results of kept calls, by call id, of any kind that a tool returns; of
             an id that was used again, the last call's.
+        begun: When the fork began, where it has: the run may have gone on since, and that is none of the fork's.
 
     Raises:
         StateError: The run has no such turn or call, or a call of it was begun and nothing says how it ended.
         InvalidRequestError: The prompt is neither text nor parts.
     """
-    past = past_of(_kept(tuple(records), at))
-    state = still_held(past.state)
+    past = past_of(_kept([record for record in records if record.at <= begun], at))
+    state = past.state
     for call_id, value in (results or {}).items():
         state = _with_result(state, past, call_id, value)
     _check_begun(past, {call.id for call in state.open_calls})
@@ -118,27 +121,14 @@ def _parts(past: Past, result: ToolMessage) -> tuple[Part, ...]:
 
 def _check_begun(past: Past, waiting: set[str]) -> None:
     """See that nothing would run again of which nobody knows whether it was done."""
-    for name, call_id, inside in _doubtful(past, waiting):
+    for call_id, record in past.doubtful.items():
+        if not any(f"{call_id}/".startswith(f"{one}/") for one in waiting):
+            continue  # its result was given, or that of the call that began its run
+        given = f"Say what it gave, `results={{{call_id!r}: ...}}`, go" if call_id in past.begun else "Go"
         raise StateError(
-            f"The call {call_id!r} of the tool '{name}' was begun, and nothing says how it ended: the fork would run "
-            "it again. "
-            + (
-                "Go on with the run itself first, or keep fewer turns."
-                if inside
-                else f"Say what it gave, `results={{{call_id!r}: ...}}`, go on with the run itself first, or keep "
-                "fewer turns."
-            )
+            f"The call {call_id!r} of the tool '{record.content.get('name')}' was begun, and nothing says how it "
+            f"ended: the fork would run it again. {given} on with the run itself first, or keep fewer turns."
         )
-
-
-def _doubtful(past: Past, waiting: set[str], above: str = "") -> Iterator[tuple[str, str, bool]]:
-    for call_id, record in past.begun.items():
-        if call_id in waiting:
-            yield str(record.content.get("name")), f"{above}{call_id}", bool(above)
-    for sub in past.below.values():
-        call_id = str(sub.first.content.get("call_id"))
-        if call_id in waiting:
-            yield from _doubtful(sub, {call.id for call in sub.state.open_calls}, f"{above}{call_id}/")
 
 
 def _with_prompt(state: RunState, prompt: Prompt, *, begins: bool) -> RunState:

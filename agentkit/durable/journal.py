@@ -8,6 +8,7 @@ from __future__ import annotations
 import os
 from collections.abc import Iterable, Mapping
 from functools import partial
+from math import inf
 from typing import Any
 
 from agentkit.agent.blocking import SyncStream, block
@@ -259,7 +260,10 @@ class Journal:
             ConfigurationError: There is no such run.
             AgentkitError: As for `run`.
         """
-        state = fork_of(await self.records(source), at, check_id(run_id), prompt=prompt, results=results)
+        there = await self._file.find(check_id(run_id))
+        begun = inf if there is None else (await self._file.records(there))[0].at
+        records = await self.records(source)
+        state = fork_of(records, at, run_id, prompt=prompt, results=results, begun=begun)
         return await self._recovery.begin(go_on(agent.recipe_for(model, settings, limits), state, None, deps))
 
     async def replay(

@@ -246,7 +246,9 @@ class Keeping:
         arguments = self.begun(run, call_id)
         if all(call.id != call_id or call.function.arguments != arguments for call in run.state.open_calls):
             told += f" Its arguments were {arguments}."
-        return told if tool is not None else f"{told} It cannot run again: the agent has no tool for it any more."
+        return (
+            told if tool is not None else f"{told} It cannot run again: the agent has no tool any more that takes it."
+        )
 
     async def below(
         self, run: Run, call_id: str, sub: Run, step: Callable[[Run], Awaitable[Result[Any]]], /
@@ -279,11 +281,11 @@ class Keeping:
         if run.cut is not None:  # its calls were closed for who reads the error; here they stay as doubtful as they are
             news = {name: getattr(state, name) for name in ("below", "guessed", "injected", "cut_usage")}
             state = run.cut.replace(**news)
-        data = {"change": self._since(run, state)}
+        told: dict[str, Any] = {"change": self._since(run, state)}
         if not isinstance(end, CancelledError):  # that is a run that was cut off, as by a crash
-            data["error"] = scrub(f"{type(end).__name__}: {end}").removesuffix(": ")
+            told["error"] = scrub(f"{type(end).__name__}: {end}").removesuffix(": ")
         try:
-            await self._book.note(self._record(run, "failed" if "error" in data else "changed", data))
+            await self._book.note(self._record(run, "failed" if "error" in told else "changed", told))
         except Exception as error:  # noqa: BLE001 # what ended the run says more
             end.add_note(f"That the run ended could not be written down: {scrub(str(error))}")
 

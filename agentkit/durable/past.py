@@ -61,6 +61,17 @@ class Past:
     reply: ChatCompletion | None
     asked: Mapping[str, Any]
 
+    @property
+    def doubtful(self) -> dict[str, Record]:
+        """Give the `calling` records of the calls that have no outcome, in runs below too, by the id to decide on."""
+        waiting = {call.id for call in self.state.open_calls}
+        found = {one: record for one, record in self.begun.items() if one in waiting}
+        for sub in self.below.values():
+            above = str(sub.first.content.get("call_id"))
+            if above in waiting:
+                found |= {f"{above}/{one}": record for one, record in sub.doubtful.items()}
+        return found
+
 
 def past_of(records: Iterable[Record]) -> Past:
     """Fold the records of a run and of those below it, in the order in which they were written.

@@ -15,8 +15,7 @@ from agentkit.agent.result import Result
 from agentkit.agent.ruling import rulings
 from agentkit.agent.run import Run
 from agentkit.durable.book import OnUnknown
-from agentkit.durable.definition import definition_of
-from agentkit.durable.difference import differences
+from agentkit.durable.definition import definition_of, differences
 from agentkit.durable.file import RecordFile
 from agentkit.durable.hold import Hold, hold
 from agentkit.durable.keeping import Keeping

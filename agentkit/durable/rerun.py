@@ -17,13 +17,13 @@ from agentkit.agent.effect import CallTools, Checked, CheckOutput, HandOver, Pre
 from agentkit.agent.handoff import Handoff, agents_of
 from agentkit.agent.loop import loop, request_for
 from agentkit.agent.prepare import equip, prepare
-from agentkit.agent.run import Recipe, Run
+from agentkit.agent.run import Recipe, Run, context_of
 from agentkit.agent.subagent import SubAgent
-from agentkit.durable.batch import Batch, output_difference
+from agentkit.durable.comparison import Batch, output_difference
 from agentkit.durable.divergence import Difference, Divergence, Where, message_difference, request_difference
 from agentkit.durable.double import Answers, Silent, endpoints_of, judged
 from agentkit.durable.record import Record
-from agentkit.durable.track import ENDS, Track, error_of
+from agentkit.durable.timeline import ENDS, Timeline, error_of
 from agentkit.errors import AgentkitError
 from agentkit.session import repair
 from agentkit.state.decision import Decision, decision_of
@@ -64,8 +64,8 @@ class Rerun:
 
     def __init__(self, records: Sequence[Record], recipe: Callable[[Silent], Recipe], model: Silent, deps: Any) -> None:
         self._records, self._model, self._deps = records, model, deps
-        self._track = Track(records)
-        self._steps = self._track.steps
+        self._timeline = Timeline(records)
+        self._steps = self._timeline.steps
         self._first = made = recipe(model)
         self._bounds = made.bounds
         self._run = Run(made, self._steps[0][1], deps=deps, turn=Turn(toolbox=made.toolbox))
@@ -73,6 +73,8 @@ class Rerun:
         self._decided: dict[str, Decision] = {}
         self._resumed, self._number = False, 0
         self._seen = set[str]()
+        self._places = {id(record): place for place, record in enumerate(records)}
+        self._begun = {record.run_id: place for place, record in enumerate(records) if record.kind == "begin"}
         self.turns, self.calls, self.runs = 0, 0, 1
 
     async def go(self) -> None:
@@ -115,7 +117,7 @@ class Rerun:
                 return place + 1
 
     async def _turn(self, place: int) -> int:
-        run, at = self._run, self._track.next(place)
+        run, at = self._run, self._timeline.next(place)
         record, state = self._steps[at]
         if record.kind != "asking":
             self._number = run.state.turns
@@ -128,7 +130,7 @@ class Rerun:
             raised = f"{type(error).__name__}: {error}"
             raise self._diverged("end", "the request was made, and cannot be today.", today=raised) from error
         self._bounds = run.turn.bounds or self._bounds
-        if (found := await self._request_difference(self._track.requests[id(record)])) is not None:
+        if (found := await self._request_difference(self._timeline.requests[id(record)])) is not None:
             raise self._diverged_by(found)
         answered = at + 1 < len(self._steps) and self._steps[at + 1][0].kind == "replied"
         if not answered:
@@ -160,10 +162,11 @@ class Rerun:
 
     async def _batch(self, place: int) -> int:
         run, steps = self._run, self._steps
-        end = self._track.end_of_batch(place)
+        end = self._timeline.end_of_batch(place)
         records = [record for record, _ in steps]
         batch = Batch(run.state, steps[end][1], records[: place + 1], records[place + 1 : end + 1])
         keeper = run.keeper = Answers(batch.begun, batch.unknown)
+        run.state = run.state.replace(subs=self._subs(place))
         run.decisions = {one: given for one, given in self._decided.items() if not batch.unknown.get(one)}
         try:
             now = await self._carried_out(CallTools(run.state), batch.reason_of)
@@ -182,6 +185,13 @@ class Rerun:
             self._decided = {}  # it is done, or waits for another decision
         return end
 
+    def _subs(self, place: int) -> dict[str, RunState]:
+        """Give the open calls whose runs had begun at a place, and which were let through, therefore."""
+        state, now = self._run.state, self._places[id(self._steps[place][0])]
+        ids = {call.id: SubRuns(context_of(self._run, call)).next_id() for call in state.open_calls}
+        begun = {call: RunState(one) for call, one in ids.items() if self._begun.get(one, now) < now}
+        return {**begun, **state.subs}
+
     async def _carried_out(self, effect: CallTools | CheckOutput, reason_of: Callable[[str], str | None]) -> Checked:
         """Let today's code perform an effect, with the recorded verdicts in the place of the output's own code."""
         run = self._run
@@ -194,7 +204,7 @@ class Rerun:
         return outcome if isinstance(outcome, Checked) else Checked(run.state, valid=False)
 
     async def _check(self, place: int) -> int:
-        before, end = self._run.state, self._track.check(place)
+        before, end = self._run.state, self._timeline.check(place)
         record, after = self._steps[end]
         failed = after.attempts[len(before.attempts) :]
         if record.kind == "asking":
@@ -220,7 +230,7 @@ class Rerun:
         return end
 
     async def _hand(self, place: int) -> int:
-        run, end = self._run, self._track.handover(place)
+        run, end = self._run, self._timeline.handover(place)
         record, after = self._steps[end]
         if record.kind != "changed" or after.agent is None:
             return end
@@ -285,7 +295,7 @@ class Rerun:
 
     def _ended(self, place: int, error: AgentkitError) -> int:
         """See that the run ended as it would today; give the place of the record that says so."""
-        at = place if self._steps[place][0].kind in ENDS else self._track.next(place)
+        at = place if self._steps[place][0].kind in ENDS else self._timeline.next(place)
         record, name = self._steps[at][0], type(error).__name__
         if record.kind == "changed" or error_of(record) == name:
             return at

@@ -186,6 +186,7 @@ def in_order(texts: Iterable[str]) -> list[tuple[int, Record]]:
     """Read the texts of steps as records with their places, in their order, each once; other steps have none."""
     found: dict[int, Record] = {}
     for text in texts:
-        place, _, lines = text.partition(" ")
-        found |= {int(place) + later: Record.from_json(line) for later, line in enumerate(lines.splitlines())}
+        if text:
+            place, _, lines = text.partition(" ")
+            found |= {int(place) + later: Record.from_json(line) for later, line in enumerate(lines.split("\n"))}
     return sorted(found.items())

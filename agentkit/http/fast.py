@@ -89,7 +89,6 @@ class FastLine(Line):
         self._refused = refused
         self._stream: httpcore.AsyncNetworkStream | None = None
         self._idle_until: float | None = None
-        self._closed = False
 
     async def handle_async_request(self, request: httpcore.Request) -> httpcore.Response:
         """Send a request and wait for the head of its answer, as `Line` does."""
@@ -117,7 +116,7 @@ class FastLine(Line):
 
     async def aclose(self) -> None:
         """Close it, whatever is under way."""
-        self._closed, self._idle_until = True, None
+        self._idle_until = None
         if self._stream is not None:
             await self._stream.aclose()
 
@@ -133,10 +132,6 @@ class FastLine(Line):
             return False
         late = asyncio.get_running_loop().time() > self._idle_until
         return late or bool(self._stream.get_extra_info("is_readable"))
-
-    def is_closed(self) -> bool:
-        """Tell whether it is over."""
-        return self._closed or super().is_closed()
 
 
 def _head(request: httpcore.Request) -> bytes:

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import asyncio
 import ssl
+from contextlib import ExitStack
 from typing import Any
 
 import httpcore
@@ -15,6 +16,8 @@ import httpcore
 from agentkit.http.pool import IDLE
 
 __all__ = ["Line", "has_rest"]
+
+_TURN = 1.0  # seconds at the gate: the kernel asks again after one where nobody answers (RFC 6298, 2)
 
 
 class Line(httpcore.AsyncConnectionInterface):
@@ -25,7 +28,8 @@ class Line(httpcore.AsyncConnectionInterface):
         tls: The context for one that is spoken to by TLS.
         network: What opens sockets.
         gate: Lets so many be opened at a time as it has room for. The others wait before their clock begins: else, of
-            thousands that are opened at once, the last would find no time in theirs.
+            thousands that are opened at once, the last would find no time in theirs. One that takes long counts no
+            more, or a server that does not answer would cost the others a whole clock each time the gate is full.
     """
 
     def __init__(
@@ -59,7 +63,10 @@ class Line(httpcore.AsyncConnectionInterface):
         extensions: Any = getattr(request, "extensions")  # noqa: B009 # typed as any mapping
         seconds = extensions.get("timeout", {}).get("connect")
         host = self._origin.host.decode("ascii")
-        async with self._gate:
+        await self._gate.acquire()
+        with ExitStack() as turn:
+            turn.callback(self._gate.release)
+            turn.callback(asyncio.get_running_loop().call_later(_TURN, turn.close).cancel)
             stream = await self._network.connect_tcp(host, self._origin.port, seconds)
             if self._tls is not None:
                 self._tls.set_alpn_protocols(["http/1.1"])
@@ -78,14 +85,6 @@ class Line(httpcore.AsyncConnectionInterface):
     def has_expired(self) -> bool:
         """Tell whether it rested too long, or the server has gone."""
         return self._connection is not None and self._connection.has_expired()
-
-    def is_idle(self) -> bool:
-        """Tell whether it serves no request."""
-        return self.is_available()
-
-    def is_closed(self) -> bool:
-        """Tell whether it is over."""
-        return self._connection is not None and self._connection.is_closed()
 
 
 def has_rest(line: Any) -> bool:

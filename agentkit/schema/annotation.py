@@ -10,7 +10,7 @@ from collections.abc import Mapping
 from copy import deepcopy
 from datetime import date, datetime
 from functools import lru_cache
-from typing import Annotated, Any, Final, Literal, NotRequired, Union, get_args, get_origin
+from typing import Annotated, Any, Final, Literal, NotRequired, Union, cast, get_args, get_origin
 
 from pydantic import TypeAdapter
 from pydantic.fields import FieldInfo
@@ -194,7 +194,7 @@ def _limits(annotation: Any, constraints: list[Any]) -> dict[str, Any] | None:
     made: dict[str, Any] = {}
     for constraint in constraints:
         name = _CONSTRAINTS.get(constraint.__class__, "")
-        keyword, value = keywords.get(name), getattr(constraint, name, None)
+        keyword, value = keywords.get(name), cast("Any", getattr(constraint, name, None))
         is_number = type(value) is int or (type(value) is float and annotation is float)  # True is none
         if keyword is None or keyword in made or not is_number or not lowest < value < _MOST:
             return None

@@ -137,7 +137,7 @@ def _split(lines: list[str]) -> tuple[list[str], list[_Section]]:
             plain.append(line)
             current = None
         else:
-            current.body.append(line)
+            current.body.append(line.rstrip())
     return plain, sections
 
 
@@ -166,9 +166,10 @@ def _read(style: _Style, sections: list[_Section]) -> tuple[dict[str, str], str 
         if section.kind == "param":
             found = _items(section.body) | found
     results = ("\n".join(section.body) for section in sections if section.kind == "returns")
-    text = inspect.cleandoc(next(results, ""))
-    typed = _TYPED.match(text)
-    return found, (_text(text[typed.end() :].splitlines()) or typed[0][:-1] if typed else text) or None
+    result = inspect.cleandoc(next(results, ""))
+    if (typed := _TYPED.match(result)) is not None:
+        result = _text(result[typed.end() :].splitlines()) or typed[0][:-1]
+    return found, result or None
 
 
 def _items(body: list[str]) -> dict[str, str]:

@@ -7,7 +7,7 @@ that is put right by `repair`, and kept in unknown fields where it means somethi
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import Annotated, Any, Self, TypeVar
+from typing import Annotated, Any, Self
 
 from pydantic import Field, ValidationError
 
@@ -35,14 +35,26 @@ __all__ = [
 _FIRST = Field(union_mode="left_to_right")  # what is not of the contract's form stays as it came
 
 
-class PromptTokensDetails(WireValue):
+class _Counts(WireValue):
+    """What can be summed, field by field; where one says nothing, the other counts."""
+
+    def __add__(self, other: Self) -> Self:
+        others = vars(other)
+        sums = {
+            name: mine if (theirs := others[name]) is None else theirs if mine is None else mine + theirs
+            for name, mine in vars(self).items()
+        }
+        return self.of_fields(**sums)
+
+
+class PromptTokensDetails(_Counts):
     """What of the prompt was cached or audio, in tokens."""
 
     cached_tokens: int | None = None
     audio_tokens: int | None = None
 
 
-class CompletionTokensDetails(WireValue):
+class CompletionTokensDetails(_Counts):
     """What of the completion was reasoning, audio or predicted, in tokens."""
 
     reasoning_tokens: int | None = None
@@ -51,7 +63,7 @@ class CompletionTokensDetails(WireValue):
     rejected_prediction_tokens: int | None = None
 
 
-class Usage(WireValue):
+class Usage(_Counts):
     """Tokens spent on one request, or on several when summed; endpoints that bill put `cost` beside them."""
 
     prompt_tokens: int = 0
@@ -59,30 +71,6 @@ class Usage(WireValue):
     total_tokens: int = Field(default_factory=lambda counts: counts["prompt_tokens"] + counts["completion_tokens"])
     prompt_tokens_details: PromptTokensDetails | None = None
     completion_tokens_details: CompletionTokensDetails | None = None
-
-    def __add__(self, other: Usage) -> Usage:
-        return Usage.of_fields(
-            prompt_tokens=self.prompt_tokens + other.prompt_tokens,
-            completion_tokens=self.completion_tokens + other.completion_tokens,
-            total_tokens=self.total_tokens + other.total_tokens,
-            prompt_tokens_details=_added(self.prompt_tokens_details, other.prompt_tokens_details),
-            completion_tokens_details=_added(self.completion_tokens_details, other.completion_tokens_details),
-        )
-
-
-_Details = TypeVar("_Details", PromptTokensDetails, CompletionTokensDetails)
-
-
-def _added(mine: _Details | None, theirs: _Details | None) -> _Details | None:
-    if mine is None or theirs is None:
-        return theirs if mine is None else mine
-    sums: dict[str, int | None] = {}
-    others: dict[str, int | None] = vars(theirs)
-    one: int | None
-    for name, one in vars(mine).items():
-        other = others[name]
-        sums[name] = other if one is None else one if other is None else one + other
-    return type(mine).of_fields(**sums)
 
 
 class TopLogprob(WireValue):
@@ -160,7 +148,7 @@ class ResponseMessage(WireValue):
         That is the reasoning in the field that it came in, and `extra_content` (Gemini's signatures), here and in the
         calls; which endpoint is sent it is decided where the request is spelled.
         """
-        audio = self.audio.id if isinstance(self.audio, AudioReply) else None
+        audio = self.audio.id if self.audio and isinstance(self.audio, AudioReply) else None
         made = AssistantMessage.of_fields(
             role="assistant",
             content=self.content,

@@ -54,6 +54,8 @@ def test_a_workload_is_measured_every_way_and_told_as_tables_and_json(tmp_path):
     (entry,) = told["rows"]
     assert entry["ratios"]["httpx"] == pytest.approx([entry["cpu"]["httpx"] / entry["cpu"]["agentkit"]])
     assert all(len(samples) == 1 for samples in told["samples"]["one_tool"].values())
+    assert [way for way in entry["added_ms"] if way != "fast"] == ["agentkit"]
+    assert "of it above its own connections, ms" in done.stdout
 
 
 def test_the_other_workloads_give_what_they_must(tmp_path):

@@ -1,5 +1,6 @@
 """`agentkit runs`: what a journal has."""
 
+import asyncio
 import json
 import re
 
@@ -134,3 +135,22 @@ def test_tables_fit_the_terminal(journal, terminal, columns):
 
 def test_a_run_that_is_not_there_is_an_error(journal):
     assert journal("runs", "runs.db", "order-4")[0] == 2
+
+
+def test_what_was_begun_and_has_no_outcome_is_shown_by_the_id_to_decide_on(here, run):
+    @tool
+    async def stop() -> str:
+        """Have the run cut off, as by a crash."""
+        asyncio.current_task().cancel()
+        return await asyncio.sleep(0, "")
+
+    low = Agent(ScriptedModel([call("stop", id="s")]), name="low", tools=[stop])
+    agent = Agent(ScriptedModel([call("low", {"prompt": "go"}, id="w")]), tools=[low.as_tool()])
+    journal = Journal("runs.db")
+    with pytest.raises(asyncio.CancelledError):
+        asyncio.run(journal.run(agent, "Hi", run_id="order-44"))
+    journal.close()
+    _, out, _ = run("runs", "runs.db", "order-44")
+    assert "begun, no outcome: w/s stop()\n" in out
+    _, out, _ = run("runs", "runs.db", "order-44", "--json")
+    assert json.loads(out)["doubtful"] == ["w/s"]

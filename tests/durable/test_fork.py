@@ -270,3 +270,17 @@ def test_a_journal_forks_with_another_model_and_refuses_an_id_that_is_taken(tmp_
         fork(results={"a": "Oslo: 31"}, model=ScriptedModel([]))
     assert asyncio.run(journal.replay(AGENT, "b")).divergence is None
     journal.close()
+
+
+def test_a_fork_is_found_again_though_the_run_has_gone_on_since(tmp_path):
+    journal, replies = Journal(tmp_path / "runs.db"), [call("pay", {"amount": 1}, id="p"), "Paid."]
+    journal.run_sync(AGENT, "Pay.", run_id="order-42", model=ScriptedModel(replies[:1]))
+
+    def fork(**options):
+        return asyncio.run(journal.fork(AGENT, "order-42", at=1, run_id="b", **options))
+
+    assert [one.run_id for one in fork(model=ScriptedModel([])).pending] == ["b"]
+    result = journal.resume_sync(AGENT, "order-42", decisions={"p": True}, model=ScriptedModel(replies[1:]))
+    assert result.output == "Paid."
+    assert [one.run_id for one in fork(model=ScriptedModel([])).pending] == ["b"]
+    journal.close()

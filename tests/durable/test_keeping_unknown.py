@@ -155,7 +155,7 @@ def test_a_doubtful_call_waits_too_where_its_tool_is_gone():
         return scene(world).replace(tools=[tools_of(world)["look"]])
 
     _, book, result = go_on(without, kept, on_unknown="retry")
-    assert result.pending[0].unknown == f"{BEGUN} It cannot run again: the agent has no tool for it any more."
+    assert result.pending[0].unknown == f"{BEGUN} It cannot run again: the agent has no tool any more that takes it."
     with pytest.raises(StateError, match="was approved, and its tool 'pay' is gone"):
         go_on(without, book.records, {"p": True})
     _, _, given = go_on(without, book.records, [result.pending[0].give("out")])
@@ -172,7 +172,7 @@ def test_a_doubtful_call_waits_where_its_arguments_are_valid_no_more():
         return scene(world).replace(tools=[pay, tools_of(world)["look"]])
 
     _, book, result = go_on(other, cut(scene), on_unknown="retry")
-    assert result.pending[0].unknown.startswith(BEGUN)
+    assert result.pending[0].unknown == f"{BEGUN} It cannot run again: the agent has no tool any more that takes it."
     with pytest.raises(StateError, match=r"^The arguments decided on for the call 'p' do not fit tool 'pay'"):
         go_on(other, book.records, {"p": True})
 
@@ -197,6 +197,7 @@ def below(world):
 
 def test_a_call_of_an_agent_is_never_doubtful_but_the_one_in_its_run_is():
     kept = cut(below)
+    assert [*past_of(kept).doubtful] == ["w/p"]
     _, book, result = go_on(below, kept)
     assert [(one.id, one.unknown) for one in result.pending] == [("w/p", BEGUN)]
     world, _, ended = go_on(below, book.records, {"w/p": True})

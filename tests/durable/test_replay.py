@@ -422,6 +422,21 @@ def test_a_difference_in_a_run_below_names_it():
     )
 
 
+def test_an_agent_that_was_approved_and_whose_own_calls_waited_then_is_the_same():
+    def top(world):
+        low = Agent(world.model(call("pay", {"amount": 2}, id="p"), "low is done"), name="low", tools=[pay])
+        return Agent(world.model(call("low", {"prompt": "go"}, id="s"), "done"), tools=[low.as_tool(approval=True)])
+
+    async def both():
+        book = Memory()
+        _, asked = await to_the_end(top(World()), book)
+        return asked, await replay(book.records, top(World()))
+
+    asked, found = asyncio.run(both())
+    assert [one.id for one in asked] == ["s", "s/p"]
+    assert str(found) == "order-1 is the same: 4 turns and 3 calls in 2 runs."
+
+
 def test_a_run_that_failed_is_the_same_and_one_that_would_fail_today_is_told():
     few = TYPED.replace(output=OutputSpec(Receipt, retries=0))
     assert compare(few, few, BAD).divergence is None

@@ -7,6 +7,7 @@ import httpcore
 import pytest
 
 from agentkit.http import Timeout
+from agentkit.http import line as module
 from agentkit.http.line import Line, has_rest
 from agentkit.http.network import Network
 from agentkit.http.transport import Transport
@@ -52,16 +53,13 @@ def test_one_connection_serves_requests_one_after_another_until_it_is_closed():
         async with server(GOOD) as (port, connections):
             line = Line(httpcore.Origin(b"http", b"127.0.0.1", port), None, Network(), gate=asyncio.Semaphore())
             assert not line.is_available()
-            assert not line.is_idle()
-            assert not line.is_closed()
             assert not line.has_expired()
             assert [await ask(line, port) for _ in range(2)] == [b"ab", b"ab"]
             assert line.is_available()
-            assert line.is_idle()
             assert not line.has_expired()
             assert not has_rest(line)
             await line.aclose()
-            assert line.is_closed()
+            assert not line.is_available()
             assert len(connections) == 1
 
     asyncio.run(main())
@@ -103,6 +101,51 @@ def test_no_more_are_opened_at_a_time_than_the_gate_lets_through():
         assert network.most == 2
 
     asyncio.run(main())
+
+
+class Answering(httpcore.AsyncNetworkBackend):
+    """Opens at once so many connections as ask for one together."""
+
+    def __init__(self, together):
+        self._barrier = asyncio.Barrier(together)
+
+    async def connect_tcp(self, *_, **__):
+        await self._barrier.wait()
+        return httpcore.AsyncMockStream([GOOD])
+
+
+def test_one_whose_server_does_not_answer_holds_up_nobody_for_long(monkeypatch):
+    monkeypatch.setattr(module, "_TURN", 0)
+
+    async def main():
+        network, gate, origin = Answering(3), asyncio.Semaphore(1), httpcore.Origin(b"http", b"127.0.0.1", 80)
+        lines = [Line(origin, None, network, gate=gate) for _ in range(3)]
+        assert await asyncio.gather(*[ask(line, 80) for line in lines]) == [b"ab"] * 3
+        await gate.acquire()
+        assert gate.locked()  # each gave its place back once
+
+    asyncio.run(asyncio.wait_for(main(), 30))
+
+
+@pytest.mark.parametrize("turn", [0, 5])
+def test_a_request_given_up_at_any_moment_leaves_its_place_at_the_gate(monkeypatch, turn):
+    monkeypatch.setattr(module, "_TURN", turn)
+
+    async def main():
+        gate, origin = asyncio.Semaphore(1), httpcore.Origin(b"http", b"127.0.0.1", 80)
+        for turns in range(12):
+            lines = [Line(origin, None, Answering(1), gate=gate) for _ in range(3)]
+            tasks = [asyncio.create_task(ask(line, 80)) for line in lines]
+            for _ in range(turns):
+                await asyncio.sleep(0)
+            tasks[turns % 3].cancel()
+            await asyncio.wait(tasks)
+            assert not gate.locked()
+            await gate.acquire()
+            assert gate.locked()
+            gate.release()
+
+    asyncio.run(asyncio.wait_for(main(), 30))
 
 
 def test_a_proxy_whose_answer_goes_on_is_asked_over_another_connection(monkeypatch):

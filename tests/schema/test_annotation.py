@@ -3,6 +3,7 @@
 import datetime as dt
 import decimal
 import enum
+import typing
 import uuid
 from dataclasses import dataclass
 from pathlib import Path
@@ -64,6 +65,10 @@ PLAIN = [
     Annotated[list[int], Field(min_length=1, max_length=0)],
     Annotated[int, annotated_types.Gt(3)],
     Annotated[int, Field(ge=0), Field(le=1)],
+    typing.List,
+    typing.Dict,
+    Annotated[int, "a note"] | int,
+    Optional[Annotated[None, "a note"]],
 ]
 
 
@@ -94,6 +99,7 @@ def test_plain_annotations_give_what_pydantic_gives(annotation, monkeypatch):
         dict[int, str],
         dict[Literal["a"], int],
         NewType("UserId", int),
+        NewType("UserId", int) | int,
         Annotated[str, Field(pattern="^a", min_length=1, max_length=3)],
         Annotated[dict[str, int], Field(min_length=1)],
         Annotated[list[int] | None, Field(min_length=1)],

@@ -103,6 +103,7 @@ def test_missing_blank_lines_round_a_section_lose_nothing(text):
         ("Returns:\n    str: A text.", "A text."),
         ("Returns:\n    dict[str, int]: A text\n        of two lines.", "A text\nof two lines."),
         ("Returns:\n    A text: this one.", "A text: this one."),
+        ("Returns:\n    A text.\n        \n    More.   ", "A text.\n\nMore."),
         ("Returns:\n    str:", "str"),
         ("Returns:\n", None),
         ("Returns\n-------\nstr", "str"),

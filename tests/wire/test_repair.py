@@ -133,6 +133,7 @@ REPLY = _object("id object created model service_tier x_groq type", choices=CHOI
 @given(body=REPLY)
 @example(body={"choices": [{"message": {"function_call": {"name": True}}}]})
 @example(body={"usage": {"prompt_tokens": None}, "choices": [{"usage": {"text": False}}]})
+@example(body={"usage": {"prompt_tokens": None}, "choices": {"usage": {"text": False}}})
 def test_whatever_comes_is_read_or_refused_as_no_reply(parse, body):
     text = json.dumps(body)
     try:

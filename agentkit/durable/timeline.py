@@ -8,7 +8,7 @@ from agentkit.durable.past import requests_of, states_of
 from agentkit.durable.record import Record
 from agentkit.state.run import RunState
 
-__all__ = ["ENDS", "Track", "error_of"]
+__all__ = ["ENDS", "Timeline", "error_of"]
 
 ENDS = ("paused", "failed")
 """The kinds of records at which a part of a run ends, and the run does not."""
@@ -16,7 +16,7 @@ ENDS = ("paused", "failed")
 _SEEN = ("messages", "correction", "attempts", "accepted", "finishing")
 
 
-class Track:
+class Timeline:
     """What was recorded of one run, without those below it.
 
     Args:

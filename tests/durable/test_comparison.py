@@ -2,7 +2,7 @@
 
 from agentkit import Agent, tool
 from agentkit.agent.run import Run, context_of
-from agentkit.durable.batch import Batch, output_difference
+from agentkit.durable.comparison import Batch, output_difference
 from agentkit.durable.record import Record, line_of, plain_answer, read_of
 from agentkit.state import Attempt, PendingCall, RunState
 from agentkit.testing import ScriptedModel
