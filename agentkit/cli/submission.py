@@ -47,7 +47,7 @@ class SubmitCommand:
     def perform(self) -> int:
         """Submit, write the run's id, and give the exit code."""
         prompt = read_prompt(self.prompt, "submit")
-        durable, _ = load_durable(self.agent, self.db, self.queue)
+        durable = load_durable(self.agent, self.db, self.queue)
         Screen(sys.stdout).line(block(lambda: durable.submit(prompt, run_id=self.run)))
         return 0
 
@@ -106,8 +106,8 @@ class CancelCommand:
 
     def perform(self) -> int:
         """Cancel the run, and give the exit code."""
-        engine, archive = _opened(self.db)
-        engine.cancel(archive.last(self.run).id)
+        _, archive = _opened(self.db)
+        archive.cancel(self.run)
         return 0
 
 

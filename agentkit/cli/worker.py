@@ -51,7 +51,10 @@ class WorkerCommand:
     ]
     db: DbOption = None
     queue: QueueOption = None
-    concurrency: Annotated[int, typer.Option("--concurrency", help="Runs at once in each worker.", min=1)] = 16
+    concurrency: Annotated[
+        int | None,
+        typer.Option("--concurrency", help="Runs at once in each worker; 16 by default.", min=1, show_default=False),
+    ] = None
     total: Annotated[
         int | None, typer.Option("--total", help="Runs at once over all workers.", min=1, show_default=False)
     ] = None
@@ -71,7 +74,7 @@ class WorkerCommand:
     def perform(self) -> int:
         """Work until SIGTERM or Ctrl-C, drain, and give the exit code; the second of them stops at once."""
         found = [load_durable(one, self.db, self.queue) for one in self.agents]
-        agents = [agent.replace(queue=self._limited(agent.queue)) if plain else agent for agent, plain in found]
+        agents = [agent.replace(queue=self._limited(agent.queue)) for agent in found]
         engines = {agent.engine for agent in agents}
         if len(engines) > 1:
             places = " and ".join(sorted(repr(engine.place) for engine in engines))
@@ -92,11 +95,13 @@ class WorkerCommand:
         return 0
 
     def _limited(self, queue: Queue) -> Queue:
-        return replace(queue, concurrency=self.total, at_once=self.concurrency, rate=_rate(self.rate))
+        given = {"concurrency": self.total, "at_once": self.concurrency, "rate": _rate(self.rate)}
+        changes: dict[str, Any] = {name: one for name, one in given.items() if one is not None}
+        return replace(queue, **changes)
 
 
-def load_durable(reference: str, db: str | None, queue: str | None) -> tuple[DurableAgent[Any, Any], bool]:
-    """Give the durable agent that `module:agent` names, and whether the limits of its queue are still to be set.
+def load_durable(reference: str, db: str | None, queue: str | None) -> DurableAgent[Any, Any]:
+    """Give the durable agent that `module:agent` names.
 
     Of a plain agent it is one with its name in the database that is named, by the environment too; a durable one is as
     it is, but for what is named.
@@ -105,14 +110,15 @@ def load_durable(reference: str, db: str | None, queue: str | None) -> tuple[Dur
         ConfigurationError: There is no such agent.
     """
     db = db or os.environ.get("AGENTKIT_DB")
-    changes: dict[str, Any] = {name: one for name, one in (("db", db), ("queue", queue)) if one}
     value = load_value(reference, "agent")
     if isinstance(value, DurableAgent):
         durable: DurableAgent[Any, Any] = value  # pyright: ignore[reportUnknownVariableType] # of whatever deps
-        return durable.replace(**changes), False
+        named = replace(durable.queue, name=queue) if queue else None
+        changes: dict[str, Any] = {name: one for name, one in (("db", db), ("queue", named)) if one}
+        return durable.replace(**changes) if changes else durable
     agent: Agent[Any, Any] = load_agent(reference)
     name = agent.name or reference.rpartition(":")[2]
-    return DurableAgent(agent, name=name, **changes), True
+    return DurableAgent(agent, name=name, db=db or "agentkit.db", queue=queue)
 
 
 def _rate(text: str | None) -> tuple[int, float] | None:

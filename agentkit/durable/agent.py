@@ -26,7 +26,7 @@ from agentkit.durable.standing import RunStatus, error_of, status_of
 from agentkit.durable.watch import wait_for
 from agentkit.durable.worker import Queue, Worker
 from agentkit.durable.workflow import Workflow
-from agentkit.errors import ConfigurationError, RunError
+from agentkit.errors import ConfigurationError, RunError, RunMismatchError
 from agentkit.output import OutputPlan
 from agentkit.state.decision import Decisions
 from agentkit.state.limit import RunLimits
@@ -179,7 +179,13 @@ class DurableAgent(Generic[Deps, Output]):
 
         Raises:
             RunMismatchError: There is a run of that id which began with something else.
+            ConfigurationError: The settings have headers, which are not kept.
         """
+        if settings is not None and settings.extra_headers:
+            raise ConfigurationError(
+                "The settings of a run that goes through a database have extra_headers, and it keeps no headers, for "
+                "there may be keys in them. Give them to the agent or its model, at the workers."
+            )
         part = Part(
             agent=self.name,
             run_id=check_id(new_run_id() if run_id is None else run_id),
@@ -202,6 +208,7 @@ class DurableAgent(Generic[Deps, Output]):
         Raises:
             RunCancelledError: It was cancelled; `error.state` is the run so far.
             RunError: It failed, as of `run`; the same, and `resume` goes on.
+            RunMismatchError: Its output is none of what this agent gives.
             TimeoutError: It is not over yet.
         """
         last = await asyncio.to_thread(self._archive.last, run_id)
@@ -240,9 +247,11 @@ class DurableAgent(Generic[Deps, Output]):
         await asyncio.to_thread(self._archive.go_on, last, {})
 
     async def cancel(self, run_id: str) -> None:
-        """Cancel a run that is queued or goes on: it stops in about a second; a call that is on is then in doubt."""
-        last = await asyncio.to_thread(self._archive.last, run_id)
-        await asyncio.to_thread(self.engine.cancel, last.id)
+        """Cancel a run: what goes on stops in about a second, and a call that is on is then in doubt.
+
+        A run that waits for decisions is cancelled, too; one that is over stays as it is.
+        """
+        await asyncio.to_thread(self._archive.cancel, run_id)
 
     async def events(self, run_id: str) -> AsyncIterator[Event]:
         """Watch a run that was submitted with `streamed=True`: the events of its last part, from that part's start.
@@ -308,4 +317,13 @@ class DurableAgent(Generic[Deps, Output]):
         agent = past.state.agent or self.agent.name
         if last.outcome == "paused":
             return Result(past.state, past.answers, reply=past.reply, agent=agent)
-        return Result(past.state, past.answers, self._plan.load(past.output or "null"), past.reply, agent)
+        try:
+            output = self._plan.load(past.output or "null")
+        except ValueError as error:
+            mismatch = RunMismatchError(
+                f"The run {run_id!r} has finished, and its output is none of what the agent gives now: {error}. Ask "
+                "with an agent whose output has the old type; `agentkit result` shows the output as it is."
+            )
+            mismatch.state = past.state
+            raise mismatch from error
+        return Result(past.state, past.answers, output, past.reply, agent)

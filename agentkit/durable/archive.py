@@ -19,6 +19,7 @@ from agentkit.errors import RunError, RunMismatchError
 __all__ = ["Archive"]
 
 _SHOWN = 120
+_NOWHERE = "agentkit cancelled"  # a queue that no worker takes from
 
 
 class Archive:
@@ -65,6 +66,14 @@ class Archive:
                 "tells how it stands now."
             )
 
+    def cancel(self, run_id: str) -> None:
+        """Cancel a run that is queued, goes on or waits for decisions; one that is over stays as it is."""
+        last = self.last(run_id)
+        if last.status == "SUCCESS" and last.outcome == "paused":  # that part is over: it is the next one
+            self._submit_after(last, {}, _NOWHERE)
+            last = self.last(run_id)
+        self._engine.cancel(last.id)
+
     def last(self, run_id: str) -> Entry:
         """Give the last part of a run.
 
@@ -94,7 +103,7 @@ class Archive:
             found += [entry for entry in further if entry.id.startswith(f"{run_id}/")]
         return sorted(found, key=lambda entry: number_of(entry.id))
 
-    def _submit_after(self, last: Entry, decisions: Mapping[str, str]) -> bool:
+    def _submit_after(self, last: Entry, decisions: Mapping[str, str], queue: str = "") -> bool:
         before = Part.from_json(last.text)
         part = Part(
             agent=before.agent,
@@ -105,7 +114,7 @@ class Archive:
             decisions=decisions,
             streamed=before.streamed,
         )
-        return self._engine.submit(part.id, self._queue, part.to_json())
+        return self._engine.submit(part.id, queue or self._queue, part.to_json())
 
 
 def _check_same(now: Part, then: Part) -> None:

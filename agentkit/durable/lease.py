@@ -82,8 +82,11 @@ class Lease:
         """Take the row away; what is still this worker's goes on elsewhere."""
         self._ended.set()
         self._thread.join()
-        self._engine.execute(_LEAVE, id=self.id)
-        take_over(self._engine, self.id, gone=[self.id])
+        try:
+            self._engine.execute(_LEAVE, id=self.id)
+            take_over(self._engine, self.id, gone=[self.id])
+        except JournalError as error:  # the row tells of a worker that is silent, as if it had been killed
+            _log.warning("The worker %s could not give its runs back, and others take them over: %s", self.id, error)
 
     def _keep(self) -> None:
         rounds = 0

@@ -7,9 +7,10 @@ from __future__ import annotations
 
 import asyncio
 import logging
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Generator
 from concurrent.futures import ThreadPoolExecutor
-from typing import TYPE_CHECKING
+from contextlib import contextmanager
+from typing import TYPE_CHECKING, Any
 
 from agentkit.durable.engine import APPLICATION, NAME, TEXTS, VERSION, Engine, is_of_database
 from agentkit.errors import ConfigurationError
@@ -72,6 +73,7 @@ def begin(engine: Engine, executor: str, queues: list[str], perform: Perform) ->
     if not _Door.known:
         DBOS.workflow(name=NAME, max_recovery_attempts=_MOST_ATTEMPTS)(_Door.carry_out)
         _Door.known = True
+        _take_in_turn()
     DBOS.listen_queues(queues)
     try:
         with ThreadPoolExecutor(1) as aside:  # DBOS would take over an event loop that runs in the thread that asks
@@ -79,6 +81,23 @@ def begin(engine: Engine, executor: str, queues: list[str], perform: Perform) ->
     except BaseException:
         end()
         raise
+
+
+def _take_in_turn() -> None:
+    """Have workers on one file of SQLite take from a queue one after another.
+
+    Python's sqlite3 begins a transaction where the first row is written, so what DBOS counts before, to keep to the
+    limits of a queue, was no longer true when it took: two workers took more.
+    """
+    from dbos._sys_db_sqlite import SQLiteSystemDatabase  # noqa: PLC0415 # of an extra; pinned version
+
+    @contextmanager
+    def begin(database: Any, _: object) -> Generator[Any]:
+        with database.engine.connect() as connection, connection.begin():
+            connection.exec_driver_sql("BEGIN IMMEDIATE")
+            yield connection
+
+    setattr(SQLiteSystemDatabase, "_begin", begin)  # noqa: B010 # asked by what takes alone
 
 
 def _config(engine: Engine, executor: str) -> DBOSConfig:
@@ -129,6 +148,7 @@ async def step(name: str, body: Callable[[], Awaitable[str]], *, long: bool = Fa
 
     done: list[str] = []
     failed: list[Exception] = []
+    told = False
 
     async def carry_out() -> str:
         if not done:
@@ -145,7 +165,9 @@ async def step(name: str, body: Callable[[], Awaitable[str]], *, long: bool = Fa
         except Exception as error:
             if not is_of_database(error):
                 raise
-            _log.warning("A step could not be written, and is tried again: %s", scrub(str(error).partition("\n")[0]))
+            level = logging.DEBUG if told else logging.WARNING  # once for each step, however long it is away
+            _log.log(level, "A step could not be written, and is tried again: %s", scrub(f"{error}".partition("\n")[0]))
+            told = True
             await asyncio.sleep(_AGAIN)
             continue
         if failed:

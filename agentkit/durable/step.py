@@ -15,6 +15,7 @@ from agentkit.agent.event import TextDelta
 from agentkit.durable.gate import Gate
 from agentkit.durable.process import step, tell
 from agentkit.durable.record import Record, line_of
+from agentkit.errors import JournalError
 
 __all__ = ["StepBook", "Telling", "in_order"]
 
@@ -69,6 +70,7 @@ class StepBook:
         self._gate, self._place, self._telling = gate, place, telling
         self._last: asyncio.Future[None] | None = None
         self._held: list[Record] = []  # written with the next one
+        self._torn = False  # a record is not written, as of a run that others have: none may be after it
         self._meant = 0  # effects that were written as intents and have not begun
 
     async def note(self, record: Record, *, sure: bool = False) -> None:  # noqa: ARG002 # each step is on the disk
@@ -140,12 +142,18 @@ class StepBook:
             text, before = taken or take(record)
             if before is not None:
                 await before
+            if self._torn:
+                raise JournalError(
+                    f"Nothing more of the run {record.run_id!r} is written by this worker, for a record before could "
+                    "not be. It goes on from what is on record: at another worker, or when it is resumed."
+                )
             return text
 
         task = asyncio.ensure_future(step(name, carry_out, long=long))
         try:
             await _through(task, records)
         finally:
+            self._torn |= bool(records) and (task.cancelled() or task.exception() is not None)
             written.set_result(None)
         return records[0]
 

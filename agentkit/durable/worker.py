@@ -20,6 +20,7 @@ from agentkit.durable.engine import Engine
 from agentkit.durable.gate import Gate
 from agentkit.durable.lease import Lease
 from agentkit.errors import ConfigurationError
+from agentkit.secret import scrub
 
 if TYPE_CHECKING:
     from types import TracebackType
@@ -28,6 +29,7 @@ __all__ = ["Queue", "Served", "Worker"]
 
 _log = logging.getLogger("agentkit.durable")
 
+_AGAIN = 1.0  # seconds until a worker that lost its lease tries again to begin
 _LOOK = 0.05  # seconds between two looks whether a worker that drains is done
 
 
@@ -195,7 +197,8 @@ class Worker:
         self._queues.setdefault(agent.queue.name, agent.queue)
 
     def _put(self, queue: Queue) -> None:
-        self._engine.put_queue(queue.name, concurrency=queue.concurrency, at_once=queue.at_once, rate=queue.rate)
+        at_once = min(queue.at_once, queue.concurrency or queue.at_once)  # DBOS wants no more of one than of all
+        self._engine.put_queue(queue.name, concurrency=queue.concurrency, at_once=at_once, rate=queue.rate)
 
     async def _carry_out(self, workflow: str, text: str) -> str:
         name = json.loads(text)["agent"]
@@ -232,8 +235,20 @@ class Worker:
             process.end()
             self._tasks.clear()
             self._lease = None
-            self.start()
+        while not self._try_start():
+            time.sleep(_AGAIN)
+
+    def _try_start(self) -> bool:
+        with self._guard:
+            if self._gate.drains:
+                return True
+            try:
+                self.start()
+            except Exception as error:  # noqa: BLE001 # of the database or its engine: a worker outlives both
+                _log.warning("The worker cannot begin anew, and tries again: %s", scrub(str(error)))
+                return False
             _log.warning("The worker goes on as %s.", self.id)
+            return True
 
 
 def _listed(names: Sequence[str]) -> str:

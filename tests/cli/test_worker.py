@@ -70,3 +70,13 @@ def test_a_rate_that_is_none_is_refused(shop):
         2,
         "error: --rate 'many' is no rate. Write runs/seconds, such as --rate 100/60.\n",
     )
+
+
+def test_limits_that_are_named_go_before_those_of_the_queue_and_the_others_stay():
+    from agentkit.cli.worker import WorkerCommand
+    from agentkit.durable import Queue
+
+    queue = Queue(name="q", at_once=5, rate=(9, 1.0))
+    assert WorkerCommand(["shop:agent"], total=3)._limited(queue) == Queue(
+        name="q", concurrency=3, at_once=5, rate=(9, 1.0)
+    )

@@ -60,16 +60,26 @@ def db(request):
     """A database of each kind, for one test."""
     if request.param == "sqlite":
         return str(request.getfixturevalue("tmp_path") / "runs.sqlite")
-    return request.getfixturevalue("server").replace("/postgres?", f"/test{next(NUMBERS)}?")
+    server, name = request.getfixturevalue("server"), f"test{next(NUMBERS)}"
+    asked(server, f"CREATE DATABASE {name} TEMPLATE ready")
+    return server.replace("/postgres?", f"/{name}?")
 
 
 @pytest.fixture(scope="session")
 def server():
-    """A Postgres of our own, by its URL."""
+    """A Postgres of our own, by its URL, with a database to copy in which DBOS has its tables."""
     source = Path(__file__).parents[1] / "session" / "conftest.py"
     spec = importlib.util.spec_from_file_location("sessions_for_durable", source)
     sessions = importlib.util.module_from_spec(spec)
     sys.modules[spec.name] = sessions
     spec.loader.exec_module(sessions)
     with sessions.serving() as folder:
-        yield f"postgresql://postgres@/postgres?host={folder}"
+        url = f"postgresql://postgres@/postgres?host={folder}"
+        pytest.importorskip("dbos").DBOS.migrate(url.replace("/postgres?", "/ready?"))
+        yield url
+
+
+def asked(url, statement):
+    """Have a server do something."""
+    with importlib.import_module("psycopg").connect(url, autocommit=True) as connection:
+        connection.execute(statement)

@@ -5,7 +5,7 @@ import threading
 
 import pytest
 
-from agentkit import Agent, tool
+from agentkit import Agent, Settings, tool
 from agentkit.errors import (
     ConfigurationError,
     LimitExceededError,
@@ -15,6 +15,8 @@ from agentkit.errors import (
     StateError,
 )
 from agentkit.state.limit import RunLimits
+
+sqlite_is_enough = pytest.mark.parametrize("db", ["sqlite"], indirect=True)
 
 
 def test_a_run_gives_its_output_and_the_same_call_gives_it_again(make):
@@ -29,6 +31,7 @@ def test_a_run_gives_its_output_and_the_same_call_gives_it_again(make):
     assert done == [0, 1]
 
 
+@sqlite_is_enough
 def test_another_prompt_for_a_run_that_there_is_is_refused(make):
     durable = make(calls=0)
     durable.run_sync("go", run_id="order-1")
@@ -65,6 +68,7 @@ def test_a_run_that_waits_goes_on_with_each_decision_and_waits_nowhere_meanwhile
     assert "Too dear." in result.messages[4].content
 
 
+@sqlite_is_enough
 def test_what_has_finished_cannot_be_resumed(make):
     durable = make(calls=0)
     durable.run_sync("go", run_id="order-1")
@@ -75,6 +79,7 @@ def test_what_has_finished_cannot_be_resumed(make):
     )
 
 
+@sqlite_is_enough
 def test_an_unknown_run_is_told_of(make):
     durable = make()
     with pytest.raises(RunError) as caught:
@@ -119,6 +124,24 @@ def test_a_run_is_cancelled_while_a_tool_goes_on_and_the_call_is_in_doubt_then(m
     assert [bool(call.unknown) for call in asyncio.run(main()).pending] == [True]
 
 
+def test_a_run_that_waits_is_cancelled_too_and_waits_again_where_it_is_resumed(make):
+    durable = make(calls=1, approval=True)
+
+    async def main():
+        waits = await durable.run("go", run_id="order-1")
+        await durable.cancel("order-1")
+        assert (await durable.status("order-1")).standing == "cancelled"
+        await durable.resume("order-1")
+        again = await durable.result("order-1")
+        assert [one.id for one in again.pending] == [one.id for one in waits.pending]
+        await durable.decide("order-1", [again.pending[0].approve()])
+        output = (await durable.result("order-1")).output
+        await durable.cancel("order-1")
+        return output, (await durable.status("order-1")).standing
+
+    assert asyncio.run(main()) == ("done 1", "finished")
+
+
 def test_events_of_a_run_come_to_whoever_watches_elsewhere(make):
     durable = make(calls=1)
 
@@ -135,6 +158,7 @@ def test_events_of_a_run_come_to_whoever_watches_elsewhere(make):
     assert kinds.count("tool_result") == 1
 
 
+@sqlite_is_enough
 def test_watching_a_run_that_writes_no_events_is_refused(make):
     durable = make(calls=0)
     durable.run_sync("go", run_id="order-1")
@@ -146,6 +170,32 @@ def test_watching_a_run_that_writes_no_events_is_refused(make):
         asyncio.run(main())
     assert str(caught.value) == (
         "The run 'order-1' writes no events. Submit it with `streamed=True`; `result` waits for its end."
+    )
+
+
+@sqlite_is_enough
+def test_an_output_that_is_none_of_what_the_agent_gives_now_is_told_of(make):
+    durable = make(calls=0)
+    durable.run_sync("go", run_id="order-1")
+    other = make(agent=Agent("openai:gpt", output=int, name="demo"))
+    with pytest.raises(RunMismatchError) as caught:
+        asyncio.run(other.result("order-1"))
+    reason = str(caught.value.__cause__)
+    assert str(caught.value) == (
+        f"The run 'order-1' has finished, and its output is none of what the agent gives now: {reason}. Ask with an "
+        "agent whose output has the old type; `agentkit result` shows the output as it is."
+    )
+    assert caught.value.state.turns == 1
+
+
+@sqlite_is_enough
+def test_headers_are_refused_for_the_database_keeps_no_keys(make):
+    durable = make(calls=0)
+    with pytest.raises(ConfigurationError) as caught:
+        asyncio.run(durable.submit("go", settings=Settings(extra_headers={"Authorization": "Bearer key"})))
+    assert str(caught.value) == (
+        "The settings of a run that goes through a database have extra_headers, and it keeps no headers, for there may "
+        "be keys in them. Give them to the agent or its model, at the workers."
     )
 
 
@@ -163,6 +213,7 @@ def test_waiting_ends_and_the_run_goes_on(make):
     assert asyncio.run(main()).output == "done 0"
 
 
+@sqlite_is_enough
 def test_deps_are_made_in_the_worker_by_the_id_of_the_run(make):
     from agentkit import Context
     from agentkit.testing import ScriptedModel
@@ -179,7 +230,7 @@ def test_deps_are_made_in_the_worker_by_the_id_of_the_run(make):
     assert [message.content for message in result.messages if message.role == "tool"] == ["deps of order-1"]
 
 
-@pytest.mark.parametrize("db", ["sqlite"], indirect=True)
+@sqlite_is_enough
 def test_an_agent_without_a_name_and_an_unknown_choice_are_refused(make):
     with pytest.raises(ConfigurationError) as caught:
         make(name=None)

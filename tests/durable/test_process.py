@@ -1,6 +1,7 @@
 """DBOS in this process."""
 
 import asyncio
+import sqlite3
 
 import pytest
 
@@ -114,3 +115,18 @@ def test_a_process_is_a_worker_of_one_database(engine, tmp_path):
         f"This process already is a worker of the database {engine.place!r}, and cannot be one of {other.place!r} too. "
         "Start another process, or stop that worker first."
     )
+
+
+@pytest.mark.parametrize("db", ["sqlite"], indirect=True)
+def test_who_takes_from_a_queue_counts_under_the_lock_that_it_writes_with(engine):
+    async def perform(workflow, text):
+        return ""
+
+    process.begin(engine, "worker", [], perform)
+    from dbos._dbos import _get_dbos_instance as instance_of
+
+    other = sqlite3.connect(engine.place, timeout=0)
+    with instance_of()._sys_db._begin(None), pytest.raises(sqlite3.OperationalError) as caught:
+        other.execute("BEGIN IMMEDIATE")
+    assert str(caught.value) == "database is locked"
+    other.close()

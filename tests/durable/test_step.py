@@ -8,6 +8,7 @@ from agentkit.durable import step as module
 from agentkit.durable.gate import Gate
 from agentkit.durable.record import Record
 from agentkit.durable.step import StepBook, in_order
+from agentkit.errors import JournalError
 
 
 @pytest.fixture
@@ -140,3 +141,33 @@ def test_an_effect_that_is_cancelled_leaves_nothing_and_one_that_is_done_is_writ
 
     asyncio.run(main())
     assert [one.call_id for _, one in in_order(texts)] == ["call_1"]
+
+
+def test_nothing_is_written_after_a_record_that_was_not(monkeypatch):
+    texts = []
+
+    async def step(name, body, *, long=False):
+        if name.startswith("begin"):
+            raise asyncio.CancelledError  # the engine is stopped
+        texts.append(await body())
+
+    monkeypatch.setattr(module, "step", step)
+
+    async def main():
+        book = StepBook(Gate(lambda: True))
+        with pytest.raises(asyncio.CancelledError):
+            await book.note(record("begin"))
+        with pytest.raises(JournalError) as caught:
+            await book.note(record("changed"))
+        return str(caught.value)
+
+    assert asyncio.run(main()) == (
+        "Nothing more of the run 'order-1' is written by this worker, for a record before could not be. It goes on "
+        "from what is on record: at another worker, or when it is resumed."
+    )
+    assert texts == []
+
+
+def test_whatever_ends_a_line_elsewhere_stays_within_its_record():
+    one = Record("order-1", "changed", 1, data='{"text": "a\u2028b\x85c\u2029d"}')
+    assert in_order(["", f"3 {one.to_json()}\n{one.to_json()}"]) == [(3, one), (4, one)]

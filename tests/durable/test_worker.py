@@ -7,6 +7,8 @@ import pytest
 from agentkit.durable import Queue, Worker
 from agentkit.errors import ConfigurationError, RunError
 
+sqlite_is_enough = pytest.mark.parametrize("db", ["sqlite"], indirect=True)
+
 
 @pytest.mark.parametrize(
     ("options", "text"),
@@ -26,6 +28,7 @@ def test_limits_that_are_none_are_refused(options, text):
     assert str(caught.value) == text
 
 
+@sqlite_is_enough
 def test_two_agents_of_one_name_are_refused(make):
     one, other = make(), make()
     with pytest.raises(ConfigurationError) as caught:
@@ -57,6 +60,7 @@ def test_a_worker_carries_out_the_runs_of_several_agents_and_of_one_that_comes_l
     assert one.serve() is other.serve()
 
 
+@sqlite_is_enough
 def test_a_run_of_an_agent_that_the_worker_has_not_says_what_it_has(make):
     one, other = make(calls=0, name="one", queue="q"), make(calls=0, name="other", queue="q")
 
@@ -87,6 +91,39 @@ def test_a_worker_that_loses_its_lease_begins_anew_under_another_name(make):
         return await durable.run("go")
 
     assert asyncio.run(main()).output == "done 0"
+
+
+def test_a_worker_that_cannot_begin_anew_tries_again(make, monkeypatch, caplog):
+    from agentkit.durable import worker as module
+    from agentkit.durable.lease import Lease
+    from agentkit.errors import JournalError
+
+    monkeypatch.setattr(module, "_AGAIN", 0.0)
+    durable = make(calls=0, lease=0.5)
+    worker = durable.serve()
+    first, take, away = worker.id, Lease.take, [1, 2]
+
+    def late(lease):
+        if away:
+            raise JournalError(f"It is away ({away.pop()}).")
+        take(lease)
+
+    monkeypatch.setattr(Lease, "take", late)
+    durable.engine.execute("DELETE FROM agentkit_worker")
+
+    async def main():
+        async with asyncio.timeout(20):
+            while worker.id in (first, ""):  # noqa: ASYNC110 # of another thread
+                await asyncio.sleep(0.01)
+
+    asyncio.run(main())
+    assert "The worker cannot begin anew, and tries again: It is away (1)." in caplog.text
+
+
+@sqlite_is_enough
+def test_over_all_workers_fewer_runs_go_on_at_once_than_each_could_take(make):
+    durable = make(calls=0, queue=Queue(name="few", concurrency=2))
+    assert durable.run_sync("go").output == "done 0"
 
 
 def test_what_a_worker_took_and_does_not_carry_out_goes_back_to_its_queue(make):

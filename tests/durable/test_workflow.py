@@ -16,7 +16,7 @@ from agentkit.testing.reply import call, calls
 
 VICTIM = """
 import asyncio, importlib.util, signal, sys, threading
-conftest, db, calls, where, marks = sys.argv[1:]
+conftest, db, calls, where, marks, lease = sys.argv[1:]
 spec = importlib.util.spec_from_file_location("scene_of_durable", conftest)
 scene = importlib.util.module_from_spec(spec)
 sys.modules[spec.name] = scene
@@ -32,7 +32,7 @@ async def act(number: int) -> str:
         await asyncio.sleep(60)
     return f"did {number}"
 
-durable = DurableAgent(Agent(scene.Steady(int(calls)), tools=[act], name="demo"), db=db, lease=1.0)
+durable = DurableAgent(Agent(scene.Steady(int(calls)), tools=[act], name="demo"), db=db, lease=float(lease))
 durable.serve()
 print("works", flush=True)
 stop = threading.Event()
@@ -43,10 +43,10 @@ asyncio.run(durable.aclose())
 
 
 @contextmanager
-def worker(db, calls=3, where=9, **marks):
+def worker(db, calls=3, where=9, lease=1.0, **marks):
     """Start a worker in a process of its own, whose call of that number takes for ever."""
     conftest = str(Path(__file__).parent / "conftest.py")
-    arguments = [conftest, db, str(calls), str(where), repr(marks)]
+    arguments = [conftest, db, str(calls), str(where), repr(marks), str(lease)]
     process = subprocess.Popen([sys.executable, "-c", VICTIM, *arguments], stdout=subprocess.PIPE, text=True)
     try:
         heard(process, "works")
@@ -114,7 +114,7 @@ def test_a_worker_that_stands_still_past_its_lease_writes_nothing_when_it_goes_o
     done = []
     durable = make(lambda number: done.append(number) or f"did {number}", calls=2, idempotent=True, lease=1.0)
     submitted(durable)
-    with worker(db, calls=2, where=0, idempotent=True) as frozen:
+    with worker(db, calls=2, where=0, lease=0.4, idempotent=True) as frozen:
         heard(frozen, "begins 0")
         frozen.send_signal(signal.SIGSTOP)
         result = durable.run_sync("go", run_id="order-1")
@@ -144,13 +144,15 @@ def test_a_worker_that_drains_hands_its_runs_over_between_two_effects(make, db):
 
 
 def test_calls_that_run_at_once_and_end_the_other_way_round_are_recovered(make):
-    order = []
+    order, ended = [], [asyncio.Event() for _ in range(5)]
+    ended[4].set()
 
     @tool(idempotent=True)
     async def wait(number: int) -> str:
         """Wait."""
-        await asyncio.sleep(0.02 * (3 - number))
+        await ended[number + 1].wait()
         order.append(number)
+        ended[number].set()
         return f"waited {number}"
 
     batch = calls(*(call("wait", {"number": number}, id=f"call_{number}") for number in range(4)))

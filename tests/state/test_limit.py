@@ -1,5 +1,7 @@
 """Bounds of a run against what its state says was spent."""
 
+from dataclasses import replace
+
 import pytest
 
 from agentkit.errors import ConfigurationError, LimitExceededError
@@ -18,6 +20,12 @@ def test_fifty_turns_and_sixteen_calls_at_once_are_the_default():
     assert (limits.requests, limits.tool_calls, limits.tokens, limits.seconds) == (None, None, None, None)
     limits.check_turn(SPENT)
     limits.check_calls(SPENT, 1000)
+
+
+def test_only_what_bounds_something_is_counted():
+    assert RunLimits().counted == ()
+    assert RunLimits(turns=1, seconds=1, cost=0, requests=2).counted == (("requests", 2), ("cost", 0))
+    assert replace(RunLimits(requests=2), requests=None) == RunLimits()
 
 
 @pytest.mark.parametrize(

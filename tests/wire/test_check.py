@@ -269,3 +269,16 @@ def test_a_copy_of_a_message_that_was_checked_is_not_taken_for_it():
     copied = history[2].replace(tool_call_id="2")
     assert not hasattr(copied, "_checked")
     assert refused((*history[:2], copied)).startswith("messages[2] answers the tool call '2'")
+
+
+def test_tools_that_were_checked_are_checked_again_beside_others():
+    first, second = ChatRequest.parse({"messages": [HI], "tools": [tool("f"), tool("g")]}).tools
+    request = ChatRequest.parse({"messages": [HI]})
+    check_request(request.replace(tools=(first, second)))
+    check_request(request.replace(tools=(first, second)))
+    check_request(request.replace(tools=(second,)))
+    message = "Request field 'tools' is two tools named 'g'; the contract allows unique names."
+    with pytest.raises(InvalidRequestError, match=f"^{message}$"):
+        check_request(request.replace(tools=(second, first, second)))
+    with pytest.raises(InvalidRequestError, match="'tool_choice' is 'f'"):
+        check_request(request.replace(tools=(second,), tool_choice="f"))
