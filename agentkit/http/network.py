@@ -23,7 +23,7 @@ _ONE_READ = 64 * 1024
 _SMALL = 4096  # bytes of a read that is not worth waking up for
 _SOON = 0.004  # seconds between two reads of a stream that is faster than anyone reads
 _IN_A_ROW = 8  # such reads, before they are let come together
-_TOGETHER = 0.016  # seconds that such pieces may wait for each other: how often a screen shows a picture
+_TOGETHER = 1 / 30  # seconds that such pieces may wait for each other: less than a film shows a picture
 _HEAD_START = 0.25  # seconds for one address, before the next is tried beside it (RFC 8305, 5)
 _KNOWN_AS = {"socket": "socket", "client_addr": "sockname", "server_addr": "peername"}
 
@@ -128,7 +128,7 @@ class _Plain(httpcore.AsyncNetworkStream, asyncio.Protocol):
         now = self._loop.time()
         if self._gathered:
             self._gathered = False
-            self._quick = self._quick if size > 2 * self._piece else 0
+            self._quick = self._quick if 2 * self._piece < size < _ONE_READ else 0
         else:
             self._piece = size
             self._quick = self._quick + 1 if now - self._came_at < _SOON and size < _SMALL else 0

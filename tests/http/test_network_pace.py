@@ -4,7 +4,7 @@ import asyncio
 
 import pytest
 
-from agentkit.http.network import _IN_A_ROW, _SMALL, _SOON, _TOGETHER, _Plain
+from agentkit.http.network import _IN_A_ROW, _ONE_READ, _SMALL, _SOON, _TOGETHER, _Plain
 
 
 class Line(asyncio.Transport):
@@ -83,6 +83,13 @@ def test_it_goes_on_so_while_several_pieces_come_each_time(line):
         line.come(0, b"piece" * 4)
         assert line.paused
         assert line.pauses == pauses
+
+
+@paced
+def test_where_so_much_came_meanwhile_that_it_is_a_burst_all_is_given_out_at_once(line):
+    quickly(line)
+    line.come(0, bytes(_ONE_READ))
+    assert not line.paused
 
 
 @paced
