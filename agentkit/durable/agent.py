@@ -208,6 +208,7 @@ class DurableAgent(Generic[Deps, Output]):
         Raises:
             RunCancelledError: It was cancelled; `error.state` is the run so far.
             RunError: It failed, as of `run`; the same, and `resume` goes on.
+            RunError: It has finished with an output that has no JSON.
             RunMismatchError: Its output is none of what this agent gives.
             TimeoutError: It is not over yet.
         """
@@ -317,8 +318,16 @@ class DurableAgent(Generic[Deps, Output]):
         agent = past.state.agent or self.agent.name
         if last.outcome == "paused":
             return Result(past.state, past.answers, reply=past.reply, agent=agent)
+        if past.output is None:
+            lost = RunError(
+                f"The run {run_id!r} has finished, and its output has no JSON, by which alone it comes from its "
+                "worker. The last reply is in `error.state`. Let the output's function give text, numbers, lists, "
+                "dicts, dataclasses or pydantic models."
+            )
+            lost.state = past.state
+            raise lost
         try:
-            output = self._plan.load(past.output or "null")
+            output = self._plan.load(past.output)
         except ValueError as error:
             mismatch = RunMismatchError(
                 f"The run {run_id!r} has finished, and its output is none of what the agent gives now: {error}. Ask "

@@ -103,6 +103,7 @@ class Worker:
         self._guard = threading.RLock()
         self._lease: Lease | None = None
         self._gate = Gate(lambda: False)
+        self._drains = threading.Event()
         self._tasks: dict[asyncio.Task[Any], asyncio.AbstractEventLoop] = {}
         self._ids: list[str] = []
         for agent in agents:
@@ -126,17 +127,8 @@ class Worker:
             JournalError: The database cannot be reached.
         """
         with self._guard:
-            for queue in self._queues.values():
-                self._put(queue)
-            lease = Lease(self._engine, self._seconds, self._lost, lambda: {*self._ids})
-            self._gate = Gate(lambda: lease.is_fresh)
-            lease.take()
-            try:
-                process.begin(self._engine, lease.id, list(self._queues), self._carry_out)
-            except BaseException:
-                lease.leave()
-                raise
-            self._lease = lease
+            self._drains.clear()
+            self._begin()
 
     def serve(self, agent: Served) -> None:
         """Carry out an agent's runs, too."""
@@ -149,6 +141,7 @@ class Worker:
 
     def drain(self) -> None:
         """Begin nothing new from now on."""
+        self._drains.set()  # first: a gate that is made meanwhile has it from there
         self._gate.drains = True
 
     async def drained(self) -> None:
@@ -186,6 +179,20 @@ class Worker:
     ) -> None:
         await self.drained()
         await asyncio.to_thread(self.stop)
+
+    def _begin(self) -> None:
+        for queue in self._queues.values():
+            self._put(queue)
+        lease = Lease(self._engine, self._seconds, self._lost, lambda: {*self._ids})
+        self._gate = Gate(lambda: lease.is_fresh)
+        self._gate.drains = self._drains.is_set()
+        lease.take()
+        try:
+            process.begin(self._engine, lease.id, list(self._queues), self._carry_out)
+        except BaseException:
+            lease.leave()
+            raise
+        self._lease = lease
 
     def _add(self, agent: Served) -> None:
         known = self._agents.setdefault(agent.name, agent)
@@ -236,14 +243,14 @@ class Worker:
             self._tasks.clear()
             self._lease = None
         while not self._try_start():
-            time.sleep(_AGAIN)
+            self._drains.wait(_AGAIN)
 
     def _try_start(self) -> bool:
         with self._guard:
-            if self._gate.drains:
+            if self._drains.is_set() or self._lease is not None:  # it was stopped, or begun anew by another
                 return True
             try:
-                self.start()
+                self._begin()
             except Exception as error:  # noqa: BLE001 # of the database or its engine: a worker outlives both
                 _log.warning("The worker cannot begin anew, and tries again: %s", scrub(str(error)))
                 return False

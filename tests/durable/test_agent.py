@@ -15,6 +15,7 @@ from agentkit.errors import (
     StateError,
 )
 from agentkit.state.limit import RunLimits
+from agentkit.testing import ScriptedModel
 
 sqlite_is_enough = pytest.mark.parametrize("db", ["sqlite"], indirect=True)
 
@@ -171,6 +172,31 @@ def test_watching_a_run_that_writes_no_events_is_refused(make):
     assert str(caught.value) == (
         "The run 'order-1' writes no events. Submit it with `streamed=True`; `result` waits for its end."
     )
+
+
+@sqlite_is_enough
+def test_an_output_that_has_no_json_is_told_of_and_not_taken_for_none(make):
+    def thing(text: str):
+        """Make something that only this process has."""
+        return object()
+
+    model = ScriptedModel(['{"text": "x"}'])
+    durable = make(agent=Agent(model, output=thing, name="demo"))
+    with pytest.raises(RunError) as caught:
+        durable.run_sync("go", run_id="order-1")
+    assert str(caught.value) == (
+        "The run 'order-1' has finished, and its output has no JSON, by which alone it comes from its worker. The last "
+        "reply is in `error.state`. Let the output's function give text, numbers, lists, dicts, dataclasses or "
+        "pydantic models."
+    )
+    assert caught.value.state.run_id == "order-1"
+
+
+@sqlite_is_enough
+def test_an_output_of_none_is_one(make):
+    durable = make(agent=Agent(ScriptedModel(["null"]), output=int | None, name="demo"))
+    result = durable.run_sync("go", run_id="order-1")
+    assert (result.output, result.pending) == (None, ())
 
 
 @sqlite_is_enough

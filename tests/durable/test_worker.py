@@ -1,6 +1,7 @@
 """A process that carries out runs."""
 
 import asyncio
+import threading
 
 import pytest
 
@@ -118,6 +119,31 @@ def test_a_worker_that_cannot_begin_anew_tries_again(make, monkeypatch, caplog):
 
     asyncio.run(main())
     assert "The worker cannot begin anew, and tries again: It is away (1)." in caplog.text
+
+
+@sqlite_is_enough
+def test_a_worker_that_is_stopped_while_it_cannot_begin_anew_is_over_at_once(make, monkeypatch):
+    from agentkit.durable import worker as module
+    from agentkit.durable.lease import Lease
+    from agentkit.errors import JournalError
+
+    monkeypatch.setattr(module, "_AGAIN", 3600.0)
+    durable = make(calls=0, lease=0.5)
+    worker = durable.serve()
+    tried = threading.Event()
+
+    def refuse(lease):
+        tried.set()
+        raise JournalError("It is away.")
+
+    monkeypatch.setattr(Lease, "take", refuse)
+    durable.engine.execute("DELETE FROM agentkit_worker")
+    assert tried.wait(20)
+    (waiting,) = (one for one in threading.enumerate() if one.name == "agentkit worker")
+    worker.stop()
+    waiting.join(20)
+    assert not waiting.is_alive()
+    assert worker.id == ""
 
 
 @sqlite_is_enough
