@@ -6,17 +6,35 @@ It is a protocol of the run's kind, so that a run can have one; `durable` brings
 from __future__ import annotations
 
 from collections.abc import Awaitable, Callable
+from dataclasses import dataclass
 from typing import Any, Protocol, TypeVar
 
 from agentkit.agent.effect import Effect, Finished, Outcome, Paused
 from agentkit.agent.result import Result
+from agentkit.state.limit import RunLimits
 from agentkit.tools.answer import Answer
 from agentkit.tools.execute import CallTool
 from agentkit.tools.tool import Tool
+from agentkit.wire.setting import Settings
 
-__all__ = ["Keeper"]
+__all__ = ["Keeper", "Origin"]
 
 R = TypeVar("R")
+
+
+@dataclass(frozen=True, slots=True)
+class Origin:
+    """What a part of a run was made of, as it was given, for a keeper that writes it down.
+
+    Attributes:
+        agent: Whose run it is.
+        settings: Over the agent's own.
+        limits: In the place of the agent's own.
+    """
+
+    agent: Any
+    settings: Settings | None = None
+    limits: RunLimits | None = None
 
 
 class Keeper(Protocol[R]):

@@ -15,7 +15,7 @@ from typing_extensions import TypeVar
 
 from agentkit.agent.effect import Bounds, Finished, Paused, Turn
 from agentkit.agent.event import MessageInjected, OutputAsked, Progress
-from agentkit.agent.keeper import Keeper
+from agentkit.agent.keeper import Keeper, Origin
 from agentkit.agent.prompt import Prompt, injected_message
 from agentkit.agent.steering import ENDED, Steering
 from agentkit.errors import ConfigurationError
@@ -166,6 +166,7 @@ class Run:
         steering: What is put into it from outside, and its cancellation.
         admits: What each message passes that is put in; gives it, or another in its place.
         keeper: What writes it down while it goes, if anything.
+        origin: What it was made of, for that.
         cut: The state before calls that were on their way were closed, for the run was cancelled or out of time.
     """
 
@@ -198,6 +199,7 @@ class Run:
     steering: Steering = field(default_factory=Steering)
     admits: list[Admit] = field(default_factory=new_list)
     keeper: Keeper[Run] | None = None
+    origin: Origin | None = None
     cut: RunState | None = None
     _stacks: dict[str, Callable[[Any], Awaitable[Any]]] = field(default_factory=new_dict)
 

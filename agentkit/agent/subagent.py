@@ -9,6 +9,7 @@ from pydantic import Field
 
 from agentkit.agent.conversation import finish
 from agentkit.agent.current import run_of
+from agentkit.agent.keeper import Origin
 from agentkit.agent.run import Recipe, Run
 from agentkit.agent.start import go_on, start
 from agentkit.errors import JournalError, RunError, StateError, ToolDefinitionError, UnknownOutcomeError
@@ -72,6 +73,7 @@ class SubAgent:
         if outer is None:  # called by a function, which has an outcome of its own
             return (await finish(start(self.recipe(), prompt, context.deps, ()))).output
         run = self._begin(outer, context, prompt)
+        run.origin = Origin(getattr(self.recipe, "__self__", None))
         try:
             below = None if outer.keeper is None else outer.keeper.below
             result = await (finish(run) if below is None else below(outer, context.call_id, run, finish))

@@ -9,7 +9,7 @@ from agentkit.cli.screen import Screen
 from agentkit.cli.text import call_text
 from agentkit.state.decision import Decision, Deny, Give, PendingCall
 
-__all__ = ["ask_decision", "waiting_text"]
+__all__ = ["ask_decision", "waiting_text", "wanted_of"]
 
 
 def ask_decision(call: PendingCall, screen: Screen, answers: TextIO) -> Decision:
@@ -34,19 +34,22 @@ def ask_decision(call: PendingCall, screen: Screen, answers: TextIO) -> Decision
             return _result(answer) if call.external else _leave(answer)
 
 
-def waiting_text(calls: Iterable[PendingCall]) -> str:
-    """Say which calls wait, where nobody can be asked."""
+def waiting_text(calls: Iterable[PendingCall], run_id: str | None = None) -> str:
+    """Say which calls wait, where nobody can be asked; of a submitted run, by its id, how to decide from the shell."""
     several = tuple(calls)
-    waiting = [call_text(call.name, call.arguments) for call in several]
-    kinds = dict.fromkeys(_kind(call) for call in several)
+    waiting = ", ".join(call_text(call.name, call.arguments) for call in several)
+    kinds = dict.fromkeys(wanted_of(call) for call in several)
+    head = f"{len(several)} {'call waits' if len(several) == 1 else 'calls wait'} for {' or '.join(kinds)}"
+    if run_id is not None:
+        return f"{head}: {waiting}. See them, and decide: agentkit decide MODULE:AGENT {run_id}."
     return (
-        f"{len(waiting)} {'call waits' if len(waiting) == 1 else 'calls wait'} for {' or '.join(kinds)} and "
-        f"there is no terminal to ask on: {', '.join(waiting)}. Run it in a terminal, or resume it from Python: with "
+        f"{head} and there is no terminal to ask on: {waiting}. Run it in a terminal, or resume it from Python: with "
         "--json the document holds the state."
     )
 
 
-def _kind(call: PendingCall) -> str:
+def wanted_of(call: PendingCall) -> str:
+    """Say what a call waits for."""
     if call.unknown:
         return "a word on whether it was done"
     return "a result" if call.external else "approval"

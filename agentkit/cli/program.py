@@ -13,6 +13,7 @@ from typing import Annotated, Any, Protocol, cast
 import typer
 
 from agentkit.cli.chat import ChatCommand
+from agentkit.cli.decision import DecideCommand, ResumeCommand
 from agentkit.cli.demo import DemoCommand
 from agentkit.cli.doctor import DoctorCommand
 from agentkit.cli.extract import ExtractCommand
@@ -94,11 +95,13 @@ Examples:
 
 _REPLAY = """\b
 Examples:
+  agentkit replay runs.db order-42
   agentkit replay runs.db order-42 shop:agent
   agentkit replay runs.db order-42 shop.py:agent --deps shop.py:deps --json
 \b
 Exit codes: 0 today's agent does the same; 1 it does not, and the first difference is shown; 2 nothing was compared.
-No model is asked and no tool is called."""
+No model is asked and no tool is called. The agent's module is imported, and with it what stands at its top level:
+the one that is named, else the one that the journal names, so replay journals of your own only."""
 
 
 _WORKER = """\b
@@ -115,7 +118,18 @@ Examples:
   agentkit submit shop:agent "Refund order 7" --db runs.sqlite --run order-7
   agentkit status order-7 --db runs.sqlite
   agentkit result order-7 --db runs.sqlite
-  agentkit cancel order-7 --db runs.sqlite"""
+  agentkit decide shop:agent order-7 call_1 --approve --db runs.sqlite
+  agentkit cancel order-7 --db runs.sqlite
+  agentkit resume shop:agent order-7 --db runs.sqlite"""
+
+_DECIDE = """\b
+Examples:
+  agentkit decide shop:agent order-7 --db runs.sqlite
+  agentkit decide shop:agent order-7 call_1 --approve --db runs.sqlite
+  agentkit decide shop:agent order-7 call_1 --deny "Too much." --db runs.sqlite
+  agentkit decide shop:agent order-7 call_1 --give '{"refunded": 50}' --db runs.sqlite
+\b
+Exit codes: 0 it was decided, and the run goes on at a worker; 1 nothing waits; 2 no such call; 3 listed: these wait."""
 
 
 class _Command(Protocol):
@@ -142,6 +156,10 @@ _app.command("submit", help="Leave a run to a worker, and write its id.", epilog
 _app.command("status", help="Tell how a submitted run stands.", epilog=_SUBMIT)(StatusCommand)
 _app.command("result", help="Wait for a submitted run, and write its output as JSON.", epilog=_SUBMIT)(ResultCommand)
 _app.command("cancel", help="Cancel a submitted run.", epilog=_SUBMIT)(CancelCommand)
+_app.command("decide", help="Decide on calls of a submitted run that wait, or list them.", epilog=_DECIDE)(
+    DecideCommand
+)
+_app.command("resume", help="Go on with a run that failed or was cancelled.", epilog=_SUBMIT)(ResumeCommand)
 _app.command("doctor", help="Find out what an endpoint can do, and write its profile.", epilog=_DOCTOR)(DoctorCommand)
 
 

@@ -25,7 +25,7 @@ from agentkit.kind import is_object
 from agentkit.tools.tool import Tool
 from agentkit.tools.toolbox import Toolbox
 
-__all__ = ["close_to", "load_agent", "load_tools", "load_type", "load_value"]
+__all__ = ["close_to", "load_agent", "load_recorded", "load_tools", "load_type", "load_value"]
 
 _BUILTINS = {kind.__name__: kind for kind in (bool, dict, float, int, list, str)}
 _KEYWORDS = {"$ref", "allOf", "anyOf", "const", "enum", "items", "oneOf", "properties", "type"}  # one of them is there
@@ -82,6 +82,25 @@ def load_agent(reference: str) -> Agent[Any, Any]:
             f"{reference!r} is a value of type {type(value).__name__}, which is no agent. Name an `Agent`, or a "
             "function of nothing that gives one."
         )
+    return value
+
+
+def load_recorded(reference: str) -> Agent[Any, Any]:
+    """Give the agent that a record names, `module:agent` or `file.py:agent`; nothing there is called.
+
+    Only what is below the working directory, or a module that Python finds by its name, is imported.
+
+    Raises:
+        ConfigurationError: It names something else, or there is no agent.
+    """
+    source = reference.rpartition(":")[0]
+    path = Path(source)
+    below = path.suffix == ".py" and not path.is_absolute() and ".." not in path.parts and "\\" not in source
+    if not below and not all(part.isidentifier() for part in source.split(".")):
+        raise ConfigurationError(f"{reference!r} is neither a name in a module nor one in a file below this folder.")
+    value: Any = load_value(reference, "agent")
+    if not _is_agent(value):
+        raise ConfigurationError(f"{reference!r} is a value of type {type(value).__name__}, which is no agent.")
     return value
 
 

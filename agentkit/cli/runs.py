@@ -20,6 +20,7 @@ from agentkit.kind import is_object
 
 __all__ = ["RunsCommand"]
 
+_LATE = "timed out, may still happen"  # its thread was left running, or what it had asked for was
 _STYLES = {"open": "cyan", "paused": "yellow", "finished": "green", "failed": "red"}
 _RUNS = ("run", "status", "agent", "turns", "began", "changed", "prompt")
 _RECORDS = ("at", "run", "turn", "record", "what")
@@ -106,6 +107,7 @@ def _head(past: Past, records: Sequence[Record]) -> dict[str, Any]:
         "changed": records[-1].at,
         "pending": [call.id for call in state.held],
         "doubtful": [*past.doubtful],
+        "timed_out": [_place(one, records[0]) for one in records if _is_late(one)],
     }
 
 
@@ -119,7 +121,24 @@ def _lines(past: Past, records: Sequence[Record]) -> list[str]:
     for call_id, record in past.doubtful.items():
         begun = record.content
         lines.append(f"begun, no outcome: {one_line(call_id)} {call_text(begun['name'], begun['arguments'])}")
+    begun_as: dict[tuple[str, int, str], str] = {}
+    for one in records:
+        if one.kind == "calling":
+            begun_as[one.run_id, one.turn, one.call_id] = call_text(one.content["name"], one.content["arguments"])
+        elif _is_late(one):
+            called = begun_as.get((one.run_id, one.turn, one.call_id), "")
+            lines.append(f"{_LATE}: {one_line(_place(one, records[0]))} {called}".rstrip())
     return lines
+
+
+def _is_late(record: Record) -> bool:
+    return record.kind == "answered" and record.content.get("answer", {}).get("status") == "timeout"
+
+
+def _place(record: Record, first: Record) -> str:
+    """Name a call as one decides on it: in a run below by the call that began that, too."""
+    below = record.run_id.removeprefix(first.run_id).removeprefix("/")
+    return f"{below}/{record.call_id}" if below else record.call_id
 
 
 def _plain(record: Record) -> dict[str, Any]:
@@ -143,10 +162,13 @@ def _what(record: Record) -> str:
             return f"{one_line(record.call_id)} {call_text(content.get('name', ''), content.get('arguments', ''))}"
         case "answered":
             answer = content.get("answer", {})
-            return f"{one_line(record.call_id)} {answer.get('status')}: {one_line(_said(answer.get('message')))}"
+            status = _LATE if _is_late(record) else answer.get("status")
+            return f"{one_line(record.call_id)} {status}: {one_line(_said(answer.get('message')))}"
         case "decided":
-            decisions = content.get("decisions", {}).items()
-            return one_line(", ".join(f"{one} {decision.get('decision')}" for one, decision in decisions))
+            told = [f"{one} {given.get('decision')}" for one, given in content.get("decisions", {}).items()]
+            if "given" in content:
+                told.append(f"goes on with {' and '.join(content['given']) or 'nothing'} of its own")
+            return one_line(", ".join(told))
         case "finished":
             return one_line(str(content.get("output", "")))
         case "failed":

@@ -21,9 +21,9 @@ from agentkit.durable.engine import Engine, engine_of
 from agentkit.durable.standing import error_of, status_of
 from agentkit.durable.watch import wait_for
 
-__all__ = ["CancelCommand", "ResultCommand", "StatusCommand", "SubmitCommand"]
+__all__ = ["WAITING", "CancelCommand", "ResultCommand", "RunArgument", "StatusCommand", "SubmitCommand"]
 
-_WAITING = 3  # the exit code of a run that waits for a decision
+WAITING = 3  # the exit code of a run that waits for a decision
 
 RunArgument = Annotated[str, typer.Argument(metavar="RUN", help="The run's id.", show_default=False)]
 
@@ -91,8 +91,8 @@ class ResultCommand:
         if past is None or last.status != "SUCCESS":
             raise error_of(last, past)
         if last.outcome == "paused":
-            Screen(sys.stderr).line(f"error: {waiting_text(past.state.held)}")
-            return _WAITING
+            Screen(sys.stderr).line(f"error: {waiting_text(past.state.held, self.run)}")
+            return WAITING
         Screen(sys.stdout).write(f"{past.output}\n")
         return 0
 

@@ -12,6 +12,7 @@ from math import inf
 from typing import Any
 
 from agentkit.agent.blocking import SyncStream, block
+from agentkit.agent.keeper import Origin
 from agentkit.agent.prompt import Prompt
 from agentkit.agent.result import Output, Result
 from agentkit.agent.run import Run
@@ -264,7 +265,9 @@ class Journal:
         begun = inf if there is None else (await self._file.records(there))[0].at
         records = await self.records(source)
         state = fork_of(records, at, run_id, prompt=prompt, results=results, begun=begun)
-        return await self._recovery.begin(go_on(agent.recipe_for(model, settings, limits), state, None, deps))
+        run = go_on(agent.recipe_for(model, settings, limits), state, None, deps)
+        run.origin = Origin(agent, settings, limits)
+        return await self._recovery.begin(run)
 
     async def replay(
         self,
@@ -333,5 +336,5 @@ def _run(
     deps, history = given
     check_id(run_id)
     run = start(agent.recipe_for(*over), prompt, deps, history)
-    run.state = run.state.replace(run_id=run_id)
+    run.state, run.origin = run.state.replace(run_id=run_id), Origin(agent, *over[1:])
     return run

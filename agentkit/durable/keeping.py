@@ -21,6 +21,7 @@ from agentkit.agent.subagent import SubAgent
 from agentkit.durable.account import Account, Counted, counted_of, without_counted
 from agentkit.durable.book import Book, OnUnknown
 from agentkit.durable.definition import definition_of
+from agentkit.durable.origin import given_of, source_of
 from agentkit.durable.past import Past
 from agentkit.durable.record import Kind, Record, line_of, plain_answer, read_of
 from agentkit.errors import ConfigurationError, SchemaError, StateError, UnknownOutcomeError
@@ -34,6 +35,8 @@ from agentkit.tools.execute import CallTool
 from agentkit.tools.tool import Tool
 
 __all__ = ["Keeping"]
+
+_OPTIONAL = ("call_id", "change", "parent", "passed", "source")  # not written where there is none
 
 
 class Keeping:
@@ -56,37 +59,40 @@ class Keeping:
         parent: str = "",
         call_id: str = "",
     ) -> None:
-        self._book, self._past = book, past
+        self._book, self._past, self._above = book, past, (parent, call_id)
         self._on_unknown: OnUnknown = on_unknown
-        self._above = parent, call_id
         self._known: RunState | None = None if past is None else past.own
         self._begun = {} if past is None else {**past.begun}
         self._asked: dict[str, Any] = {} if past is None else {**past.asked}
+        self._given: Any = {} if past is None else past.given
         self._last: tuple[object, object] | None = None  # what `_asked` was made of
         self._below: dict[str, Keeping] = {}  # by the call
         self._account: Account | None = None
-        self._told = 0
         self._uncounted: tuple[Answer, ...] = ()
-        self._closed = False
+        self._told, self._closed = 0, False
 
     async def open(self, run: Run, /) -> None:
         """Write the run's beginning, or what was decided where it goes on."""
         is_first, given = self._account is None, run.decisions
+        terms = self._given if run.origin is None else given_of(run.origin)
+        over = {} if terms == self._given else {"given": terms}
         self._closed, self._account = False, Account(run)
         if self._known is None:
             self._known = self._own(run, run.state)
             full = self._known.replace(subs=run.state.subs)
             state = state_adapter().dump_python(full, mode="json", exclude_none=True, by_alias=True)
-            above = {name: one for name, one in zip(("parent", "call_id"), self._above, strict=True) if one}
-            begin = {"state": state, **above, "agent": definition_of(run.first or run.recipe)}
+            begin = {"state": state, "parent": self._above[0], "call_id": self._above[1], **over}
+            begin |= {"source": source_of(run.origin), "agent": definition_of(run.first or run.recipe)}
             await self._intend(self._record(run, "begin", begin), None, sure=True)
+            self._given, over = terms, {}
         elif self._past is not None and is_first:  # what was decided then holds once
             self._take_up(run, self._past)
-        if given:
+        if given or over:
             below = {one: by for one, (by, _) in held_below(run.state).items() if one in given}
             before = self._known
-            data = {"decisions": _plain(given), "passed": below, "change": self._since(run)}
+            data = {"decisions": _plain(given), "passed": below, **over, "change": self._since(run)}
             await self._intend(self._record(run, "decided", data), before, sure=True)
+            self._given = terms
 
     async def _intend(self, record: Record, before: RunState | None, *, sure: bool = False) -> None:
         """Write what is about to be done; where that fails, the next record tells what this one did of the state."""
@@ -322,7 +328,7 @@ class Keeping:
         return without_counted(state, below)
 
     def _record(self, run: Run, kind: Kind, data: dict[str, Any], call_id: str = "") -> Record:
-        plain = {name: one for name, one in data.items() if one or name not in ("change", "passed")}
+        plain = {name: one for name, one in data.items() if one or name not in _OPTIONAL}
         return Record(run.state.run_id, kind, run.state.turns, call_id, line_of(plain))
 
 

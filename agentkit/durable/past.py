@@ -45,6 +45,7 @@ class Past:
         uncounted: Those of the reply in hand, some calls of which are open, which `state.refused` does not count yet.
         reply: Its last reply.
         asked: The `instructions` and other `fields` of its last request, as plain JSON.
+        given: Settings and limits that its last part was given over the agent's own; `origin` reads them.
     """
 
     first: Record
@@ -60,6 +61,7 @@ class Past:
     uncounted: tuple[Answer, ...]
     reply: ChatCompletion | None
     asked: Mapping[str, Any]
+    given: Mapping[str, Any]
 
     @property
     def doubtful(self) -> dict[str, Record]:
@@ -163,6 +165,7 @@ class _Fold:
         self.uncounted: tuple[Answer, ...] = ()
         self.reply: ChatCompletion | None = None
         self.asked: dict[str, Any] = {}
+        self.given: Mapping[str, Any] = begin.get("given", {})
 
     def take(self, record: Record) -> None:
         content = record.content
@@ -170,6 +173,7 @@ class _Fold:
             case "decided":
                 self.decided |= {one: decision_of(given) for one, given in content.get("decisions", {}).items()}
                 self.passed |= content.get("passed", {})
+                self.given = content.get("given", self.given)
             case "asking":
                 self.asked |= {name: content[name] for name in ("instructions", "fields") if name in content}
             case "replied":
@@ -230,6 +234,7 @@ class _Fold:
             uncounted=self.uncounted if waiting else (),
             reply=self.reply,
             asked=self.asked,
+            given=self.given,
         )
 
 

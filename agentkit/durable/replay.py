@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from functools import partial
 from typing import Any
 
+from agentkit.agent.run import Recipe
 from agentkit.agent.runner import Deps, Runner
 from agentkit.durable.divergence import Divergence
 from agentkit.durable.double import Silent
@@ -75,8 +76,8 @@ async def replay(
         records: Of the run and its sub-runs, in the order in which they were written.
         agent: Today's.
         deps: What functions of the context get.
-        settings: That the run was given, over the agent's own.
-        limits: That the run was given, in the place of the agent's own.
+        settings: Over the agent's own; those that the run was given are on record, and hold without this.
+        limits: In the place of the agent's own; likewise.
 
     Raises:
         StateError: The records do not fit together.
@@ -86,7 +87,7 @@ async def replay(
     run_id = past_of(known).state.run_id
     token = ledgers.set(())  # what is done here is spent by nobody
     try:
-        rerun = Rerun(known, partial(_recipe, agent, settings, limits), Silent(), deps)
+        rerun = Rerun(known, partial(_recipe, agent, (settings, limits)), Silent(), deps)
         try:
             await rerun.go()
         except Diverged as diverged:
@@ -96,5 +97,11 @@ async def replay(
     return Replay(run_id, rerun.turns, rerun.calls, rerun.runs)
 
 
-def _recipe(agent: Runner[Any, Any], settings: Settings | None, limits: RunLimits | None, model: Silent) -> Any:
-    return agent.recipe_for(model, settings, limits)
+def _recipe(
+    agent: Runner[Any, Any],
+    over: tuple[Settings | None, RunLimits | None],
+    model: Silent,
+    settings: Settings | None,
+    limits: RunLimits | None,
+) -> Recipe:
+    return agent.recipe_for(model, settings if over[0] is None else over[0], limits if over[1] is None else over[1])

@@ -22,20 +22,24 @@ from agentkit.agent.subagent import SubAgent
 from agentkit.durable.comparison import Batch, output_difference
 from agentkit.durable.divergence import Difference, Divergence, Where, message_difference, request_difference
 from agentkit.durable.double import Answers, Silent, endpoints_of, judged
+from agentkit.durable.origin import terms_of
 from agentkit.durable.record import Record
 from agentkit.durable.timeline import ENDS, Timeline, error_of
 from agentkit.errors import AgentkitError
 from agentkit.session import repair
 from agentkit.state.decision import Decision, decision_of
 from agentkit.state.ledger import Ledger
+from agentkit.state.limit import RunLimits
 from agentkit.state.run import RunState
 from agentkit.tools.execute import CallTool, SubRuns
 from agentkit.wire.content import text_of
 from agentkit.wire.message import Message
 from agentkit.wire.request import ChatRequest
+from agentkit.wire.setting import Settings
 
 __all__ = ["Diverged", "Rerun"]
 
+_Make = Callable[[Silent, Settings | None, RunLimits | None], Recipe]
 _SURE = ("LengthError", "OutputError", "ToolRetriesExceededError")  # of what was said, not of the world or of limits
 
 
@@ -52,7 +56,7 @@ class Rerun:
 
     Args:
         records: Of the run and the runs below it.
-        recipe: Gives what today's agent runs with, for a model.
+        recipe: Gives what today's agent runs with, for a model, and the settings and limits that the run was given.
         model: Stands in for every model.
         deps: What functions of the context get.
 
@@ -62,17 +66,17 @@ class Rerun:
         runs: This run, and those below it.
     """
 
-    def __init__(self, records: Sequence[Record], recipe: Callable[[Silent], Recipe], model: Silent, deps: Any) -> None:
-        self._records, self._model, self._deps = records, model, deps
+    def __init__(self, records: Sequence[Record], recipe: _Make, model: Silent, deps: Any) -> None:
+        self._records, self._make, self._model, self._deps = records, recipe, model, deps
         self._timeline = Timeline(records)
         self._steps = self._timeline.steps
-        self._first = made = recipe(model)
+        self._first = made = self._made(self._steps[0][0])
         self._bounds = made.bounds
         self._run = Run(made, self._steps[0][1], deps=deps, turn=Turn(toolbox=made.toolbox))
         self._run.chain = (Ledger(made.bounds.limits),)
         self._decided: dict[str, Decision] = {}
         self._resumed, self._number = False, 0
-        self._seen = set[str]()
+        self._seen, self._counted = set[str](), set[tuple[int, str]]()
         self._places = {id(record): place for place, record in enumerate(records)}
         self._begun = {record.run_id: place for place, record in enumerate(records) if record.kind == "begin"}
         self.turns, self.calls, self.runs = 0, 0, 1
@@ -96,6 +100,8 @@ class Rerun:
         if following.kind == "decided":
             given = following.content.get("decisions", {})
             self._decided |= {one: decision_of(decision) for one, decision in given.items()}
+            if "given" in following.content:
+                await self._begin_part(following, state)
             return place + 1
         self._run.state = state.resumed() if self._resumed else state
         self._number = state.turns
@@ -115,6 +121,17 @@ class Rerun:
                 return await self._hand(place)
             case _:
                 return place + 1
+
+    def _made(self, record: Record) -> Recipe:
+        """Make what today's agent runs with, for what a record says that the run was given over the agent's own."""
+        return self._make(self._model, *terms_of(record.content.get("given", {})))
+
+    async def _begin_part(self, record: Record, state: RunState) -> None:
+        """Go on with other settings and limits."""
+        self._first = made = self._made(record)
+        self._run.change(made)
+        self._bounds, self._run.chain = made.bounds, (Ledger(made.bounds.limits),)
+        await self._as_agent(state)
 
     async def _turn(self, place: int) -> int:
         run, at = self._run, self._timeline.next(place)
@@ -177,7 +194,9 @@ class Rerun:
             if (found := batch.difference(call, now.state, ran)) is not None:
                 raise self._diverged_by(found)
             if ran is not None:
-                self.calls += 1
+                if (one := (run.state.turns, call.id)) not in self._counted:  # a batch that was cut off went on
+                    self._counted.add(one)
+                    self.calls += 1
                 await self._below(ran)
         if batch.is_whole and (found := batch.output_difference(now.state)) is not None:
             raise self._diverged_by(found)

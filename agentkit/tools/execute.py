@@ -16,7 +16,7 @@ from urllib.parse import quote
 
 from agentkit.errors import PendingCallsError, ToolFailedError
 from agentkit.secret import scrub
-from agentkit.tools.answer import Answer, answer_error, answer_value
+from agentkit.tools.answer import Answer, Status, answer_error, answer_value
 from agentkit.tools.context import Context, ToolRetry
 from agentkit.tools.thread import run_in_thread
 from agentkit.tools.tool import Tool
@@ -184,4 +184,6 @@ async def _failed(call: CallTool, error: Exception, on_error: OnToolError, secon
             value = await value
     except ToolRetry as advice:
         return answer_error(call.id, call.name, advice, seconds=seconds)
-    return answer_value(call.id, call.name, value, seconds=seconds, most=call.tool.max_characters)
+    most: int | None = call.tool.max_characters
+    status: Status = "timeout" if isinstance(error, _OutOfTimeError) else "ok"  # whatever the model is told
+    return answer_value(call.id, call.name, value, seconds=seconds, status=status, most=most)

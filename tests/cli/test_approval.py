@@ -97,3 +97,10 @@ def test_where_nobody_can_be_asked_the_waiting_calls_are_named():
     assert waiting_text([PAY, SCAN]) == (
         f"2 calls wait for approval or a result and there is no terminal to ask on: pay(amount=5), scan(pages=2). {end}"
     )
+
+
+def test_of_a_submitted_run_it_is_said_how_to_decide_from_the_shell():
+    assert waiting_text([PAY, SCAN], "order-7") == (
+        "2 calls wait for approval or a result: pay(amount=5), scan(pages=2). See them, and decide: "
+        "agentkit decide MODULE:AGENT order-7."
+    )

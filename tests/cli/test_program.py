@@ -26,6 +26,10 @@ OPTIONS = {
     "status": ["RUN", "--db", "--json"],
     "result": ["RUN", "--db"],
     "cancel": ["RUN", "--db"],
+    "decide": [
+        *("MODULE:AGENT", "RUN", "CALL", "--db", "--queue", "--approve", "--approve-all", "--deny", "--give", "--json"),
+    ],
+    "resume": ["MODULE:AGENT", "RUN", "--db", "--queue"],
     "runs": ["FILE", "RUN", "--status", "--limit", "--json"],
     "replay": ["FILE", "RUN", "MODULE:AGENT", "--deps", "--json"],
     "schema": ["--compact", "--strict", "MODULE[:NAME]"],

@@ -1,9 +1,14 @@
 """`agentkit replay`: recorded runs against the agent in a file."""
 
 import json
+import sqlite3
+import subprocess
+import sys
+from contextlib import closing
 
 import pytest
 
+from agentkit import Agent
 from agentkit.durable import Journal
 from agentkit.testing import ScriptedModel, call
 
@@ -25,6 +30,25 @@ def make():
 
 def fail():
     raise KeyError("no")
+"""
+
+
+TOP = """
+from agentkit.testing import ScriptedModel, call
+
+low = Agent(ScriptedModel(["low is done"]), name="low")
+top = Agent(ScriptedModel([call("low", {"prompt": "go"}, id="w"), "done"]), tools=[low.as_tool()])
+"""
+
+SCRIPT = """
+from agentkit import Agent
+from agentkit.durable import Journal
+from agentkit.testing import ScriptedModel
+
+agent = Agent(ScriptedModel(["done"]))
+
+if __name__ == "__main__":
+    Journal("runs.db").run_sync(agent, "Hi", run_id="order-42")
 """
 
 
@@ -129,6 +153,96 @@ NAME = "Name an `Agent`, or a function of nothing that gives one."
 )
 def test_what_is_not_there_is_said_and_nothing_is_compared(journal, arguments, said):
     assert journal("replay", *arguments) == (2, "", f"error: {said}\n")
+
+
+def test_the_agent_is_found_where_the_journal_says_that_it_stands(journal):
+    assert journal("replay", "runs.db", "order-42") == (0, SAME, "")
+
+
+def test_a_run_below_another_one_has_its_own_agent(shop, run):
+    (shop / "shop.py").write_text(SHOP + TOP, encoding="utf-8")
+    from agentkit.cli.reference import load_agent
+
+    journal = Journal("runs.db")
+    journal.run_sync(load_agent("shop:top"), "Go.", run_id="order-43")
+    journal.close()
+    assert run("replay", "runs.db", "order-43") == (0, "order-43 is the same: 3 turns and 1 call in 2 runs.\n", "")
+    assert run("replay", "runs.db", "order-43/w") == (0, "order-43/w is the same: 1 turn and 0 calls.\n", "")
+
+
+def test_an_agent_of_a_script_is_found_by_its_file(program):
+    (program.folder / "jobs").mkdir()
+    (program.folder / "jobs" / "shop.py").write_text(SCRIPT, encoding="utf-8")
+    ran = subprocess.run([sys.executable, "jobs/shop.py"], cwd=program.folder, env=program.environment, check=False)
+    assert ran.returncode == 0
+    done = program("replay", "runs.db", "order-42")
+    assert (done.returncode, done.stdout, done.stderr) == (0, "order-42 is the same: 1 turn and 0 calls.\n", "")
+    data = (program.folder / "runs.db").read_bytes()
+    assert b'"source":"jobs/shop.py:agent"' in data
+    assert str(program.folder).encode() not in data
+
+
+ADVICE = "Name the agent of today: agentkit replay runs.db order-42 module:agent."
+
+
+def test_an_agent_that_no_module_names_is_to_be_named(shop, run):
+    journal = Journal("runs.db")
+    journal.run_sync(Agent(ScriptedModel(["done"])), "Hi", run_id="order-42")
+    journal.close()
+    assert run("replay", "runs.db", "order-42") == (
+        2,
+        "",
+        (
+            "error: The journal does not say where the agent of run 'order-42' stands: it was no module's, or the run "
+            f"is of an earlier release. {ADVICE}\n"
+        ),
+    )
+
+
+def stands(source):
+    """Say in the journal that the agent stood elsewhere."""
+    with closing(sqlite3.connect("runs.db")) as file, file:
+        (data,) = file.execute("SELECT data FROM record WHERE kind = 'begin'").fetchone()
+        begin = json.dumps({**json.loads(data), "source": source})
+        file.execute("UPDATE record SET data = ? WHERE kind = 'begin'", (begin,))
+
+
+@pytest.mark.parametrize(
+    ("source", "why"),
+    [
+        ("gone:agent", "There is no module 'gone', neither installed nor in this folder."),
+        ("old/shop.py:agent", "There is no file 'old/shop.py'."),
+        ("shop:agnt", "'shop' has no 'agnt'. Close to it: agent, Agent."),
+        ("broken:agent", "'broken' could not be imported: KeyError: 'no' (broken.py, line 1)."),
+        ("shop:number", "'shop:number' is a value of type int, which is no agent."),
+        ("shop:make", "'shop:make' is a value of type function, which is no agent."),
+        *(
+            (source, f"{source!r} is neither a name in a module nor one in a file below this folder.")
+            for source in (
+                "../shop.py:agent",
+                "/tmp/shop.py:agent",
+                "a/b:agent",
+                "shop",
+                "",
+                "a-b:agent",
+                ".shop:agent",
+            )
+        ),
+        ("shop:a b", "'shop:a b' names nothing. Write module, module:name or path/to/file.py:name."),
+    ],
+)
+def test_an_agent_that_is_not_where_the_journal_says_is_told_and_nothing_is_called(journal, shop, source, why):
+    (shop / "broken.py").write_text("raise KeyError('no')\n", encoding="utf-8")
+    stands(source)
+    assert journal("replay", "runs.db", "order-42") == (
+        2,
+        "",
+        (
+            f"error: The journal says that the agent of run 'order-42' is {source!r}, and that gives none. "
+            f"{why} {ADVICE}\n"
+        ),
+    )
+    assert journal("replay", "runs.db", "order-42", "shop:agent") == (0, SAME, "")
 
 
 @pytest.mark.parametrize("columns", ["30", "200"])

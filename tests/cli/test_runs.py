@@ -3,10 +3,11 @@
 import asyncio
 import json
 import re
+import threading
 
 import pytest
 
-from agentkit import Agent, tool
+from agentkit import Agent, RunLimits, Settings, errors, tool
 from agentkit.durable import Journal
 from agentkit.testing import ScriptedModel, call, calls
 
@@ -110,13 +111,15 @@ def test_one_run_as_json(journal):
     _, out, _ = journal("runs", "runs.db", "order-42", "--json")
     found = json.loads(out)
     records = found.pop("records")
-    assert {name: found[name] for name in ("run_id", "status", "agent", "turns", "pending", "doubtful")} == {
+    told = ("run_id", "status", "agent", "turns", "pending", "doubtful", "timed_out")
+    assert {name: found[name] for name in told} == {
         "run_id": "order-42",
         "status": "paused",
         "agent": "shop",
         "turns": 1,
         "pending": ["call_2"],
         "doubtful": [],
+        "timed_out": [],
     }
     assert records[0]["kind"] == "begin"
     assert records[0]["data"]["agent"]["name"] == "shop"
@@ -135,6 +138,59 @@ def test_tables_fit_the_terminal(journal, terminal, columns):
 
 def test_a_run_that_is_not_there_is_an_error(journal):
     assert journal("runs", "runs.db", "order-4")[0] == 2
+
+
+def test_what_a_run_goes_on_with_of_its_own_is_shown(here, run):
+    journal, agent = Journal("runs.db"), Agent(ScriptedModel([errors.InternalServerError("Down.")] * 3))
+    for given in ({}, {"settings": Settings(seed=3), "limits": RunLimits(turns=3)}, {}):
+        with pytest.raises(errors.InternalServerError):
+            journal.run_sync(agent, "Hi", run_id="order-44", **given)
+    journal.close()
+    _, out, _ = run("runs", "runs.db", "order-44")
+    rows = [line.split("\t") for line in out.splitlines()]
+    assert [row[4] for row in rows if row[3:4] == ["decided"]] == [
+        "goes on with settings and limits of its own",
+        "goes on with nothing of its own",
+    ]
+
+
+@pytest.mark.parametrize("handled", [False, True])
+def test_a_call_that_ran_out_of_time_is_marked_for_its_thread_may_go_on(here, run, handled):
+    gate = threading.Event()
+
+    @tool(timeout=0.01)
+    def ship(number: int) -> str:
+        """Ship."""
+        gate.wait()
+        return f"shipped {number}"
+
+    model = ScriptedModel([call("ship", {"number": 7}, id="s"), "low is done"])
+    handling = {"on_tool_error": lambda call, error: "It took too long."} if handled else {}
+    low = Agent(model, name="low", tools=[ship], **handling)
+    agent = Agent(ScriptedModel([call("low", {"prompt": "go"}, id="w"), "done"]), tools=[low.as_tool()])
+    journal = Journal("runs.db")
+    journal.run_sync(agent, "Hi", run_id="order-44")
+    journal.close()
+    gate.set()
+    told = (
+        "It took too long."
+        if handled
+        else (
+            "The tool failed. Tool 'ship' did not end within 0.01 s. Its thread was left running: its effect may still "
+            "happen."
+        )
+    )
+    _, out, _ = run("runs", "runs.db", "order-44")
+    assert out.splitlines()[1] == "timed out, may still happen: w/s ship(number=7)"
+    rows = [line.split("\t") for line in out.splitlines()[3:]]
+    assert [row[4] for row in rows if row[3] == "answered"] == [
+        f"s timed out, may still happen: {told}",
+        "w ok: low is done",
+    ]
+    _, out, _ = run("runs", "runs.db", "order-44", "--json")
+    assert json.loads(out)["timed_out"] == ["w/s"]
+    _, out, _ = run("runs", "runs.db", "order-44/w", "--json")
+    assert json.loads(out)["timed_out"] == ["s"]
 
 
 def test_what_was_begun_and_has_no_outcome_is_shown_by_the_id_to_decide_on(here, run):

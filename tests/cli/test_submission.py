@@ -12,6 +12,7 @@ from agentkit.testing.reply import call
 
 pytest.importorskip("dbos")
 
+SEE = "See them, and decide: agentkit decide MODULE:AGENT order-7."
 SHOP = """
 from agentkit import Agent
 
@@ -64,7 +65,9 @@ def test_a_run_that_waits_says_on_what(run, here):
     durable = DurableAgent(agent, db="runs.sqlite")
     durable.run_sync("go", run_id="order-7")
     asyncio.run(durable.aclose())
-    code, out, err = run("result", "order-7", "--db", "runs.sqlite")
-    assert (code, out) == (3, "")
-    assert "pay" in err
+    assert run("result", "order-7", "--db", "runs.sqlite") == (
+        3,
+        "",
+        f"error: 1 call waits for approval: pay(amount=5). {SEE}\n",
+    )
     assert run("status", "order-7", "--db", "runs.sqlite")[1].startswith("paused at ")

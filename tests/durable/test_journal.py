@@ -13,7 +13,7 @@ from pathlib import Path
 import pytest
 from pydantic import BaseModel
 
-from agentkit import Agent, ChatModel, Context, Give, OutputSpec, RunLimits, ToolRetry, errors, tool
+from agentkit import Agent, ChatModel, Context, Give, OutputSpec, RunLimits, Settings, ToolRetry, errors, tool
 from agentkit.agent.event import OutputReady, RunEnded, RunStarted, TextDelta, ToolCallReady
 from agentkit.durable import Journal
 from agentkit.durable import hold as holding
@@ -622,6 +622,67 @@ def test_a_difference_of_the_agent_is_logged_once_when_its_run_goes_on(journal, 
     assert (record.name, record.levelname) == ("agentkit.durable", "WARNING")
     assert journal.run_sync(second, "Pay Ann.", run_id="a").output == "Done."
     assert len(caplog.messages) == 1
+
+
+def test_where_the_agent_stands_is_kept_and_that_it_moved_is_no_difference(journal, pay, caplog, monkeypatch):
+    agent = Agent(ScriptedModel([call("pay", {"to": "Ann"})]), tools=[pay], name="clerk")
+    with pytest.raises(AssertionError):
+        journal.run_sync(agent, "Pay Ann.", run_id="made")
+    monkeypatch.setattr(sys.modules[__name__], "CLERK", agent := agent.replace(name="clerk"), raising=False)
+    model = ScriptedModel([call("pay", {"to": "Ann"})])
+    with pytest.raises(AssertionError):
+        journal.run_sync(agent, "Pay Ann.", run_id="a", model=model)
+    begun = asyncio.run(journal.records("made"))[0].content, asyncio.run(journal.records("a"))[0].content
+    assert [one.get("source") for one in begun] == [None, f"{__name__}:CLERK"]
+    monkeypatch.delattr(sys.modules[__name__], "CLERK")
+    monkeypatch.setattr(sys.modules[__name__], "OTHER", agent := agent.replace(), raising=False)
+    caplog.set_level(logging.WARNING)
+    for run_id in ("made", "a"):
+        assert journal.run_sync(agent, "Pay Ann.", run_id=run_id, model=ScriptedModel(["Done."])).output == "Done."
+    assert caplog.messages == []
+    kinds = [record.kind for record in asyncio.run(journal.records("a"))]
+    assert (kinds.count("begin"), kinds.count("decided")) == (1, 0)
+
+
+def test_what_each_part_of_a_run_was_given_is_kept_where_it_is_another(journal, pay):
+    warm, limits = Settings(temperature=0.9, extra_headers={"x": "secret"}), RunLimits(turns=5)
+    agent = Agent(tools=[pay])
+    down = errors.InternalServerError("Down.")
+    for given in ({"settings": warm}, {"settings": warm}, {"limits": limits}, {"limits": limits}, {}):
+        with pytest.raises(errors.InternalServerError):
+            journal.run_sync(agent, "Hi", run_id="a", model=ScriptedModel([down]), **given)
+    found = [record for record in asyncio.run(journal.records("a")) if "given" in record.content]
+    assert [(one.kind, one.content["given"].keys()) for one in found] == [
+        ("begin", {"settings"}),
+        ("decided", {"limits"}),
+        ("decided", set()),
+    ]
+    assert found[0].content["given"] == {"settings": {"temperature": 0.9}}
+    assert found[1].content["given"]["limits"]["turns"] == 5
+
+
+def test_a_call_that_ran_out_of_time_is_not_made_again_when_the_run_goes_on(journal):
+    gate, begun = threading.Event(), []
+
+    @tool(timeout=0.01)
+    def ship(number: int) -> str:
+        """Ship."""
+        begun.append(number)
+        gate.wait()
+        return "shipped"
+
+    agent, down = Agent(tools=[ship]), errors.InternalServerError("Down.")
+    model = ScriptedModel([call("ship", {"number": 7}, id="s"), down])
+    with pytest.raises(errors.InternalServerError):
+        journal.run_sync(agent, "Ship 7.", run_id="a", model=model)
+    last = ScriptedModel(["I cannot say whether it was shipped."])
+    assert journal.run_sync(agent, "Ship 7.", run_id="a", model=last).output == "I cannot say whether it was shipped."
+    gate.set()
+    assert begun == [7]
+    assert last.requests[0].messages[-1].content == (
+        "The tool failed. Tool 'ship' did not end within 0.01 s. Its thread was left running: its effect may still "
+        "happen."
+    )
 
 
 def test_no_secret_is_in_the_file(journal, path):

@@ -1,6 +1,7 @@
 """Recorded runs against the agent of today: the same one, and with one change each."""
 
 import asyncio
+from contextlib import suppress
 from typing import Annotated, Literal
 
 import pytest
@@ -10,7 +11,7 @@ from agentkit import Agent, OutputSpec, RunLimits, Settings, ToolRetry, errors, 
 from agentkit.agent import handoff
 from agentkit.agent.conversation import finish
 from agentkit.agent.start import start
-from agentkit.durable import Keeping, past_of
+from agentkit.durable import Journal, Keeping, past_of
 from agentkit.durable.double import Endpoint
 from agentkit.durable.replay import replay
 from agentkit.session import LastTurns
@@ -434,7 +435,7 @@ def test_an_agent_that_was_approved_and_whose_own_calls_waited_then_is_the_same(
 
     asked, found = asyncio.run(both())
     assert [one.id for one in asked] == ["s", "s/p"]
-    assert str(found) == "order-1 is the same: 4 turns and 3 calls in 2 runs."
+    assert str(found) == "order-1 is the same: 4 turns and 2 calls in 2 runs."
 
 
 def test_a_run_that_failed_is_the_same_and_one_that_would_fail_today_is_told():
@@ -543,3 +544,86 @@ def test_an_output_that_was_asked_for_once_the_tools_were_done_is_the_same():
     assert asyncio.run(replay(records, agent)).divergence is None
     other = asyncio.run(replay(records, agent.replace(output=str))).divergence
     assert (other.turn, other.where) == (2, "output")
+
+
+def test_a_call_is_counted_once_where_its_batch_failed_and_went_on():
+    FALTERED.clear()
+    records = asyncio.run(record_with_breaks(FAILING, ScriptedModel([BOTH, "done"])))
+    begun = [record.call_id for record in records if record.kind == "calling"]
+    assert sorted(begun) == ["a", "a", "b", "p"]  # the one that failed ran again
+    found = asyncio.run(replay(records, FAILING))
+    assert (found.turns, found.calls) == (2, 3)
+
+
+def journalled(tmp_path, agent, *parts):
+    """Carry out the parts of a run, each with a model and settings or limits of its own; give the records."""
+    journal = Journal(tmp_path / "runs.db")
+
+    async def all_of_it():
+        for model, given in parts:
+            with suppress(errors.AgentkitError):
+                await journal.run(agent, "Weather?", run_id="order-42", model=model, **given)
+        return await journal.records("order-42")
+
+    try:
+        return asyncio.run(all_of_it())
+    finally:
+        journal.close()
+
+
+DOWN = errors.InternalServerError("Down.")
+WARM, COLD = Settings(temperature=0.9), Settings(temperature=0.1)
+
+
+@pytest.mark.parametrize(
+    ("agent", "parts"),
+    [
+        (AGENT, [(ScriptedModel([LOOK, "4"]), {"settings": WARM})]),
+        (AGENT.replace(settings=WARM), [(ScriptedModel([LOOK, "4"]), {"settings": Settings(temperature=None)})]),
+        (AGENT, [(ScriptedModel([LOOK, "4"]), {"settings": Settings(extra_body={"top_k": 3})})]),
+        (AGENT, [(ScriptedModel([LOOK, DOWN]), {"settings": WARM}), (ScriptedModel(["4"]), {"settings": COLD})]),
+        (AGENT, [(ScriptedModel([LOOK, DOWN]), {"settings": WARM}), (ScriptedModel(["4"]), {})]),
+        (AGENT, [(ScriptedModel([LOOK, DOWN]), {}), (ScriptedModel(["4"]), {"settings": COLD})]),
+        (
+            AGENT.replace(limits=RunLimits(turns=1)),
+            [(ScriptedModel([LOOK]), {}), (ScriptedModel(["4"]), {"limits": RunLimits(turns=5)})],
+        ),
+        (
+            AGENT,
+            [(ScriptedModel([LOOK]), {"limits": RunLimits(turns=1)}), (ScriptedModel(["4"]), {})],
+        ),
+        (
+            AGENT.replace(limits=RunLimits(tool_calls=0)),
+            [(ScriptedModel([LOOK]), {}), (ScriptedModel(["4"]), {"limits": RunLimits(tool_calls=5)})],
+        ),
+    ],
+)
+def test_a_run_is_the_same_with_what_it_was_given_in_each_of_its_parts(tmp_path, agent, parts):
+    records = journalled(tmp_path, agent, *parts)
+    assert records[-1].kind == "finished"
+    found = asyncio.run(replay(records, agent))
+    assert (found.divergence, found.turns, found.calls) == (None, 2, 1)
+
+
+def test_settings_that_are_given_to_a_replay_go_before_those_on_record(tmp_path):
+    records = journalled(tmp_path, AGENT, (ScriptedModel([LOOK, "4"]), {"settings": WARM}))
+    assert str(asyncio.run(replay(records, AGENT, settings=COLD)).divergence) == (
+        "Turn 1: the setting 'temperature' differs.\n  recorded: 0.9\n  today:    0.1"
+    )
+    found = asyncio.run(replay(records, AGENT, limits=RunLimits(turns=1))).divergence
+    assert found.where == "end"
+
+
+def test_a_setting_of_the_agents_own_is_compared_beside_those_on_record(tmp_path):
+    records = journalled(tmp_path, AGENT, (ScriptedModel([LOOK, "4"]), {"settings": WARM}))
+    found = asyncio.run(replay(records, AGENT.replace(settings=Settings(seed=3, temperature=0.2))))
+    assert str(found.divergence) == "Turn 1: the setting 'seed' differs.\n  recorded: (nothing)\n  today:    3"
+
+
+def test_a_run_that_was_handed_over_goes_on_with_other_limits_and_is_the_same(tmp_path):
+    clerk = Agent(ScriptedModel([LOOK, "4"]), name="clerk", tools=[look], instructions="You are the clerk.")
+    desk = Agent(name="desk", tools=[handoff(clerk)], instructions="You are the desk.", limits=RunLimits(turns=2))
+    first = ScriptedModel([call("transfer_to_clerk", id="h")])
+    records = journalled(tmp_path, desk, (first, {}), (ScriptedModel([]), {"limits": RunLimits(turns=9)}))
+    assert records[-1].kind == "finished"
+    assert asyncio.run(replay(records, desk)).divergence is None

@@ -120,6 +120,16 @@ def test_a_sync_tool_that_does_not_end_in_time_is_left_running_and_says_so():
     gate.set()
 
 
+def test_a_timeout_that_a_function_answers_is_one_on_the_answer():
+    @tool(timeout=0.01)
+    async def hang() -> str:
+        await asyncio.Event().wait()
+
+    result = run(call("hang"), "done", tools=[hang], on_tool_error=lambda call, error: "It took too long.")
+    assert told(result) == ["It took too long."]
+    assert [answer.status for answer in result.answers] == ["timeout"]
+
+
 def test_a_timeout_with_raise_is_an_error_by_the_clocks_own_words():
     @tool(timeout=0.01)
     async def hang() -> str:
