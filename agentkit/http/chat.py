@@ -24,14 +24,14 @@ from agentkit.http.clock import Timeout
 from agentkit.http.coding import ACCEPTED
 from agentkit.http.correction import Correction
 from agentkit.http.dialect import spell
-from agentkit.http.exchange import Exchange
+from agentkit.http.exchange import Exchange, Route
 from agentkit.http.header import check_header
 from agentkit.http.key import Key
 from agentkit.http.memory import Memory
 from agentkit.http.profile import Profile
 from agentkit.http.retry import Retry, send
 from agentkit.http.status import Asked
-from agentkit.http.transport import Client, Transport, check_client
+from agentkit.http.transport import Client, Transport
 from agentkit.price import Price, price_of
 from agentkit.secret import is_secret_header, remember_header
 from agentkit.wire.check import check_request
@@ -43,6 +43,8 @@ from agentkit.wire.setting import Settings
 __all__ = ["ChatModel"]
 
 _T = TypeVar("_T")
+
+_MOST_ROUTES = 16  # kept of one model; a request may name another model each
 
 
 class ChatModel:
@@ -88,6 +90,7 @@ class ChatModel:
     _no_key: str | None
     _transport: Transport
     _memory: Memory
+    _routes: dict[str, tuple[Profile, Route]]
 
     def __init__(
         self,
@@ -112,8 +115,6 @@ class ChatModel:
         own = _own_headers(headers or {})
         if (key is not None or _hold_secret(own)) and not allow_plain_http:
             _check_safe(address)
-        if http_client is not None:
-            check_client(http_client)
         _check_price(price)
         vars(self).update(
             name=name,
@@ -128,6 +129,7 @@ class ChatModel:
             _no_key=no_key,
             _transport=Transport(address.origin, http_client),
             _memory=Memory(obeyed),
+            _routes={},
         )
 
     def __setattr__(self, name: str, value: object) -> NoReturn:
@@ -208,10 +210,11 @@ class ChatModel:
         """
         request = _with_settings(request, self._settings)
         exchange = self._exchange(request, self.profile, stream=False)
-        key = (await exchange.key.read() if exchange.key is not None else None) or ""
-        headers = json.dumps(exchange.headers)  # one may hold a key, or choose an organization
+        route = exchange.route
+        key = (await route.key.read() if route.key is not None else None) or ""
+        headers = json.dumps(route.headers)  # one may hold a key, or choose an organization
         digest = hashlib.sha256()
-        for part in (exchange.url.encode(), key.encode(), headers.encode(), exchange.body):
+        for part in (route.url.encode(), key.encode(), headers.encode(), exchange.body):
             digest.update(hashlib.sha256(part).digest())
         return digest.hexdigest()
 
@@ -247,13 +250,19 @@ class ChatModel:
     def _exchange(self, request: ChatRequest, profile: Profile, *, stream: bool) -> Exchange:
         request = spell(request, profile, stream=stream, model=self.name)
         check_request(request)
-        model = request.model or self.name
+        return Exchange(self._route(profile, request.model or self.name, request.extra_headers), request.encode())
+
+    def _route(self, profile: Profile, model: str, added: Mapping[str, str] | None) -> Route:
+        """Give the way that requests go; it is the same until the endpoint teaches more, or one has its own headers."""
+        known = None if added else self._routes.get(model)
+        if known is not None and known[0] is profile:
+            return known[1]
         headers = self._headers
-        if request.extra_headers:
-            added = _checked_headers(request.extra_headers)
-            if _hold_secret(added) and not self._given["allow_plain_http"]:
+        if added:
+            own = _checked_headers(added)
+            if _hold_secret(own) and not self._given["allow_plain_http"]:
                 _check_safe(self._address)
-            headers = headers | added
+            headers = headers | own
         key = None if profile.key_header in headers else self._key
         asked = Asked(
             endpoint=self._address.endpoint(profile, model),
@@ -261,7 +270,7 @@ class ChatModel:
             key_source=key.source if key else None,
             no_key=self._no_key,
         )
-        return Exchange(
+        route = Route(
             transport=self._transport,
             timeout=self._timeout,
             asked=asked,
@@ -269,9 +278,11 @@ class ChatModel:
             headers=list(headers.values()),
             key=key,
             key_header=profile.key_header,
-            body=request.encode(),
             price=self._given["price"],
         )
+        if not added and (model in self._routes or len(self._routes) < _MOST_ROUTES):
+            self._routes[model] = (profile, route)
+        return route
 
 
 def _check_price(price: Any) -> None:

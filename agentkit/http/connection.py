@@ -10,6 +10,7 @@ import functools
 import ssl
 import sys
 from collections.abc import Callable, Iterator, Mapping
+from operator import itemgetter
 from typing import Any, cast
 from urllib.request import getproxies, proxy_bypass
 
@@ -34,6 +35,7 @@ __all__ = ["Connection", "Fields", "Headers", "connections"]
 
 Headers = list[tuple[str, str]]
 
+_NAME = itemgetter(0)
 _MOST_OPENING = 512  # connections of one model that are opened at a time
 
 
@@ -52,17 +54,15 @@ class Fields(Mapping[str, str]):
 
     def get(self, name: str, default: Any = None) -> Any:
         """Give a header's value; one that is not there costs little, and nearly all are not."""
-        wanted = name.lower().encode("latin-1", "replace")
-        for one, _ in self._raw:
-            if len(one) == len(wanted) and one.lower() == wanted:
-                return self[name]
-        return default
+        if name.lower().encode("latin-1", "replace") not in b"\n".join(map(_NAME, self._raw)).lower():
+            return default
+        return self._read().get(name.lower(), default)
 
     def _read(self) -> dict[str, str]:
         if self._fields is None:
             fields: dict[str, str] = {}
             for name, value in self._raw:
-                key, text = name.decode("latin-1").lower(), _text(value)
+                key, text = name.decode("latin-1").lower(), _text(value.strip(b" \t"))
                 fields[key] = f"{fields[key]}, {text}" if key in fields else text
             self._fields = fields
         return self._fields
@@ -113,14 +113,10 @@ class Connection:
             connect: Seconds to make the connection in, where it is not there yet.
         """
         target, host = _target(url)
+        request = httpcore.Request(b"POST", target, content=body, extensions={"timeout": {"connect": connect}})
         named = [(name.encode("ascii"), value.encode("ascii")) for name, value in headers]
-        request = httpcore.Request(
-            b"POST",
-            target,
-            headers=[(b"Host", host), (b"Content-Length", b"%d" % len(body)), *named],
-            content=body,
-            extensions={"timeout": {"connect": connect}},
-        )
+        # not as an argument, for that is looked through once more
+        request.headers = [(b"Host", host), (b"Content-Length", b"%d" % len(body)), *named]
         return await self._line.handle_async_request(request)
 
     async def aclose(self) -> None:

@@ -59,7 +59,7 @@ class Correction:
             elif same:  # what it names was not sent, or only in the caller's own words
                 self._forget(error)
                 return None
-            elif (before := self._memory.take(known, lesson, refused.asked.endpoint)) is not None:
+            elif (before := self._memory.take(known, lesson, refused.route.asked.endpoint)) is not None:
                 self._note(lesson, before, error)
                 return corrected
 

@@ -1,6 +1,6 @@
 """One request and its answer: `Exchange` sends it, once for each attempt, and reads a whole reply or a stream's chunks.
 
-`ChatModel` prepares it; it raises our errors only, none of which leads back to what httpx raised.
+`ChatModel` prepares it and the `Route` that it goes; errors are ours only, and none leads back to what httpx raised.
 """
 
 from __future__ import annotations
@@ -21,25 +21,24 @@ from agentkit.wire.chunk import ChatCompletionChunk
 from agentkit.wire.merge import merge
 from agentkit.wire.response import ChatCompletion
 
-__all__ = ["Exchange", "Incoming"]
+__all__ = ["Exchange", "Incoming", "Route"]
 
 _MOST_ERROR = 1024 * 1024
 _AFTER_DONE = 1.0  # seconds that the end of a body may come after its [DONE]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Exchange:
-    """A request, encoded and addressed.
+class Route:
+    """Where requests go, and how.
 
     Attributes:
-        transport: What sends it.
-        timeout: Its clocks.
-        asked: Where it goes, for errors.
+        transport: What sends them.
+        timeout: Their clocks.
+        asked: Where they go, for errors.
         url: The whole URL.
         headers: All headers but the key's.
         key: The key, read anew for each attempt.
         key_header: The header that it goes in; `authorization` has "Bearer" before it.
-        body: The encoded request.
         price: What the model costs, where that was given with it.
     """
 
@@ -50,8 +49,21 @@ class Exchange:
     headers: Headers
     key: Key | None
     key_header: str
-    body: bytes
     price: Price | None = None
+
+
+class Exchange:
+    """A request on its way.
+
+    Args:
+        route: The way.
+        body: The encoded request.
+    """
+
+    __slots__ = ("body", "route")
+
+    def __init__(self, route: Route, body: bytes) -> None:
+        self.route, self.body = route, body
 
     async def completion(self, attempt: int) -> ChatCompletion:
         """Send the request and read the whole reply.
@@ -59,7 +71,7 @@ class Exchange:
         Raises:
             APIError: There is none; the classes are those of the contract's statuses.
         """
-        incoming = Incoming(await self._open(attempt, first=None), self)
+        incoming = Incoming(await self._open(attempt, first=None), self.route)
         try:
             return await incoming.whole()
         finally:
@@ -71,7 +83,7 @@ class Exchange:
         Raises:
             APIError: There is none.
         """
-        incoming = Incoming(await self._open(attempt, first=self.timeout.read), self)
+        incoming = Incoming(await self._open(attempt, first=self.route.timeout.read), self.route)
         try:
             await incoming.begin()
         except BaseException:
@@ -81,13 +93,13 @@ class Exchange:
         return incoming
 
     async def _open(self, attempt: int, first: float | None) -> Reply:
-        headers = self.headers
-        if self.key is not None and (key := await self.key.read()):
-            headers = [*headers, (self.key_header, f"Bearer {key}" if self.key_header == "authorization" else key)]
-        asked = self.asked
-        report(RequestSent(asked.endpoint, asked.model, attempt, len(self.body), self.price))
-        reply = await self.transport.send(
-            self.url, headers, self.body, clocks=self.timeout, first=first, where=asked.endpoint
+        route = self.route
+        headers, asked, name = route.headers, route.asked, route.key_header
+        if route.key is not None and (key := await route.key.read()):
+            headers = [*headers, (name, f"Bearer {key}" if name == "authorization" else key)]
+        report(RequestSent(asked.endpoint, asked.model, attempt, len(self.body), route.price))
+        reply = await route.transport.send(
+            route.url, headers, self.body, clocks=route.timeout, first=first, where=asked.endpoint
         )
         if 200 <= reply.status < 300:
             return reply
@@ -101,7 +113,7 @@ class Exchange:
     async def _error_body(self, reply: Reply) -> bytes:
         body = b""
         with suppress(APIError):  # an error's body that breaks off still says what it says
-            while len(body) < _MOST_ERROR and (data := await reply.read(self.timeout.read)):
+            while len(body) < _MOST_ERROR and (data := await reply.read(self.route.timeout.read)):
                 body += data
         return body
 
@@ -111,7 +123,7 @@ class Incoming:
 
     Args:
         reply: The answer, its head read.
-        exchange: What it answers.
+        route: Where it comes from.
 
     Attributes:
         attempts: How many requests it took.
@@ -119,11 +131,12 @@ class Incoming:
 
     __slots__ = ("_asked", "_decoder", "_ended", "_first", "_over", "_read", "_reply", "attempts")
 
-    def __init__(self, reply: Reply, exchange: Exchange) -> None:
+    _decoder: ChunkDecoder  # there once it is certain, or asked for, that the answer is a stream
+
+    def __init__(self, reply: Reply, route: Route) -> None:
         self._reply = reply
-        self._asked = exchange.asked
-        self._read = exchange.timeout.read
-        self._decoder = ChunkDecoder()
+        self._asked = route.asked
+        self._read = route.timeout.read
         self._first: list[ChatCompletionChunk] = []
         self._ended = False
         self._over: float | None = None
@@ -134,7 +147,7 @@ class Incoming:
 
         What breaks before that can be asked again, for nobody has seen anything of it.
         """
-        head = b""
+        head, self._decoder = b"", ChunkDecoder()
         while (events := is_events(head)) is None:
             data = await self._receive()
             if not data:
@@ -156,10 +169,11 @@ class Incoming:
             APIError: There is no reply, or the connection or a clock failed.
         """
         head = await self._piece(None)
-        while is_events(head) is None and (data := await self._piece(self._read)):
+        while (events := is_events(head)) is None and (data := await self._piece(self._read)):
             head += data
-        if not is_events(head):
+        if not events:
             return await self._document(head)
+        self._decoder = ChunkDecoder()
         chunks = self._decoder.feed(head)
         while more := await self._next():
             chunks += more

@@ -28,7 +28,7 @@ __all__ = ["VARIABLE", "FastLine", "fast_line"]
 VARIABLE = "AGENTKIT_TRANSPORT"
 _ONE_READ = 16 * 1024  # what is read at once is decoded at once: the chunks of a burst take eight times their bytes
 _LONGEST_HEAD = 64 * 1024  # what is longer httpcore reads, which has a bound of its own
-_LENGTH_SIZE, _CODING_SIZE = len("content-length"), len("transfer-encoding")
+_FRAMING = (len("content-length"), len("transfer-encoding"))
 
 _Parser = Callable[[object], "HttpResponseParser"]
 _Make = Callable[..., "FastLine"]
@@ -106,7 +106,9 @@ class FastLine(Line):
         answer = _Answer(self, stream, self._parser, self._refused)
         came = await answer.begin()
         if came is None:
-            return httpcore.Response(answer.status, headers=answer.headers, content=answer)
+            response = httpcore.Response(answer.status, content=answer)
+            response.headers = answer.headers  # not as an argument, for those are looked through once more
+            return response
         self._connection = httpcore.AsyncHTTP11Connection(self._origin, _Again(stream, came), IDLE)
         return await self._connection.handle_async_request(request)
 
@@ -212,12 +214,14 @@ class _Answer:
         """Take a header, or drop one that stands after the body."""
         if self._begun:
             return
-        value = value.strip(b" \t")
-        if len(name) == _LENGTH_SIZE and name.lower() == b"content-length":
-            self._length = value
-        elif len(name) == _CODING_SIZE and name.lower() == b"transfer-encoding":
-            self._length = value = value.lower()
         self.headers.append((name, value))
+        if len(name) in _FRAMING:
+            self._note(name.lower(), value.strip(b" \t").lower())
+
+    def _note(self, name: bytes, value: bytes) -> None:
+        if name in (b"content-length", b"transfer-encoding"):
+            self._length = value
+            self.headers[-1] = (name, value)
 
     def on_headers_complete(self) -> None:
         """Look whether it is a head as most are: an answer in HTTP/1.1 that says where its body ends."""

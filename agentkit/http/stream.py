@@ -32,6 +32,8 @@ def is_events(begin: bytes) -> bool | None:
 
     The content-type does not tell: recorded servers label either body as the other.
     """
+    if begin[:1] == b"{":  # nearly all documents
+        return False
     begin = begin.removeprefix(BOM_UTF8).lstrip()
     if begin.startswith(_FIELDS):
         return True

@@ -22,7 +22,7 @@ from agentkit.http.connection import Connection, Fields, Headers, connections
 from agentkit.http.pool import Pool
 from agentkit.secret import remember_header
 
-__all__ = ["Client", "Headers", "Outgoing", "Reply", "Tap", "Transport", "check_client", "taps"]
+__all__ = ["Client", "Headers", "Outgoing", "Reply", "Tap", "Transport", "taps"]
 
 
 class Client(Protocol):
@@ -37,18 +37,6 @@ class Client(Protocol):
         ...
 
 
-def check_client(client: object) -> None:
-    """Refuse what cannot send for us.
-
-    Raises:
-        ConfigurationError: Its `send` is not async, as that of a plain `httpx.Client`.
-    """
-    if not inspect.iscoroutinefunction(getattr(client, "send", None)):
-        raise ConfigurationError(
-            f"http_client is a {type(client).__name__}, which has no async `send`. Give an httpx.AsyncClient."
-        )
-
-
 @dataclass(slots=True)
 class _Sent:
     """An answer whose head has come: how the rest of it is read, and what is done at its end, be it brought there."""
@@ -60,7 +48,7 @@ class _Sent:
     release: Callable[[bool], Awaitable[None]] | None = None
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@dataclass(slots=True, kw_only=True)
 class Outgoing:
     """One request on its way, as a tap sees it; the headers hold the key.
 
@@ -164,9 +152,16 @@ class Transport:
     Args:
         origin: Scheme, host and port, as a URL begins.
         client: A client that sends instead of our own connections; it is never closed here.
+
+    Raises:
+        ConfigurationError: The client's `send` is not async, as that of a plain `httpx.Client`.
     """
 
     def __init__(self, origin: str, client: Client | None = None) -> None:
+        if client is not None and not inspect.iscoroutinefunction(getattr(client, "send", None)):
+            raise ConfigurationError(
+                f"http_client is a {type(client).__name__}, which has no async `send`. Give an httpx.AsyncClient."
+            )
         self._origin = origin
         self._client = client
         # Weak both ways: an open pool is kept by `pool` itself, and holds its loop.
@@ -226,9 +221,10 @@ class Transport:
         except BaseException:
             await pool.discard(connection)
             raise
-        parts = cast("AsyncGenerator[bytes]", aiter(cast("Any", response.stream)))
+        stream = cast("Any", response.stream)
+        parts: AsyncGenerator[bytes] = aiter(stream)
         give_back = functools.partial(_give_back, pool, connection)
-        return _Sent(response.status, Fields(response.headers), parts, response.aclose, give_back)
+        return _Sent(response.status, Fields(response.headers), parts, stream.aclose, give_back)
 
     def _pool(self) -> Pool[Connection]:
         loop = asyncio.get_running_loop()

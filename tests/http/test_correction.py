@@ -1,5 +1,7 @@
 """What one request makes of its refusals; how it is sent again is tested with the model's learning."""
 
+from types import SimpleNamespace
+
 import pytest
 
 from agentkit.errors import InvalidRequestError
@@ -18,7 +20,7 @@ REQUEST = ChatRequest.parse(
 class Spelled:
     """Stands for an exchange: what it sends, and where."""
 
-    asked = ASKED
+    route = SimpleNamespace(asked=ASKED)
 
     def __init__(self, body):
         self.body = body
