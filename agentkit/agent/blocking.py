@@ -75,7 +75,7 @@ class _Portal:
         tasks: list[asyncio.Task[_T]] = []
 
         def start() -> None:
-            task = self.loop.create_task(make(), context=context)
+            task = self.loop.create_task(_made(make), context=context)
             tasks.append(task)
             task.add_done_callback(lambda done: _copy(done, future))
 
@@ -86,6 +86,10 @@ class _Portal:
             self.loop.call_soon_threadsafe(lambda: [task.cancel() for task in tasks])
             stop.state = _state_at_end(future)  # type: ignore[union-attr] # any error can carry it
             raise
+
+
+async def _made(make: Callable[[], Coroutine[Any, Any, _T]]) -> _T:
+    return await make()  # in the task, so that what fails before there is a coroutine has somebody who waits for it
 
 
 def _copy(done: asyncio.Task[Any], future: Future[Any]) -> None:

@@ -14,6 +14,7 @@ import pytest
 
 from agentkit.agent import Agent, Middleware
 from agentkit.agent import blocking as portal
+from agentkit.agent.blocking import block
 from agentkit.errors import ConfigurationError, RateLimitError, RunError
 from agentkit.http import ChatModel
 from agentkit.testing.endpoint import FakeEndpoint
@@ -94,6 +95,14 @@ def test_a_blocking_call_on_the_loop_that_it_blocks_is_a_clear_error():
         return "refused"
 
     assert told(Agent(ScriptedModel([call("ask_here"), "done"]), tools=[ask_here]).run_sync("x")) == ["refused"]
+
+
+def test_what_fails_before_there_is_a_coroutine_is_raised_to_who_waits():
+    def make():
+        raise ValueError("no coroutine")
+
+    with pytest.raises(ValueError, match="no coroutine"):
+        block(make)
 
 
 def test_context_variables_of_the_caller_reach_the_run():
