@@ -7,8 +7,7 @@ batch has passed the gate.
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Awaitable, Callable, Mapping
-from functools import partial
+from collections.abc import Awaitable, Mapping
 from typing import Any, cast
 
 from pydantic_core import to_json
@@ -45,14 +44,21 @@ async def call_tools(run: Run, calls: tuple[ToolCall, ...]) -> RunState:
     """
     run.passed = _passed(run) if run.decisions else {}
     read = [_read(run, call) for call in calls]
-    allowed = sum(isinstance(entry, CallTool) for entry in read)
-    run.recipe.bounds.limits.check_calls(run.state, allowed)
-    gated = [await gate(run, entry) for entry in read]
-    _hold(run, tuple(entry for entry in gated if isinstance(entry, PendingCall)))
-    answers = [entry for entry in gated if isinstance(entry, Answer)]
+    run.recipe.bounds.limits.check_calls(run.state, len([entry for entry in read if isinstance(entry, CallTool)]))
+    ready: list[CallTool] = []
+    answers: list[Answer] = []
+    held: list[PendingCall] = []
+    for entry in read:
+        match await gate(run, entry):
+            case CallTool() as call:
+                ready.append(call)
+            case Answer() as answer:
+                answers.append(answer)
+            case pending:
+                held.append(pending)
+    _hold(run, tuple(held))
     for answer in answers:
         _land(run, answer)
-    ready = [entry for entry in gated if isinstance(entry, CallTool)]
     if run.keeper is not None:
         await run.keeper.gated(run)
     if run.bounded or len(run.chain) > 1:
@@ -173,8 +179,8 @@ async def _run_group(run: Run, calls: list[CallTool]) -> list[Answer]:
     return [task.result() for task in tasks]
 
 
-def _core(run: Run) -> Callable[[CallTool], Awaitable[Answer]]:
-    return partial(execute, on_error=run.recipe.on_tool_error, ends_run=_is_shared)
+def _execute(run: Run, call: CallTool) -> Awaitable[Answer]:
+    return execute(call, run.recipe.on_tool_error, _is_shared)
 
 
 def _is_shared(error: Exception) -> bool:
@@ -189,12 +195,13 @@ async def _run_one(run: Run, call: CallTool, room: asyncio.Semaphore | None) -> 
             return await _run_one(run, call, None)
     if run.watcher is not None:
         run.emit(ToolCallReady(call.id, call.name, call.arguments))
-    run.under_way.add(call.id)
+    call_id = call.id
+    run.under_way.add(call_id)
     try:
-        step = run.fold("call", _core(run))
+        step = run.fold("call", _execute)
         answer: Answer = await (step(call) if run.keeper is None else run.keeper.call(run, call, step))
     finally:
-        run.under_way.discard(call.id)
+        run.under_way.discard(call_id)
     if answer.status != "held":
         _land(run, answer)
     return answer

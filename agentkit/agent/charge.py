@@ -73,7 +73,7 @@ def cost_of(run: Run, usage: Usage | None) -> float | str | None:
     if usage is None:
         return None
     sent: RequestSent | None = run.sent_as
-    if usage.model_extra and (told := told_cost(usage)) is not None:
+    if usage.__pydantic_extra__ and (told := told_cost(usage)) is not None:
         return told
     price: Price | None = getattr(run.recipe.model, "price", None) if sent is None else sent.price
     if price is not None:

@@ -49,7 +49,7 @@ async def _check(run: Run) -> Checked:
         return Checked(state, valid=True, output=run.outputs[state.accepted])
     reply = state.reply
     assert reply is not None
-    taken = next((call for call in reply.tool_calls if call.id == state.accepted), None)
+    taken = next((call for call in reply.tool_calls if call.id == state.accepted), None) if state.accepted else None
     text = taken.function.arguments if taken else text_of(reply.content)
     if not taken and run.tools_first and not _is_output(run.recipe, text):
         _refuse_cut(run, text)

@@ -88,7 +88,7 @@ async def _go(run: Run) -> Finished | Paused:
     """Perform all within the middleware; the state is then the last one of this part of the run."""
     if run.keeper is not None:
         await run.keeper.open(run)
-    end: Finished | Paused = await run.fold("run", partial(_perform_all, run))(run.state)
+    end: Finished | Paused = await run.fold("run", _perform_all)(run.state)
     run.steering.end()
     run.state = end.state.replace(seconds=run.seconds)
     run.started = time.monotonic()  # the seconds are counted up to now
@@ -168,13 +168,13 @@ async def _perform_all(run: Run, state: RunState) -> Finished | Paused:
     perform = carry_out if seconds is None else _perform_in_time
     if run.keeper is not None:
         perform = partial(_perform_kept, run.keeper, perform)
-    task = asyncio.current_task()
+    task, before = asyncio.current_task(), run.steering.before
     assert task is not None
     try:
         effect = next(steps)
         while True:
             outcome = await perform(run, effect)
-            if task.cancelling() > run.steering.before:
+            if task.cancelling() > before:
                 raise asyncio.CancelledError  # a tool kept it for itself, or nothing waited since
             effect = steps.send(outcome)
     except StopIteration as stop:
@@ -209,7 +209,8 @@ async def carry_out(run: Run, effect: Effect) -> Outcome:
     match effect:
         case Prepare():
             run.turn = await prepare(run)
-            return Prepared(await run.take_in(run.steering.take()), run.turn)
+            came = run.steering.take()
+            return Prepared(await run.take_in(came) if came else run.state, run.turn)
         case AskModel():
             run.state = await ask_model(run, effect.request)
         case CallTools():

@@ -1,4 +1,7 @@
-"""What the loop asks for and what it ends with; the driver performs each and sends the outcome back."""
+"""What the loop asks for and what it ends with; the driver performs each and sends the outcome back.
+
+What lives for one step only is not frozen: each step makes two of them, and frozen ones take twice as long to make.
+"""
 
 from __future__ import annotations
 
@@ -69,14 +72,14 @@ class Turn:
     bounds: Bounds | None = None
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(slots=True)
 class Prepare:
     """Find the instructions, tools and settings of the next request; the outcome is `Prepared`."""
 
     state: RunState
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(slots=True)
 class Prepared:
     """What the next request is made of, and the state that it is asked in."""
 
@@ -84,7 +87,7 @@ class Prepared:
     turn: Turn
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(slots=True)
 class AskModel:
     """Send the request; the outcome is the state with the reply."""
 
@@ -92,28 +95,28 @@ class AskModel:
     request: ChatRequest
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(slots=True)
 class CallTools:
     """Answer the open calls; the outcome is the state with the results, and with the calls held for a decision."""
 
     state: RunState
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(slots=True)
 class HandOver:
     """Let the agent go on that the reply in hand names; the outcome is the state that it goes on in."""
 
     state: RunState
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(slots=True)
 class CheckOutput:
     """Read the reply in hand as the output; the outcome is `Checked`."""
 
     state: RunState
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(slots=True)
 class Checked:
     """Whether the reply was the output, and the state after it: finished, or with a correction to send."""
 

@@ -11,6 +11,7 @@ from agentkit.agent.run import Run
 from agentkit.state.decision import Deny, Give, PendingCall
 from agentkit.tools.answer import Answer, answer_value
 from agentkit.tools.execute import CallTool, is_ending
+from agentkit.tools.tool import Approval
 from agentkit.wire.message import ToolMessage
 
 __all__ = ["gate"]
@@ -45,7 +46,8 @@ async def gate(run: Run, entry: CallTool | Answer) -> CallTool | Answer | Pendin
         raise no_approval(call_id, name)
     if decision is not None or call_id in run.state.subs:  # it was let through before, and its own run has begun
         return entry
-    if entry.tool.is_external or _waits(run, call_id) or await _asks(entry):
+    approval = entry.tool.approval
+    if entry.tool.is_external or _waits(run, call_id) or (approval is not False and await _asks(entry, approval)):
         arguments = entry.call.function.arguments
         return PendingCall(call_id, name, arguments, run.state.run_id, run.state.turns, entry.tool.is_external)
     return entry
@@ -59,12 +61,11 @@ def _doubtful(run: Run, call_id: str, known: str) -> PendingCall:
 
 
 def _waits(run: Run, call_id: str) -> bool:
-    return any(call.id == call_id for call in run.state.held)
+    return call_id in [call.id for call in run.state.held]
 
 
-async def _asks(entry: CallTool) -> bool:
+async def _asks(entry: CallTool, approval: Approval) -> bool:
     """Tell whether somebody is to be asked; a predicate that fails, or gives None, has not said that it is safe."""
-    approval = entry.tool.approval
     if not callable(approval):
         return approval
     try:

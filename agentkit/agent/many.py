@@ -17,6 +17,7 @@ from agentkit.many import Feed, Many, MapResult, Outcome, Summary, Terms, Work
 from agentkit.many.pool import Pool
 from agentkit.many.source import total_of
 from agentkit.output import OutputPlan
+from agentkit.state.ledger import Ledger
 
 __all__ = ["AgentWork", "Elsewhere", "SyncMany"]
 
@@ -53,6 +54,13 @@ class AgentWork:
     def model(self) -> str:
         """The name of the model."""
         return self._recipe.model.name
+
+    async def open(self, budget: Ledger, /) -> None:
+        """Do nothing: the runs spend from the ledgers that are in force around them."""
+
+    async def has(self, job: Run, /) -> bool:  # noqa: ARG002 # of the protocol
+        """Tell that a run is not there before it is begun."""
+        return False
 
     def prepare(self, given: Any, /) -> Run:
         """Make the run of an input.

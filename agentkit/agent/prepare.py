@@ -33,9 +33,8 @@ async def prepare(run: Run) -> Turn:
     if run.asked_at != at:
         if run.recipe.choose is not None:
             await _choose(run, context_of(run))
-        run.told = [
-            await instruction_of(one, context_of(run)) for one in run.recipe.instructions if not isinstance(one, str)
-        ]
+        asked = [one for one in run.recipe.instructions if not isinstance(one, str)]
+        run.told = [await instruction_of(one, context_of(run)) for one in asked] if asked else []
         run.asked_at = at
     recipe = run.recipe
     text = _text(recipe, run.told) if recipe.instructions else ""
@@ -45,7 +44,10 @@ async def prepare(run: Run) -> Turn:
         blank, choice = recipe.blank, _choice(run)
         if choice != blank.tool_choice:
             blank = blank.replace(tool_choice=choice)
-    return Turn(_instructions(run, text), recipe.toolbox, blank, recipe.bounds)
+    instructions, before = _instructions(run, text), run.turn
+    if before.blank is blank and before.instructions is instructions and before.bounds is recipe.bounds:
+        return before
+    return Turn(instructions, recipe.toolbox, blank, recipe.bounds)
 
 
 async def equip(run: Run) -> None:

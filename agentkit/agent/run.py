@@ -293,11 +293,11 @@ class Run:
         self.refusals.clear()
         self._stacks.clear()
 
-    def fold(self, method: str, core: Callable[[Any], Awaitable[Any]]) -> Callable[[Any], Awaitable[Any]]:
+    def fold(self, method: str, core: Callable[[Run, Any], Awaitable[Any]]) -> Callable[[Any], Awaitable[Any]]:
         """Stack the middleware that have a method round one core, the first outermost; once for a run."""
         step = self._stacks.get(method)
         if step is None:
-            step = core
+            step = partial(core, self)
             for layer in reversed((self.first or self.recipe).middleware):
                 if getattr(type(layer), method) is not getattr(Middleware, method):
                     step = partial(_through, getattr(layer, method), self, step)

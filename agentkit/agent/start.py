@@ -37,7 +37,7 @@ def start(
             a history is given beside a session, which has its own.
         ConfigurationError: What is given as session is none.
     """
-    messages = parse_messages(history)
+    messages = parse_messages(history) if history != () else ()
     if session is not None:
         _check_session(session)
         if messages:
@@ -53,7 +53,8 @@ def start(
     parent = running.get()
     run_id = parent.next_id() if parent else new_run_id()
     state = _blank().replace(run_id=run_id, messages=messages, start=begin, refused={}, subs={}, carried={})
-    return Run(recipe, state, deps=deps, turn=Turn(toolbox=recipe.toolbox), session=session)
+    turn = Turn((), recipe.toolbox, recipe.blank, recipe.bounds)
+    return Run(recipe, state, deps=deps, turn=turn, session=session)
 
 
 @cache

@@ -103,10 +103,10 @@ class Steering:
         Raises:
             asyncio.CancelledError: The run was cancelled before.
         """
-        self._task = task = asyncio.current_task()
+        self._loop = loop = asyncio.get_running_loop()
+        self._task = task = asyncio.current_task(loop)
         assert task is not None
         self.before, self._thread = task.cancelling(), threading.get_ident()
-        self._loop = asyncio.get_running_loop()
         if self._stop:
             self._cancel()
             raise asyncio.CancelledError

@@ -69,8 +69,7 @@ async def ask_model(run: Run, request: ChatRequest) -> RunState:
         APIError: No usable reply came.
     """
     try:
-        core = partial(_ask_within if run.bounded else _ask, run)
-        completion: ChatCompletion = await run.fold("ask", core)(request)
+        completion: ChatCompletion = await run.fold("ask", _ask_within if run.bounded else _ask)(request)
     except ToolUseFailedError as error:
         return _feed_back(run, error)
     except ContextOverflowError as error:
@@ -179,31 +178,34 @@ async def _ask_within(run: Run, request: ChatRequest) -> ChatCompletion:
 
 
 async def _ask(run: Run, request: ChatRequest) -> ChatCompletion:
-    merger, run.sent, run.sent_as = Merger(), False, None
+    run.sent, run.sent_as = False, None
+    merger = None if run.room is None else Merger()
     try:
-        if run.room is None:
+        if merger is None:
             completion = await run.recipe.model.complete(request)
         else:
             completion = await _stream(run, request, merger)
     except BaseException as error:
         _count_cut(run, request, merger, error)
         raise
-    if completion.usage is not None and completion.usage.prompt_tokens:
-        run.known = request, completion.usage.prompt_tokens
+    usage = completion.usage
+    if usage is not None and usage.prompt_tokens:
+        run.known = request, usage.prompt_tokens
     if len(run.chain) > 1 and not run.bounded:
         count_reply(run, completion)
     return completion
 
 
-def _count_cut(run: Run, request: ChatRequest, merger: Merger, error: BaseException) -> None:
+def _count_cut(run: Run, request: ChatRequest, merger: Merger | None, error: BaseException) -> None:
     """Estimate what a request cost that was on its way; one that was refused, or never sent, cost nothing."""
     cut = isinstance(error, asyncio.CancelledError | StreamCutError)
-    if not merger.started and not (cut and (run.sent or getattr(error, "partial", None))):
+    begun = merger if merger is not None and merger.started else None
+    if begun is None and not (cut and (run.sent or getattr(error, "partial", None))):
         return
     reply: ChatCompletion | None = getattr(error, "partial", None) if isinstance(error, StreamCutError) else None
-    if reply is None and merger.started:
+    if reply is None and begun is not None:
         with suppress(ValueError):  # what came may be no reply yet; the error that cut it is what counts
-            reply = merger.completion()
+            reply = begun.completion()
     if isinstance(error, StreamCutError):
         error.partial = reply
     usage = estimate(request, run.known, reply)

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import asyncio
 import json
-import threading
 from collections.abc import AsyncIterator, Callable, Iterable, Mapping
 from typing import Any, Generic, Self
 
@@ -15,11 +14,12 @@ from agentkit.agent.prompt import Prompt, user_message
 from agentkit.agent.result import Output, Result
 from agentkit.agent.ruling import rulings
 from agentkit.agent.runner import Deps
+from agentkit.durable import roster
 from agentkit.durable.archive import Archive
 from agentkit.durable.book import OnUnknown
-from agentkit.durable.engine import Engine, engine_of
+from agentkit.durable.engine import engine_of
 from agentkit.durable.gate import Gate
-from agentkit.durable.part import Part
+from agentkit.durable.part import Part, model_name
 from agentkit.durable.recovery import check_id
 from agentkit.durable.spread import DurableWork, Spread
 from agentkit.durable.standing import RunStatus, error_of, status_of
@@ -35,9 +35,6 @@ from agentkit.wire.message import Message, parse_messages
 from agentkit.wire.setting import Settings
 
 __all__ = ["DurableAgent"]
-
-_workers: dict[Engine, Worker] = {}
-_guard = threading.Lock()
 
 
 class DurableAgent(Generic[Deps, Output]):
@@ -122,6 +119,7 @@ class DurableAgent(Generic[Deps, Output]):
         *,
         run_id: str | None = None,
         history: Iterable[Message | Mapping[str, Any]] = (),
+        model: str | None = None,
         settings: Settings | None = None,
         limits: RunLimits | None = None,
     ) -> Result[Output]:
@@ -133,6 +131,7 @@ class DurableAgent(Generic[Deps, Output]):
             prompt: What the user says; None goes on from the history.
             run_id: Its id, 1 to 200 characters without a slash; a new one, unless given.
             history: Earlier messages.
+            model: The name of one in the place of the agent's own, "provider:model"; the worker has its key.
             settings: Over the agent's own.
             limits: In the place of the agent's own.
 
@@ -142,7 +141,7 @@ class DurableAgent(Generic[Deps, Output]):
             JournalError: The database cannot be reached.
         """
         await asyncio.to_thread(self.serve)
-        given = await self.submit(prompt, run_id=run_id, history=history, settings=settings, limits=limits)
+        given = await self.submit(prompt, run_id=run_id, history=history, model=model, settings=settings, limits=limits)
         return await self.result(given)
 
     def run_sync(
@@ -151,11 +150,13 @@ class DurableAgent(Generic[Deps, Output]):
         *,
         run_id: str | None = None,
         history: Iterable[Message | Mapping[str, Any]] = (),
+        model: str | None = None,
         settings: Settings | None = None,
         limits: RunLimits | None = None,
     ) -> Result[Output]:
         """Run as `run` does, from sync code."""
-        return block(lambda: self.run(prompt, run_id=run_id, history=history, settings=settings, limits=limits))
+        terms: dict[str, Any] = {"model": model, "settings": settings, "limits": limits}
+        return block(lambda: self.run(prompt, run_id=run_id, history=history, **terms))
 
     async def submit(
         self,
@@ -163,40 +164,40 @@ class DurableAgent(Generic[Deps, Output]):
         *,
         run_id: str | None = None,
         history: Iterable[Message | Mapping[str, Any]] = (),
+        model: str | None = None,
         settings: Settings | None = None,
         limits: RunLimits | None = None,
         streamed: bool = False,
+        budget: str = "",
     ) -> str:
         """Leave a run to a worker, and give its id; where there is one of that id, it goes on if it had failed.
 
         Args:
-            prompt: As of `run`, like those that follow.
+            prompt: As of `run`, like the next five.
             run_id: Its id.
             history: Earlier messages.
+            model: The name of one.
             settings: Over the agent's own.
             limits: In the place of the agent's own.
             streamed: Whether events are written for `events`.
+            budget: For a map: the purse that its runs spend from.
 
         Raises:
             RunMismatchError: There is a run of that id which began with something else.
-            ConfigurationError: The settings have headers, which are not kept.
+            ConfigurationError: The settings have headers, which are not kept, or the model is no name of one.
         """
-        if settings is not None and settings.extra_headers:
-            raise ConfigurationError(
-                "The settings of a run that goes through a database have extra_headers, and it keeps no headers, for "
-                "there may be keys in them. Give them to the agent or its model, at the workers."
-            )
         part = Part(
             agent=self.name,
             run_id=check_id(new_run_id() if run_id is None else run_id),
             history=tuple(message.to_dict() for message in parse_messages(history)),
             prompt=None if prompt is None else user_message(prompt).to_dict(),
-            settings=None if settings is None else settings.to_dict(),
+            settings=Part.plain_settings(settings),
             limits=Part.plain_limits(limits),
             streamed=streamed,
+            model=model_name(model),
+            budget=budget,
         )
-        await asyncio.to_thread(self._archive.submit, part)
-        return part.run_id
+        return await asyncio.to_thread(self._open().submit, part)
 
     async def result(self, run_id: str, *, timeout: float | None = None) -> Result[Output]:  # noqa: ASYNC109 # of the wait alone: the run goes on
         """Wait for a run, and give its result: the output, or the calls that wait.
@@ -212,7 +213,7 @@ class DurableAgent(Generic[Deps, Output]):
             RunMismatchError: Its output is none of what this agent gives.
             TimeoutError: It is not over yet.
         """
-        last = await asyncio.to_thread(self._archive.last, run_id)
+        last = await asyncio.to_thread(self._open().last, run_id)
         async with asyncio.timeout(timeout):
             await wait_for(self.engine, last.id)
         return await asyncio.to_thread(self._result, run_id)
@@ -223,7 +224,7 @@ class DurableAgent(Generic[Deps, Output]):
         Raises:
             RunError: There is none of that id.
         """
-        return status_of(await asyncio.to_thread(self._archive.last, run_id))
+        return status_of(await asyncio.to_thread(self._open().last, run_id))
 
     async def decide(self, run_id: str, decisions: Decisions) -> None:
         """Decide on calls that wait: another part of the run begins with that, at whichever worker takes it.
@@ -244,7 +245,7 @@ class DurableAgent(Generic[Deps, Output]):
         Raises:
             RunError: The run goes on already, or has finished.
         """
-        last = await asyncio.to_thread(self._archive.last, run_id)
+        last = await asyncio.to_thread(self._open().last, run_id)
         await asyncio.to_thread(self._archive.go_on, last, {})
 
     async def cancel(self, run_id: str) -> None:
@@ -252,7 +253,7 @@ class DurableAgent(Generic[Deps, Output]):
 
         A run that waits for decisions is cancelled, too; one that is over stays as it is.
         """
-        await asyncio.to_thread(self._archive.cancel, run_id)
+        await asyncio.to_thread(self._open().cancel, run_id)
 
     async def events(self, run_id: str) -> AsyncIterator[Event]:
         """Watch a run that was submitted with `streamed=True`: the events of its last part, from that part's start.
@@ -263,7 +264,7 @@ class DurableAgent(Generic[Deps, Output]):
         Raises:
             RunError: The run was submitted without `streamed=True`.
         """
-        last = await asyncio.to_thread(self._archive.last, run_id)
+        last = await asyncio.to_thread(self._open().last, run_id)
         if not Part.from_json(last.text).streamed:
             raise RunError(
                 f"The run {run_id!r} writes no events. Submit it with `streamed=True`; `result` waits for its end."
@@ -274,24 +275,15 @@ class DurableAgent(Generic[Deps, Output]):
 
     def serve(self) -> Worker:
         """Make this process a worker that carries out runs of this agent, beside those of others, and give it."""
-        with _guard:
-            worker = _workers.get(self.engine)
-            if worker is None:
-                worker = Worker(self.engine, [self], lease=self._lease)
-                worker.start()
-                _workers[self.engine] = worker
-            else:
-                worker.serve(self)
-            return worker
+        return roster.serve(self.engine, self, self._lease)
 
     async def aclose(self) -> None:
-        """Stop to be a worker, if this process is one: what is under way ends, the rest goes on elsewhere."""
-        with _guard:
-            worker = _workers.pop(self.engine, None)
-        if worker is not None:
-            await worker.drained()
-            await asyncio.to_thread(worker.stop)
-        await asyncio.to_thread(self.engine.close)
+        """Use the database no more; the last one that does so in this process stops its worker, and disconnects.
+
+        What is under way at the worker ends then, the rest goes on elsewhere. While others of this process go on to be
+        served, it carries out the runs of this agent, too.
+        """
+        await roster.leave(self.engine, self)
 
     async def __aenter__(self) -> Self:
         return self
@@ -303,15 +295,19 @@ class DurableAgent(Generic[Deps, Output]):
         """Carry out one part of a run; the worker calls it."""
         return await self._workflow.carry_out(workflow, text, gate)
 
+    def _open(self) -> Archive:
+        roster.use(self.engine, self)
+        return self._archive
+
     def _decide(self, run_id: str, decisions: Decisions) -> None:
-        last = self._archive.last(run_id)
+        last = self._open().last(run_id)
         past = self._archive.past(last)
         if past is None:
             raise RunError(f"The run {run_id!r} has not begun yet, so nothing of it waits for a decision.")
         self._archive.go_on(last, Part.plain_decisions(rulings(past.state, decisions)))
 
     def _result(self, run_id: str) -> Result[Output]:
-        last = self._archive.last(run_id)
+        last = self._open().last(run_id)
         past = self._archive.past(last)
         if past is None or last.status != "SUCCESS":
             raise error_of(last, past)

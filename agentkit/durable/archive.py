@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Mapping
+from dataclasses import replace
 
 from agentkit.durable.engine import Engine, Entry
 from agentkit.durable.part import Part, number_of
@@ -33,18 +34,21 @@ class Archive:
     def __init__(self, engine: Engine, queue: str) -> None:
         self._engine, self._queue = engine, queue
 
-    def submit(self, part: Part) -> None:
-        """Submit a run's first part, or see that there is the same one; if that run has failed, it goes on.
+    def submit(self, part: Part) -> str:
+        """Submit a run's first part, or see that there is the same one, and give the run's id.
+
+        If that run has failed, it goes on by the settings, limits, model and budget of this part.
 
         Raises:
             RunMismatchError: There is a run of that id which began with something else.
         """
         if self._engine.submit(part.id, self._queue, part.to_json()):
-            return
+            return part.run_id
         entries = self._entries(part.run_id)
         _check_same(part, Part.from_json(entries[0].text))
         if entries[-1].status == "ERROR":
-            self._submit_after(entries[-1], {})
+            self._submit_after(entries[-1], {}, now=part)
+        return part.run_id
 
     def go_on(self, last: Entry, decisions: Mapping[str, str]) -> None:
         """Submit another part of a run that goes on no more and has no output.
@@ -103,17 +107,13 @@ class Archive:
             found += [entry for entry in further if entry.id.startswith(f"{run_id}/")]
         return sorted(found, key=lambda entry: number_of(entry.id))
 
-    def _submit_after(self, last: Entry, decisions: Mapping[str, str], queue: str = "") -> bool:
+    def _submit_after(
+        self, last: Entry, decisions: Mapping[str, str], queue: str = "", now: Part | None = None
+    ) -> bool:
+        """Submit the next part, with the terms of the one before, or with those that were given now."""
         before = Part.from_json(last.text)
-        part = Part(
-            agent=before.agent,
-            run_id=before.run_id,
-            number=before.number + 1,
-            settings=before.settings,
-            limits=before.limits,
-            decisions=decisions,
-            streamed=before.streamed,
-        )
+        number = before.number + 1
+        part = replace(now or before, number=number, history=(), prompt=None, decisions=decisions)
         return self._engine.submit(part.id, queue or self._queue, part.to_json())
 
 

@@ -16,6 +16,7 @@ from contextlib import suppress
 from dataclasses import dataclass
 from functools import partial
 from importlib import import_module
+from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeVar, cast
 from urllib.parse import urlsplit
 
@@ -88,6 +89,7 @@ class Engine:
         _need()
         self.url, self.place = _parsed(url)
         self._client: DBOSClient | None = None
+        self._file: tuple[int, int] | None = None
         self._guard = threading.Lock()
 
     @property
@@ -183,6 +185,13 @@ class Engine:
 
         `NOW` in it is the database's clock, in seconds since the epoch.
         """
+        return self._execute(statement, values)
+
+    def execute_each(self, statement: str, rows: list[dict[str, Any]]) -> None:
+        """Execute one statement for each of some rows of values, in one transaction."""
+        self._execute(statement, rows)
+
+    def _execute(self, statement: str, values: Any) -> list[tuple[Any, ...]]:
         if self.is_postgres:
             statement = re.sub(r":(\w+)", r"%(\1)s", statement.replace("NOW", "extract(epoch from clock_timestamp())"))
         else:
@@ -207,19 +216,29 @@ class Engine:
         with self._guard:
             if self._client is not None:
                 self._client.destroy()
-                self._client = None
+                self._client = self._file = None
 
     def _do(self, act: Callable[[Any], _T]) -> _T:
         from sqlalchemy.exc import SQLAlchemyError  # noqa: PLC0415 # of an extra
 
         try:
-            return act(self.open())
-        except SQLAlchemyError as error:
+            return act(self._looked_at(self.open()))
+        except (SQLAlchemyError, OSError) as error:
             reason = scrub(str(getattr(error, "orig", None) or error).partition("\n")[0])
+            server, file = "it runs", "the file is there, can be written, and has room on its disk"
             raise JournalError(
                 f"The database {self.place!r} cannot be reached: {reason}. Runs that it has are not lost: they go on "
-                "when it is back. Look to it that it runs, and try again."
+                f"when it is back. Look to it that {server if self.is_postgres else file}, and try again."
             ) from error
+
+    def _looked_at(self, client: DBOSClient) -> DBOSClient:
+        """See that a file is the one that was opened: SQLite would write to one that was taken away, and lose it."""
+        if not self.is_postgres:
+            seen = Path(self.place).stat()
+            self._file = self._file or (seen.st_dev, seen.st_ino)
+            if self._file != (seen.st_dev, seen.st_ino):
+                raise OSError("another file stands in its place")
+        return client
 
     def open(self) -> DBOSClient:
         """Make the database where it is not there yet, and open it."""

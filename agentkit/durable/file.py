@@ -310,6 +310,7 @@ def _code(error: Exception) -> int:
 _ADVICE = {
     sqlite3.SQLITE_BUSY: f"Another process held it for {_PATIENCE:g} s: find out which.",
     sqlite3.SQLITE_FULL: "Make room on its disk.",
+    sqlite3.SQLITE_IOERR: "See that there is room on its disk, and that it is where it was, on a local one.",
     sqlite3.SQLITE_READONLY: "Let this process write it and its folder.",
     sqlite3.SQLITE_CORRUPT: "Put a copy of it back; what this one holds may be had by `sqlite3 FILE .recover`.",
     sqlite3.SQLITE_NOTADB: "Put a copy of it back.",

@@ -56,6 +56,7 @@ class Lease:
     ) -> None:
         self._engine, self._seconds, self._lost, self._running = engine, seconds, lost, running
         self._strays: set[str] = set()
+        self._seen = 0.0  # since when it renews without a break longer than its seconds
         self.id = f"{socket.gethostname()}-{os.getpid()}-{secrets.token_hex(4)}"
         self._renewed = 0.0
         self._ended = threading.Event()
@@ -73,9 +74,9 @@ class Lease:
             JournalError: The database cannot be reached.
         """
         self._engine.execute(_TABLE)
-        self._renewed = _clock()
+        self._renewed = self._seen = _clock()
         self._engine.execute(_TAKE, id=self.id, place=_place(os.getpid()), seconds=self._seconds)
-        take_over(self._engine, self.id, everywhere=True)
+        take_over(self._engine, self.id, waits=True, everywhere=True)
         self._thread.start()
 
     def leave(self) -> None:
@@ -89,7 +90,7 @@ class Lease:
             _log.warning("The worker %s could not give its runs back, and others take them over: %s", self.id, error)
 
     def _keep(self) -> None:
-        rounds = 0
+        rounds, told = 0, False
         while not self._ended.wait(self._seconds / _PARTS):
             rounds += 1
             began = _clock()
@@ -99,12 +100,21 @@ class Lease:
                     _log.warning("The worker %s was silent too long, and its runs went to others.", self.id)
                     self._lost()
                     return
-                self._renewed = began
-                take_over(self._engine, self.id, everywhere=rounds % _ORPHANS == 0)
+                self._take_over(began, everywhere=rounds % _ORPHANS == 0)
+                told = False
                 if rounds % _PARTS == 0:
                     self._hand_back()
             except JournalError as error:  # tried again; until then nothing new is begun, see `is_fresh`
-                _log.warning("The worker %s could not renew its lease: %s", self.id, error)
+                level = logging.DEBUG if told else logging.WARNING  # once, however long the database is away
+                _log.log(level, "The worker %s could not renew its lease, and tries again: %s", self.id, error)
+                told = True
+
+    def _take_over(self, now: float, *, everywhere: bool) -> None:
+        """Take over from others, but not for their silence where the database was away: they cannot have renewed."""
+        if now - self._renewed > self._seconds:
+            self._seen = now
+        self._renewed = now
+        take_over(self._engine, self.id, waits=now - self._seen < self._seconds, everywhere=everywhere)
 
     def _hand_back(self) -> None:
         """Put back what this worker took and does not carry out, as where its end could not be written; seen twice."""
@@ -116,17 +126,20 @@ class Lease:
         self._strays = strays
 
 
-def take_over(engine: Engine, own: str, *, gone: list[str] | None = None, everywhere: bool = False) -> int:
+def take_over(
+    engine: Engine, own: str, *, gone: list[str] | None = None, waits: bool = False, everywhere: bool = False
+) -> int:
     """Put the runs of workers that are gone back into their queues, and give how many these were.
 
     Args:
         engine: The database.
         own: Who asks.
         gone: Whose; else of those whose rows have expired, or whose process on this machine is no more.
+        waits: Whether those whose rows have expired are left in peace for now.
         everywhere: Whether runs of workers that have no row at all are looked for, too.
     """
     if gone is None:
-        gone = [id for (id,) in engine.execute(_EXPIRE, id=own)]  # noqa: A001 # of a worker
+        gone = [] if waits else [id for (id,) in engine.execute(_EXPIRE, id=own)]  # noqa: A001 # of a worker
         for id, place in engine.execute(_ALL):  # noqa: A001 # of a worker
             if id != own and _is_dead(place):
                 engine.execute(_LEAVE, id=id)

@@ -12,12 +12,14 @@ from typing import Any
 
 from agentkit.agent.prompt import Prompt
 from agentkit.durable.record import line_of
+from agentkit.errors import AgentkitError, ConfigurationError, UnknownModelError
+from agentkit.providers import resolve
 from agentkit.state.decision import Approve, Decision, Deny, decision_of
 from agentkit.state.limit import RunLimits
 from agentkit.wire.message import Message, parse_messages
 from agentkit.wire.setting import Settings
 
-__all__ = ["Part", "number_of"]
+__all__ = ["Part", "model_name", "number_of"]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -34,6 +36,8 @@ class Part:
         limits: In the place of the agent's own.
         decisions: On calls that wait, by their ids; JSON.
         streamed: Whether events are written for whoever watches.
+        model: The name of the model in the place of the agent's own; empty for that.
+        budget: The name of the purse that it spends from, with the other runs of a map; empty for none.
     """
 
     agent: str
@@ -45,6 +49,8 @@ class Part:
     limits: Mapping[str, Any] | None = None
     decisions: Mapping[str, str] = field(default_factory=dict[str, str])
     streamed: bool = False
+    model: str = ""
+    budget: str = ""
 
     @property
     def id(self) -> str:
@@ -83,6 +89,20 @@ class Part:
         return {key: decision_of(text) for key, text in self.decisions.items()}
 
     @staticmethod
+    def plain_settings(settings: Settings | None) -> dict[str, Any] | None:
+        """Give settings as plain values.
+
+        Raises:
+            ConfigurationError: They have headers, which are not kept.
+        """
+        if settings is not None and settings.extra_headers:
+            raise ConfigurationError(
+                "The settings of a run that goes through a database have extra_headers, and it keeps no headers, for "
+                "there may be keys in them. Give them to the agent or its model, at the workers."
+            )
+        return None if settings is None else settings.to_dict()
+
+    @staticmethod
     def plain_limits(limits: RunLimits | None) -> dict[str, Any] | None:
         """Give limits as plain values."""
         return None if limits is None else {one.name: getattr(limits, one.name) for one in fields(limits) if one.init}
@@ -94,6 +114,29 @@ class Part:
             key: (Approve() if one else Deny()) if isinstance(one, bool) else one for key, one in decisions.items()
         }
         return {key: one.to_json() for key, one in whole.items()}
+
+
+def model_name(model: Any) -> str:
+    """Give the name of a model as a part has it, empty for None.
+
+    Raises:
+        ConfigurationError: It is a model, which the workers cannot be given.
+        UnknownModelError: No provider owns the name.
+    """
+    if model is None:
+        return ""
+    if not isinstance(model, str):
+        raise ConfigurationError(
+            f"The model of a run that goes through a database is a {type(model).__name__}, an object of this process "
+            'alone. Give its name, model="openai:gpt-4o-mini", or give it to the agent, at the workers.'
+        )
+    try:
+        resolve(model)
+    except UnknownModelError:
+        raise
+    except AgentkitError:
+        pass  # what the environment lacks here, that of the workers may have
+    return model.strip()
 
 
 def number_of(workflow: str) -> int:

@@ -37,6 +37,7 @@ class _Door:
     engine: Engine | None = None
     perform: Perform | None = None
     known = False  # to DBOS, which keeps what was registered
+    ends = False  # whoever still writes does not wait for a database that is away
 
     @staticmethod
     async def carry_out(text: str) -> str:
@@ -68,7 +69,7 @@ def begin(engine: Engine, executor: str, queues: list[str], perform: Perform) ->
             f"{engine.place!r} too. Start another process, or stop that worker first."
         )
     engine.open()
-    _Door.engine, _Door.perform = engine, perform
+    _Door.engine, _Door.perform, _Door.ends = engine, perform, False
     DBOS(config=_config(engine, executor))
     if not _Door.known:
         DBOS.workflow(name=NAME, max_recovery_attempts=_MOST_ATTEMPTS)(_Door.carry_out)
@@ -78,9 +79,20 @@ def begin(engine: Engine, executor: str, queues: list[str], perform: Perform) ->
     try:
         with ThreadPoolExecutor(1) as aside:  # DBOS would take over an event loop that runs in the thread that asks
             aside.submit(DBOS.launch).result()
+        _wait_for_no_server()
     except BaseException:
         end()
         raise
+
+
+def _wait_for_no_server() -> None:
+    """Have DBOS raise where a server is away, as `step` waits itself.
+
+    DBOS would wait in threads that nothing can stop, for longer and longer, up to 90 s after the server is back.
+    """
+    from dbos._dbos import _get_dbos_instance as instance_of  # noqa: PLC0415 # pyright: ignore[reportPrivateUsage] # pinned version
+
+    setattr(instance_of()._sys_db, "_retry_connection_errors", False)  # noqa: B010, SLF001 # pyright: ignore[reportPrivateUsage] # as DBOSClient offers it
 
 
 def _take_in_turn() -> None:
@@ -119,6 +131,7 @@ def end() -> None:
     """Stop to take workflows; those that run are cancelled, and stay as they are in the database."""
     from dbos import DBOS  # noqa: PLC0415 # of an extra
 
+    _Door.ends = True
     DBOS.destroy()
     _Door.engine = _Door.perform = None
 
@@ -136,8 +149,8 @@ def listen(queue: str) -> None:
 async def step(name: str, body: Callable[[], Awaitable[str]], *, long: bool = False) -> str:
     """Carry out a part of the workflow that runs here, and write its text.
 
-    A body that raises leaves nothing, and its step counts as not begun. Where the database is away, this waits until it
-    is back: what was done is written then. Where it is not known whether it was written, it is so twice.
+    A body that raises leaves nothing, and its step counts as not begun. Where the database is away, this waits for it,
+    or for the process to end. What was done is written then; where that is not known, it is so twice.
 
     Args:
         name: What it is called in DBOS's lists.
@@ -163,7 +176,7 @@ async def step(name: str, body: Callable[[], Awaitable[str]], *, long: bool = Fa
         try:
             text = await DBOS.run_step_async({"name": name, "preemptible": long}, carry_out)
         except Exception as error:
-            if not is_of_database(error):
+            if not is_of_database(error) or _Door.ends:
                 raise
             level = logging.DEBUG if told else logging.WARNING  # once for each step, however long it is away
             _log.log(level, "A step could not be written, and is tried again: %s", scrub(f"{error}".partition("\n")[0]))

@@ -6,19 +6,33 @@ import asyncio
 import hashlib
 from collections import Counter
 from collections.abc import Mapping
+from contextlib import suppress
 from typing import Any, Protocol
 
 from agentkit.agent import Agent
 from agentkit.agent.prompt import Prompt, user_message
 from agentkit.agent.result import Result
-from agentkit.errors import AgentkitError, ConfigurationError, InvalidRequestError
+from agentkit.durable.engine import Engine
+from agentkit.durable.part import model_name
+from agentkit.durable.purse import Purse
+from agentkit.durable.standing import RunStatus
+from agentkit.errors import (
+    AgentkitError,
+    ConfigurationError,
+    InvalidRequestError,
+    JournalError,
+    LimitExceededError,
+    RunError,
+)
 from agentkit.output import OutputPlan
+from agentkit.state.ledger import Ledger
 from agentkit.state.limit import RunLimits
 from agentkit.state.run import RunState, new_run_id
 from agentkit.wire.setting import Settings
 
 __all__ = ["Durable", "DurableWork", "Spread"]
 
+_OF_THE_MAP = "The map's budget "  # begins the text of its error, as a ledger of a map has it
 _DIGEST = 10  # bytes of an input's content in the id of its run
 
 
@@ -35,14 +49,30 @@ class Durable(Protocol):
         """What runs."""
         ...
 
+    @property
+    def engine(self) -> Engine:
+        """The database."""
+        ...
+
     async def submit(
-        self, prompt: Prompt, *, run_id: str | None, settings: Settings | None, limits: RunLimits | None
+        self,
+        prompt: Prompt,
+        *,
+        run_id: str | None,
+        model: str | None,
+        settings: Settings | None,
+        limits: RunLimits | None,
+        budget: str,
     ) -> str:
         """Leave a run to a worker."""
         ...
 
     async def result(self, run_id: str) -> Result[Any]:
         """Wait for a run."""
+        ...
+
+    async def status(self, run_id: str) -> RunStatus:
+        """Tell how a run stands."""
         ...
 
     async def cancel(self, run_id: str) -> None:
@@ -69,6 +99,7 @@ class Spread:
             given: The map's `deps`, `model`, `settings`, `limits` and `budget`.
 
         Raises:
+            UnknownModelError: No provider owns the name of the model.
             ConfigurationError: It is another agent's map, or something is given that only the workers have.
         """
         durable = self._durable
@@ -77,12 +108,12 @@ class Spread:
                 f"The map is of another agent than the durable one {durable.name!r}, whose runs the workers know. "
                 "Write `durable.agent.map(inputs, durable=durable)`."
             )
-        for name in ("deps", "model", "budget"):
-            if given[name] is not None:
-                raise ConfigurationError(
-                    f"A map over workers takes no `{name}`: it would hold in this process alone. Give model and deps "
-                    "to the durable agent, and bounds to each run by `limits`."
-                )
+        if given["deps"] is not None:
+            raise ConfigurationError(
+                "A map over workers takes no `deps`: it would hold in this process alone. Give the durable agent a "
+                "function, DurableAgent(agent, deps=...), which gives what tools get by the id of a run."
+            )
+        model_name(given["model"])
         return DurableWork(durable, self._name, given)
 
 
@@ -100,14 +131,34 @@ class DurableWork:
     def __init__(self, durable: Durable, name: str | None, given: Mapping[str, Any]) -> None:
         self._durable, self._is_named = durable, name is not None
         self._name = name or new_run_id()
-        self._settings, self._limits = given["settings"], given["limits"]
+        self._bounds: RunLimits | None = given["budget"]
+        self._terms: dict[str, Any] = {name: given[name] for name in ("model", "settings", "limits")}
+        self._terms["budget"] = ""
+        self._purse: Purse | None = None
         self._seen: Counter[bytes] = Counter()
         self._plan: OutputPlan[Any] = OutputPlan.of(durable.agent.output_type)
 
     @property
     def model(self) -> str:
-        """The name of the durable agent: which model it has, the workers know."""
-        return self._durable.name
+        """The name of the model, if one was given, else of the durable agent: which one it has, the workers know."""
+        return self._terms["model"] or self._durable.name
+
+    async def open(self, budget: Ledger, /) -> None:
+        """Open the map's purse, and take what earlier runs of its name have spent."""
+        if self._bounds is not None and self._bounds.counted:
+            self._terms["budget"] = f"{self._durable.name}/{self._name}"
+            self._purse = Purse(self._durable.engine, self._terms["budget"], budget)
+            await self._purse.open(self._bounds)
+
+    async def has(self, job: _Job, /) -> bool:
+        """Tell whether a map of this name has begun a run before, which has not failed."""
+        if not self._is_named:
+            return False
+        try:
+            status = await self._durable.status(job.run_id)
+        except RunError:
+            return False
+        return status.standing not in ("failed", "cancelled")
 
     def prepare(self, given: Any, /) -> _Job:
         """Make the run of an input, and do not submit it.
@@ -126,7 +177,7 @@ class DurableWork:
         """Submit a run, wait for it and give its output; that of a run that waits raises `PendingCallsError`."""
         durable = self._durable
         try:
-            await durable.submit(job.prompt, run_id=job.run_id, settings=self._settings, limits=self._limits)
+            await durable.submit(job.prompt, run_id=job.run_id, **self._terms)
             result = await durable.result(job.run_id)
         except asyncio.CancelledError:
             if not self._is_named:
@@ -134,9 +185,19 @@ class DurableWork:
             raise
         except AgentkitError as error:
             job.state = error.state or job.state
+            if isinstance(error, LimitExceededError) and self._purse and str(error).startswith(_OF_THE_MAP):
+                error.ledger = self._purse.ledger
+            await self._learn()
             raise
         job.state = result.state
+        await self._learn()
         return result.output
+
+    async def _learn(self) -> None:
+        """Learn what was spent, before the next input is begun."""
+        if self._purse is not None:
+            with suppress(JournalError):  # the workers keep to the bounds all the same
+                await self._purse.settle()
 
     def identity(self) -> dict[str, str]:
         """Say what is asked for: the durable agent and its type of output; what its workers have, they know."""

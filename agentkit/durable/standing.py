@@ -2,19 +2,21 @@
 
 from __future__ import annotations
 
+import re
 from dataclasses import dataclass
 from typing import Literal
 
 from agentkit import errors
 from agentkit.durable.engine import Entry
-from agentkit.durable.part import number_of
+from agentkit.durable.part import Part, number_of
 from agentkit.durable.past import Past
-from agentkit.errors import AgentkitError, RunCancelledError, RunError
+from agentkit.errors import AgentkitError, LimitExceededError, RunCancelledError, RunError
 
 __all__ = ["RunStatus", "Standing", "error_of", "status_of"]
 
 Standing = Literal["queued", "running", "paused", "finished", "failed", "cancelled"]
 
+_REACHED = re.compile(r" reached its limit (\w+)=")  # as all who raise it say
 _STANDING: dict[str, Standing] = {"ENQUEUED": "queued", "PENDING": "running", "CANCELLED": "cancelled"}
 
 
@@ -30,6 +32,7 @@ class RunStatus:
         error: Class and text of the error, where it failed.
         begun: When this part was submitted, in seconds since 1970.
         changed: When that changed last.
+        model: The name of the model that it was given in the place of the agent's own; empty for that.
     """
 
     run_id: str
@@ -39,6 +42,7 @@ class RunStatus:
     error: str
     begun: float
     changed: float
+    model: str = ""
 
 
 def status_of(last: Entry) -> RunStatus:
@@ -48,7 +52,8 @@ def status_of(last: Entry) -> RunStatus:
         standing = "paused" if last.outcome == "paused" else "finished"
     error = last.outcome if standing == "failed" else ""
     run_id = last.id.partition("/")[0]
-    return RunStatus(run_id, standing, number_of(last.id), last.executor, error, last.begun, last.changed)
+    model = Part.from_json(last.text).model
+    return RunStatus(run_id, standing, number_of(last.id), last.executor, error, last.begun, last.changed, model)
 
 
 def error_of(last: Entry, past: Past | None) -> AgentkitError:
@@ -61,6 +66,8 @@ def error_of(last: Entry, past: Past | None) -> AgentkitError:
         error = RunCancelledError(f"The run {run_id!r} was cancelled. `resume` goes on with it.")
     elif isinstance(kind, type) and issubclass(kind, RunError):
         error = kind(text)
+        if isinstance(error, LimitExceededError) and (reached := _REACHED.search(text)):
+            error.limit = reached[1]
         error.add_note(f"The run {run_id!r} ended with it at its worker; `resume` goes on with it.")
     else:
         told = last.outcome.removesuffix(".") or "it was begun too often without coming to an end"

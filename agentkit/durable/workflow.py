@@ -12,6 +12,7 @@ from typing import Any, TypeVar
 
 from agentkit.agent import Agent
 from agentkit.agent.conversation import finish
+from agentkit.agent.keeper import Origin
 from agentkit.agent.run import Run
 from agentkit.agent.start import go_on, start
 from agentkit.durable.archive import Archive
@@ -22,11 +23,13 @@ from agentkit.durable.keeping import Keeping
 from agentkit.durable.part import Part
 from agentkit.durable.past import Past, past_of
 from agentkit.durable.process import go_on_after
+from agentkit.durable.purse import spending
 from agentkit.durable.record import Record
 from agentkit.durable.recovery import tell_differences
 from agentkit.durable.step import StepBook, Telling, in_order
 from agentkit.errors import JournalError
 from agentkit.secret import scrub
+from agentkit.state.spent import NOTHING
 
 __all__ = ["Workflow"]
 
@@ -70,8 +73,9 @@ class Workflow:
         records = await _patiently(self._archive.records, part.run_id, part.number)
         records += [record for _, record in own]
         past = past_of(records) if records else None
-        if own and past is not None and past.ended is not None:
-            return _ended(past.ended)  # the worker was lost after the last record
+        if own and past is not None and past.ended is not None:  # the worker was lost after the last record
+            async with spending(StepBook(gate), self._engine, part.budget, part.run_id, past.state.spent):
+                return _ended(past.ended)
         telling = Telling() if part.streamed else None
         book = StepBook(gate, own[-1][0] if own else 0, telling)
         try:
@@ -86,23 +90,26 @@ class Workflow:
     ) -> str:
         deps = None if self._deps is None else self._deps(part.run_id)
         run = self._run(part, past, await deps if isawaitable(deps) else deps, is_new=is_new)
-        run.keeper = Keeping(book, self._on_unknown, past)
         if telling is not None:
             run.watcher, run.room = telling.take, _no_wait
-        try:
-            result = await finish(run)
-        finally:
-            await book.tell_all()
+        spent = NOTHING if past is None else past.state.spent
+        async with spending(book, self._engine, part.budget, part.run_id, spent) as kept:
+            run.keeper = Keeping(kept, self._on_unknown, past)
+            try:
+                result = await finish(run)
+            finally:
+                await book.tell_all()
         return "paused" if result.pending else "finished"
 
     def _run(self, part: Part, past: Past | None, deps: Any, *, is_new: bool) -> Run:
         settings, limits = part.terms
-        recipe = self._agent.recipe_for(None, settings, limits)
+        recipe = self._agent.recipe_for(part.model or None, settings, limits)
         if past is None:
             run = start(recipe, part.said, deps, part.messages)
-            run.state = run.state.replace(run_id=part.run_id)
+            run.state, run.origin = run.state.replace(run_id=part.run_id), Origin(self._agent, settings, limits)
             return run
         run = go_on(recipe, past.state, part.decided if is_new else None, deps)
+        run.origin = Origin(self._agent, settings, limits)
         tell_differences(run, past)
         return run
 

@@ -20,6 +20,9 @@ class Budget:
     Args:
         limits: What all runs may take together: all that a ledger counts, and `seconds`; None is no bound.
 
+    Attributes:
+        ledger: What was spent; it is the runs' own, or whoever carries them out elsewhere puts it in.
+
     Raises:
         ConfigurationError: It is none, or bounds what only one run has.
     """
@@ -33,7 +36,7 @@ class Budget:
         names = (*COUNTED, "seconds") if limits is not None else ()
         bounds = {name: getattr(limits, name) for name in names}
         self._bounds: dict[str, float] = {name: bound for name, bound in bounds.items() if bound is not None}
-        self._ledger = Ledger(limits, owner="map")
+        self.ledger = Ledger(limits, owner="map")
         self._full: LimitExceededError | None = None
         for name in _OF_A_RUN if limits is not None else ():
             if getattr(limits, name) not in (None, getattr(RunLimits(), name)):
@@ -46,11 +49,17 @@ class Budget:
     def __enter__(self) -> Self:
         """Have the run of this task spend from it."""
         if self._bounds:
-            ledgers.set((self._ledger, *ledgers.get()))
+            ledgers.set((self.ledger, *ledgers.get()))
         return self
 
     def __exit__(self, *_: object) -> None:
         """Leave it to the end of the task, which has a context of its own."""
+
+    @property
+    def spent(self) -> dict[str, float]:
+        """Give what was spent of each bound, by its name; of time the summary tells."""
+        spent = self.ledger.spent
+        return {name: getattr(spent, name) for name in self._bounds if name != "seconds"}
 
     def hear(self, error: Exception) -> None:
         """Note that a run came to the end of this, or of another budget around the map: no other would get further."""
@@ -67,24 +76,26 @@ class Budget:
             index: Of the input.
             stored: Whether what is done is kept.
         """
-        full, spent = self._full, self._ledger.spent
-        if full is not None and full.ledger is not self._ledger:
+        full, spent = self._full, self.ledger.spent
+        if full is not None and full.ledger is not self.ledger:
             return full
         for name, bound in self._bounds.items():
-            value = seconds if name == "seconds" else getattr(spent, name) + (first if name == "requests" else 0)
-            if value >= bound or (full is not None and full.limit == name):
-                return _over(name, value, bound, index, stored=stored)
+            value = seconds if name == "seconds" else getattr(spent, name)
+            due = first if name == "requests" else 0
+            if value + due >= bound or (full is not None and full.limit == name):
+                shown = f"{told(value)}, and {due} are due" if due else told(value)
+                return _over(name, shown, bound, index, stored=stored)
         return None
 
 
-def _over(name: str, spent: float, limit: float, index: int, *, stored: bool) -> LimitExceededError:
+def _over(name: str, spent: str, limit: float, index: int, *, stored: bool) -> LimitExceededError:
     again = (
         "Call it again with the same store: what is finished costs nothing then, and as much is spent on the others."
         if stored
         else f"Call it again with a higher budget=RunLimits({name}=...), or in parts; with `store=...` it goes on."
     )
     error = LimitExceededError(
-        f"The map reached its budget {name}={limit} (spent: {told(spent)}) before input {index}, which was not "
+        f"The map reached its budget {name}={limit} (spent: {spent}) before input {index}, which was not "
         f"begun, nor any after it. {again}"
     )
     error.limit = name

@@ -39,7 +39,8 @@ class Many(Generic[Output]):
         self, work: Work, inputs: Iterable[Any] | AsyncIterable[Any], terms: Terms, *, total: int | None = None
     ) -> None:
         self._work, self._source, self._terms = work, source_of(inputs), terms
-        self._budget, self._tally = Budget(terms.budget), Tally(total_of(inputs) if total is None else total)
+        self._budget = Budget(terms.budget)
+        self._tally = Tally(total_of(inputs) if total is None else total, lambda: self._budget.spent)
         self._bar = Bar(lambda: self.summary) if has_bar(terms.progress) else None
         self._store: MapStore | None = None
         self._pool: Pool | None = None

@@ -141,6 +141,7 @@ class Pool:
     async def _pump(self) -> None:
         """Pull inputs as there is room and begin them; then wait for those that run."""
         index = 0
+        await self._work.open(self._budget.ledger)
         while self._error is None:
             await self._room()
             try:
@@ -151,7 +152,7 @@ class Pool:
                 self._error = error
                 break
             self.outstanding += 1
-            self._begin(index, given)
+            await self._begin(index, given)
             index += 1
         while len(self._tasks) > 1:  # this one is left
             self._freed.clear()
@@ -166,7 +167,7 @@ class Pool:
             self._freed.clear()
             await self._freed.wait()
 
-    def _begin(self, index: int, given: Any) -> None:
+    async def _begin(self, index: int, given: Any) -> None:
         """Give an input's outcome out of the store, or begin its run while the budget lasts."""
         try:
             job = self._work.prepare(given)
@@ -179,8 +180,9 @@ class Pool:
             self._settle(kept)
             return
         first = sum(not job.state.usages for job in self._jobs.values())
-        self._error = self._budget.reached(first, self._tally.seconds, index, stored=self._store is not None)
-        if self._error is not None:
+        over = self._budget.reached(first, self._tally.seconds, index, stored=self._store is not None)
+        if over is not None and not await self._work.has(job):
+            self._error = self._error or over
             return
         self._jobs[self._start(self._run(index, given, job, key))] = job
 

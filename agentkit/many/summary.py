@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import time
 from collections import Counter
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -28,6 +28,8 @@ class Summary:
         cost: What the endpoint billed for that, in dollars; None where it did not say for each run.
         unpriced: For how many runs it did not say.
         seconds: Since the map began.
+        spent: What was spent of each bound of the budget, by its name: tokens, requests, cost; empty without one. Of a
+            map over workers it is what all runs of its name have spent, those of earlier calls too.
         total: How many inputs there are, None where that is not known beforehand.
     """
 
@@ -38,6 +40,7 @@ class Summary:
     cost: float | None = None
     unpriced: int = 0
     seconds: float = 0.0
+    spent: Mapping[str, float] = field(default_factory=dict[str, float])
     total: int | None = None
 
     def __str__(self) -> str:
@@ -59,10 +62,11 @@ class Tally:
 
     Args:
         total: How many inputs there are, where that is known.
+        spent: Tells what was spent of the budget.
     """
 
-    def __init__(self, total: int | None = None) -> None:
-        self._total = total
+    def __init__(self, total: int | None = None, spent: Callable[[], Mapping[str, float]] = dict[str, float]) -> None:
+        self._total, self._spent = total, spent
         self._done = self._restored = self._unpriced = 0
         self._failed = Counter[str]()
         self._usage = Usage()
@@ -112,6 +116,7 @@ class Tally:
             cost=None if self._unpriced else self._cost,
             unpriced=self._unpriced,
             seconds=self.seconds,
+            spent=self._spent(),
             total=self._total,
         )
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any, Protocol
 
+from agentkit.state.ledger import Ledger
 from agentkit.state.run import RunState
 
 __all__ = ["Job", "Work"]
@@ -25,6 +26,18 @@ class Work(Protocol):
     @property
     def model(self) -> str:
         """The name of the model that is asked."""
+        ...
+
+    async def open(self, budget: Ledger, /) -> None:
+        """Make ready for the first input.
+
+        Args:
+            budget: The map's; where its runs spend elsewhere, what they have spent is put into it.
+        """
+        ...
+
+    async def has(self, job: Any, /) -> bool:
+        """Tell whether a run goes on or is done already, so that its input is taken though the budget is spent."""
         ...
 
     def prepare(self, given: Any, /) -> Job:

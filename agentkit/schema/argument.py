@@ -68,7 +68,7 @@ def nests_deeper(value: Any, levels: int) -> bool:
 
 def _decode(text: str) -> Any:
     text = text.strip().removeprefix("\ufeff")
-    if fenced := _FENCE.fullmatch(text):
+    if text.startswith("```") and (fenced := _FENCE.fullmatch(text)):
         text = fenced[1]
     if not text:
         return None

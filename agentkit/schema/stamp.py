@@ -15,6 +15,7 @@ from typing import Any, Final
 from pydantic import TypeAdapter
 
 from agentkit.errors import SchemaError
+from agentkit.kind import is_array, is_object
 from agentkit.schema.applicator import Check
 from agentkit.schema.check import compile_check
 from agentkit.schema.difference import Difference
@@ -22,8 +23,10 @@ from agentkit.schema.difference import Difference
 __all__ = ["Stamps"]
 
 _DATES: Final = re.compile(r'"format": "date(-time)?"')
-_DIGITS: Final = re.compile(r"\s*[-+]?\d+(\.\d*)?\s*")
+_DIGITS: Final = re.compile(r"\s*[-+]?\d+(?:\.\d*)?\s*")
 _QUOTED: Final = re.compile(f'"{_DIGITS.pattern}"')
+_NAMED: Final = re.compile(rf'(?<!\\)"([^"\\]*)"\s*:\s*(?={_QUOTED.pattern})')
+_OPEN: Final = ("patternProperties", "additionalProperties", "unevaluatedProperties", "propertyNames")
 
 
 class Stamps:
@@ -40,7 +43,7 @@ class Stamps:
             value: For comparison with that of the same text in which the dates are written as such.
             read: Raises ValueError for what does not fit.
         """
-        if self._check is None or not _QUOTED.search(text):
+        if self._check is None or not self._may_be_in(text):
             return ()
         try:
             data = json.loads(text, strict=False)
@@ -54,6 +57,31 @@ class Stamps:
         except ValueError:
             return ()
 
+    def _may_be_in(self, text: str) -> bool:
+        """Tell whether digits stand where a date might: in a list, or in a field that is not known to hold none."""
+        digits = len(_QUOTED.findall(text))
+        if not digits or self._fields is None:
+            return digits > 0
+        names = _NAMED.findall(text)
+        return len(names) < digits or not self._fields.isdisjoint(names)
+
+    @cached_property
+    def _fields(self) -> frozenset[str] | None:
+        """The fields, at any depth, that may hold a date; None where fields of any name may."""
+        names, below = set[str](), [self._schema]
+        while below:
+            schema = below.pop()
+            if is_object(schema):
+                if any(_may_be_date(schema.get(keyword)) for keyword in _OPEN):
+                    return None
+                fields = schema.get("properties")
+                if is_object(fields):
+                    names.update(name for name, one in fields.items() if _may_be_date(one))
+                below += schema.values()
+            elif is_array(schema):
+                below += schema
+        return frozenset(names)
+
     @cached_property
     def _check(self) -> Check | None:
         if not _DATES.search(json.dumps(self._schema, default=repr)):
@@ -62,3 +90,8 @@ class Stamps:
             return compile_check(self._schema)
         except SchemaError:  # of a type, which may say anything of itself
             return None
+
+
+def _may_be_date(schema: Any) -> bool:
+    written = json.dumps(schema, default=repr)
+    return _DATES.search(written) is not None or '"$ref"' in written or '"$dynamicRef"' in written

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import os
 import threading
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Literal
 
@@ -15,7 +16,7 @@ from agentkit.state.limit import RunLimits, told
 from agentkit.state.order import Order, Row
 from agentkit.state.spent import Spent
 
-__all__ = ["Ledger", "Need", "count", "count_calls", "guard", "row_of"]
+__all__ = ["Ledger", "Need", "count", "count_calls", "guard", "row_of", "spent_of"]
 
 Owner = Literal["run", "budget", "map"]
 
@@ -102,15 +103,19 @@ class Ledger:
     )
 
     def __init__(self, limits: RunLimits | None = None, *, owner: Owner = "run") -> None:
+        self.owner: Owner = owner
+        self.news = False
+        self.bind(limits)
+        self._spent, self._below, self._guessed = [0] * 6, [0] * 6, [0] * 6
+        self._open()
+
+    def bind(self, limits: RunLimits | None) -> None:
+        """Take other bounds from now on."""
         counted = limits.counted if limits is not None else ()
         bounds = [(name, int(limit * _PICO) if name == "cost" else limit) for name, limit in counted]
         self._bounds, self.bounded = bounds, bool(bounds)
-        self.owner: Owner = owner
-        self.priced = any(name == "cost" for name, _ in bounds)
+        self.priced = "cost" in dict(bounds)
         self.floor = limits.output_floor if limits is not None else 1
-        self.news = False
-        self._spent, self._below, self._guessed = [0] * 6, [0] * 6, [0] * 6
-        self._open()
 
     def _open(self) -> None:
         self.holders, self.order, self._held, self._process = 0, Order(), [0] * 6, os.getpid()
@@ -127,22 +132,22 @@ class Ledger:
     @property
     def spent(self) -> Spent:
         """Give what was spent."""
-        return _sum(self._spent)
+        return spent_of(self._spent)
 
     @property
     def reserved(self) -> Spent:
         """Give what requests on their way may take."""
-        return _sum(self._held)
+        return spent_of(self._held)
 
     @property
     def below(self) -> Spent:
         """Give what others have spent of it, the runs that tools started."""
-        return _sum(self._below)
+        return spent_of(self._below)
 
     @property
     def guessed(self) -> Spent:
         """Give what was counted as it was reserved, for nobody said what it was."""
-        return _sum(self._guessed)
+        return spent_of(self._guessed)
 
     @property
     def left(self) -> dict[str, float]:
@@ -272,7 +277,8 @@ def row_of(spent: Spent) -> list[int]:
     return [spent.requests, spent.tool_calls, spent.input_tokens, spent.output_tokens, cost, spent.unpriced]
 
 
-def _sum(row: Row) -> Spent:
+def spent_of(row: Sequence[int]) -> Spent:
+    """Give what `row_of` made a row of."""
     requests, calls, given, made, cost, unpriced = row
     return Spent(requests, calls, given, made, cost / _PICO, unpriced)
 

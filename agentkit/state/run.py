@@ -176,15 +176,16 @@ class RunState:
     @property
     def reply(self) -> AssistantMessage | None:
         """Give the reply in hand that asks for nothing more, so that it may be the output."""
-        last = self.messages[-1] if len(self.messages) > self.start else None
         if self.accepted:
             return next((m for m in reversed(self.messages) if isinstance(m, AssistantMessage)), None)
-        return last if isinstance(last, AssistantMessage) and not last.tool_calls else None
+        last = self.messages[-1] if len(self.messages) > self.start else None
+        return last if last is not None and last.role == "assistant" and not last.tool_calls else None
 
     def replace(self, **changes: Any) -> RunState:
         """Copy with some fields changed."""
-        copied = object.__new__(RunState)
-        object.__setattr__(copied, "__dict__", {**self.__dict__, **changes})
+        copied, fields = object.__new__(RunState), {**self.__dict__}
+        fields.update(changes)  # a quarter less than `{**fields, **changes}`, which makes room for all of them anew
+        object.__setattr__(copied, "__dict__", fields)
         return copied
 
     def last_call(self, name: str) -> tuple[str, str]:
@@ -205,12 +206,15 @@ class RunState:
             message = message.replace(tool_calls=(call,), function_call=None)
         if message.content is None and not (message.tool_calls or message.refusal or message.audio):
             message = message.replace(content="")  # endpoints refuse a message of nothing
+        used, usage = self.usage, completion.usage
+        if usage is not None:  # the first is the sum, unless it has what no sum has
+            used = used + usage if self.usages or usage.__pydantic_extra__ else usage
         return self.replace(
             messages=(*self.messages, *self.injected, message),
             turns=self.turns + 1,
-            usages=(*self.usages, completion.usage),
+            usages=(*self.usages, usage),
             costs=(*self.costs, cost),
-            usage=self.usage + completion.usage if completion.usage else self.usage,
+            usage=used,
             correction=(),
             injected=(),
             finish_reason=choice.finish_reason,
@@ -220,22 +224,23 @@ class RunState:
         """Take answers of the reply in hand as they come; results stand in call order."""
         if not answers:
             return self
-        index = next(i for i in range(len(self.messages) - 1, -1, -1) if _calls(self.messages[i]))
-        calls = _calls(self.messages[index])
-        results = [m for m in self.messages[index + 1 :] if isinstance(m, ToolMessage)]
-        results += [answer.message for answer in answers]
-        if len(results) > 1:
+        index = len(self.messages) - 1
+        while not (calls := _calls(self.messages[index])):
+            index -= 1
+        results = [m for m in self.messages[index + 1 :] if m.role == "tool"] + [one.message for one in answers]
+        if [m.tool_call_id for m in results] != [call.id for call in calls[: len(results)]]:
             order = {call.id: position for position, call in enumerate(calls)}
             results.sort(key=lambda message: order[message.tool_call_id])
-        carried = self.carried | {one.message.tool_call_id: one.parts for one in answers if one.parts}
         messages: tuple[Message, ...] = (*self.messages[: index + 1], *results)
+        carried, subs, performed = self.carried, self.subs, self.tool_calls
+        for answer in answers:
+            call_id = answer.message.tool_call_id
+            carried = {**carried, call_id: answer.parts} if answer.parts else carried
+            subs = {one: sub for one, sub in subs.items() if one != call_id} if call_id in subs else subs
+            performed += answer.status not in ("refused", "cancelled", "denied")
         if carried and len(results) == len(calls):
-            messages = (*messages, carrier_of(calls, carried))
-            carried = {}
-        performed = sum(answer.status not in ("refused", "cancelled", "denied") for answer in answers)
-        answered = {answer.message.tool_call_id for answer in answers}
-        subs = {call_id: sub for call_id, sub in self.subs.items() if call_id not in answered} if self.subs else {}
-        return self.replace(messages=messages, carried=carried, subs=subs, tool_calls=self.tool_calls + performed)
+            messages, carried = (*messages, carrier_of(calls, carried)), {}
+        return self.replace(messages=messages, carried=carried, subs=subs, tool_calls=performed)
 
     def with_refusals(self, answers: tuple[Answer, ...]) -> RunState:
         """Count the batch's refusals: one for each tool that only failed, none any more for one that went well."""
@@ -263,8 +268,7 @@ class RunState:
 
     def with_kept_attempt(self, text: str, reason: str) -> RunState:
         """Count the reply in hand as no valid output, though it stays for what was run beside it."""
-        attempt = Attempt(text, reason, self.usages[-1] if self.usages else None)
-        return self.replace(attempts=(*self.attempts, attempt))
+        return self.replace(attempts=(*self.attempts, Attempt(text, reason, self.usages[-1] if self.usages else None)))
 
     def with_attempt(self, text: str, reason: str, correction: tuple[Message, ...]) -> RunState:
         """Put the reply in hand aside as no valid output: it and its results leave the history.
@@ -283,8 +287,7 @@ class RunState:
 
     def with_failed_request(self, text: str, reason: str) -> RunState:
         """Count a request that the endpoint itself refused for what the model wrote, and tell the model."""
-        correction = UserMessage(content=reason)
-        return self.replace(attempts=(*self.attempts, Attempt(text, reason)), correction=(correction,))
+        return self.replace(attempts=(*self.attempts, Attempt(text, reason)), correction=(UserMessage(content=reason),))
 
     def with_cut(self, usage: Usage) -> RunState:
         """Add the estimate of a request that was cut to those before it."""

@@ -111,7 +111,7 @@ async def execute(
     sub_runs = SubRuns(call.context)
     token = running.set(sub_runs)
     try:
-        value = await _run(call)
+        value = await (_body(call) if call.tool.timeout is None else _in_time(call))
         seconds = time.perf_counter() - started
         return answer_value(call.id, call.name, value, seconds=seconds, most=call.tool.max_characters)
     except ToolRetry as advice:
@@ -133,10 +133,8 @@ async def execute(
         running.reset(token)
 
 
-async def _run(call: CallTool) -> Any:
+async def _in_time(call: CallTool) -> Any:
     tool, timeout = call.tool, call.tool.timeout
-    if timeout is None:
-        return await _body(call)
     clock = asyncio.timeout(timeout)
     try:
         async with clock:

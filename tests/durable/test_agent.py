@@ -15,7 +15,8 @@ from agentkit.errors import (
     StateError,
 )
 from agentkit.state.limit import RunLimits
-from agentkit.testing import ScriptedModel
+from agentkit.testing import FakeEndpoint, ScriptedModel
+from agentkit.testing.reply import call
 
 sqlite_is_enough = pytest.mark.parametrize("db", ["sqlite"], indirect=True)
 
@@ -267,3 +268,21 @@ def test_an_agent_without_a_name_and_an_unknown_choice_are_refused(make):
     with pytest.raises(ConfigurationError) as caught:
         make(on_unknown="guess")
     assert str(caught.value) == 'on_unknown is \'guess\', which is unknown. Give "ask", "fail" or "retry".'
+
+
+def test_a_model_that_is_named_is_asked_by_the_worker_in_each_part_and_status_shows_it(make, monkeypatch):
+    with FakeEndpoint(replies=[call("act", {"number": 7}), "named"]) as endpoint:
+        monkeypatch.setenv("OPENAI_BASE_URL", endpoint.base_url)
+        monkeypatch.setenv("OPENAI_API_KEY", "sk-of-the-tests")
+        durable = make(approval=True)
+        result = durable.run_sync("go", run_id="order-1", model="openai:fake")
+        asyncio.run(durable.decide("order-1", [result.pending[0].approve()]))
+        assert asyncio.run(durable.result("order-1")).output == "named"
+        assert asyncio.run(durable.status("order-1")).model == "openai:fake"
+
+
+def test_a_run_that_failed_goes_on_by_what_is_given_with_the_same_call(make):
+    durable = make(calls=1)
+    with pytest.raises(LimitExceededError):
+        durable.run_sync("go", run_id="order-1", limits=RunLimits(requests=1))
+    assert durable.run_sync("go", run_id="order-1", limits=RunLimits(requests=2)).output == "done 1"

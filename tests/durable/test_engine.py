@@ -55,6 +55,43 @@ def test_a_server_that_is_not_there_is_told_of_and_nothing_is_lost():
     assert "s3cretword" not in text
 
 
+def test_a_file_that_cannot_be_used_is_told_of(tmp_path):
+    path = tmp_path / "runs.sqlite"
+    path.write_bytes(b"something else" * 1000)
+    engine = Engine(str(path))
+    with pytest.raises(errors.JournalError) as caught:
+        engine.entries(workflow_ids=["order-1"])
+    assert str(caught.value) == (
+        f"The database {str(path)!r} cannot be reached: file is not a database. Runs that it has are not lost: they "
+        "go on when it is back. Look to it that the file is there, can be written, and has room on its disk, and try "
+        "again."
+    )
+
+
+def test_a_file_that_was_taken_away_is_told_of_and_works_when_it_is_back(tmp_path):
+    path, aside = tmp_path / "runs.sqlite", tmp_path / "aside"
+    engine = Engine(str(path))
+    engine.submit("order-1", "q", "text")
+    names = [one.name for one in tmp_path.iterdir()]
+    aside.mkdir()
+    for name in names:
+        (tmp_path / name).rename(aside / name)
+    told = []
+    for _ in range(2):
+        with pytest.raises(errors.JournalError) as caught:
+            engine.submit("order-2", "q", "text")
+        told.append(str(caught.value).partition(". Runs ")[0])
+        path.touch()
+    assert told == [
+        f"The database {str(path)!r} cannot be reached: [Errno 2] No such file or directory: {str(path)!r}",
+        f"The database {str(path)!r} cannot be reached: another file stands in its place",
+    ]
+    for name in names:
+        (aside / name).replace(tmp_path / name)
+    assert [engine.submit(name, "q", "text") for name in ("order-1", "order-2")] == [False, True]
+    engine.close()
+
+
 def test_a_file_that_cannot_be_made_is_told_of(tmp_path):
     engine = Engine(str(tmp_path / "none" / "runs.sqlite"))
     with pytest.raises(errors.JournalError) as caught:

@@ -7,7 +7,9 @@ import threading
 import pytest
 
 from agentkit.durable.engine import Engine
+from agentkit.durable.lease import _TABLE as TABLE
 from agentkit.durable.lease import Lease, take_over
+from agentkit.errors import JournalError
 
 pytest.importorskip("dbos")
 
@@ -80,6 +82,50 @@ def test_runs_of_a_worker_that_was_silent_too_long_go_elsewhere_and_those_of_oth
     assert standing(engine) == ("ENQUEUED", "q")
     assert rows(engine) == [lease.id]
     lease.leave()
+
+
+def test_who_could_not_renew_takes_nobody_for_silent_until_the_others_had_their_time(engine):
+    clock = [1000.0]
+    lease = Lease(engine, 60.0, lambda: None)
+    lease._renewed = lease._seen = clock[0]
+
+    def goes_elsewhere(later):
+        clock[0] += later
+        engine.execute("DELETE FROM agentkit_worker WHERE id = 'silent'")
+        engine.execute("INSERT INTO agentkit_worker VALUES ('silent', '', NOW, -1)")
+        lease._take_over(clock[0], everywhere=False)
+        return rows(engine) == []
+
+    engine.execute(TABLE)
+    assert [goes_elsewhere(later) for later in (30.0, 40.0, 10.0, 90.0, 30.0, 29.0, 2.0)] == [
+        False,  # it has just begun
+        True,
+        True,
+        False,  # the database was away: the silent one may not have been able to renew
+        False,
+        False,
+        True,
+    ]
+
+
+def test_a_database_that_is_away_is_told_of_once(engine, caplog, monkeypatch):
+    lease = Lease(engine, 0.04, lambda: None)
+    lease.take()
+    execute, tried, back = engine.execute, [], threading.Event()
+
+    def away(statement, **values):
+        if len(tried) < 3:
+            tried.append(statement)
+            raise JournalError("It is away.")
+        if statement.startswith("UPDATE"):
+            back.set()
+        return execute(statement, **values)
+
+    monkeypatch.setattr(engine, "execute", away)
+    assert back.wait(20)
+    lease.leave()
+    told = f"The worker {lease.id} could not renew its lease, and tries again: It is away."
+    assert [message for message in caplog.messages if "renew" in message] == [told]
 
 
 def test_runs_of_whom_no_row_is_left_are_found_too(engine):

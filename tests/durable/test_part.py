@@ -1,8 +1,12 @@
 """What a worker is given, there and back."""
 
+import pytest
+
 from agentkit import RunLimits, Settings
-from agentkit.durable.part import Part, number_of
+from agentkit.durable.part import Part, model_name, number_of
+from agentkit.errors import ConfigurationError, UnknownModelError
 from agentkit.state.decision import Deny, Give
+from agentkit.testing import ScriptedModel
 from agentkit.wire.message import UserMessage
 
 
@@ -17,13 +21,15 @@ def test_a_part_goes_through_json_as_it_was():
         limits=Part.plain_limits(RunLimits(turns=3)),
         decisions=Part.plain_decisions({"a": True, "b": Deny("No."), "c": Give({"x": 1})}),
         streamed=True,
+        model="openai:gpt-4o-mini",
+        budget="demo/may",
     )
     read = Part.from_json(part.to_json())
     assert read.id == "order-1/2"
     assert (read.said, [message.content for message in read.messages]) == ("go", ["before"])
     assert read.terms == (Settings(temperature=0.5), RunLimits(turns=3))
     assert [type(one).__name__ for one in read.decided.values()] == ["Approve", "Deny", "Give"]
-    assert read.streamed
+    assert (read.streamed, read.model, read.budget) == (True, "openai:gpt-4o-mini", "demo/may")
 
 
 def test_what_a_later_release_added_is_left_out():
@@ -33,3 +39,17 @@ def test_what_a_later_release_added_is_left_out():
 def test_the_first_part_has_the_id_of_the_run():
     assert Part(agent="demo", run_id="order-1").id == "order-1"
     assert [number_of(one) for one in ("order-1", "order-1/12")] == [1, 12]
+
+
+def test_a_model_is_given_by_its_name(monkeypatch):
+    assert [model_name(one) for one in (None, " openai:gpt-4o-mini ")] == ["", "openai:gpt-4o-mini"]
+    monkeypatch.setenv("OPENAI_BASE_URL", "no address")
+    assert model_name("openai:gpt-4o-mini") == "openai:gpt-4o-mini"  # at the workers it may be one
+    with pytest.raises(UnknownModelError):
+        model_name("gpt-4o-mini")
+    with pytest.raises(ConfigurationError) as caught:
+        model_name(ScriptedModel([]))
+    assert str(caught.value) == (
+        "The model of a run that goes through a database is a ScriptedModel, an object of this process alone. Give its "
+        'name, model="openai:gpt-4o-mini", or give it to the agent, at the workers.'
+    )

@@ -2,6 +2,7 @@
 
 import asyncio
 import sqlite3
+import threading
 
 import pytest
 
@@ -92,6 +93,38 @@ def test_while_the_database_is_away_what_was_done_waits_and_is_written_then(engi
     assert carried_out(engine, perform).outcome == "done"
     assert (done, engine.steps("order-1")) == (["text"], [(1, "done")])
     assert "A step could not be written, and is tried again: " in caplog.text
+
+
+def test_where_the_process_ends_nobody_waits_for_a_database_that_is_away(engine, monkeypatch):
+    from dbos import DBOS
+    from sqlalchemy.exc import OperationalError
+
+    begun, raised = threading.Event(), []
+
+    async def away(options, body):
+        await body()
+        raise OperationalError("INSERT", {}, Exception("connection is bad"))
+
+    monkeypatch.setattr(DBOS, "run_step_async", away)
+
+    async def perform(workflow, text):
+        async def body():
+            return "stopped"
+
+        begun.set()
+        try:
+            await asyncio.Event().wait()
+        finally:
+            try:
+                await process.step("last", body)
+            except OperationalError as error:
+                raised.append(error)
+
+    process.begin(engine, "worker", ["q"], perform)
+    engine.submit("order-1", "q", "text")
+    assert begun.wait(20)
+    process.end()
+    assert len(raised) == 1
 
 
 def test_an_error_of_a_workflow_is_its_outcome(engine):

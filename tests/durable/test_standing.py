@@ -6,9 +6,11 @@ from agentkit.durable.engine import Entry
 from agentkit.durable.standing import error_of, status_of
 from agentkit.errors import LimitExceededError, RunCancelledError, RunError
 
+PART = '{"agent": "demo", "run_id": "order-1", "number": 2, "model": "openai:gpt-4o-mini"}'
+
 
 def entry(status, outcome=""):
-    return Entry("order-1/2", status, "q", "worker", "text", outcome, 1.0, 2.0)
+    return Entry("order-1/2", status, "q", "worker", PART, outcome, 1.0, 2.0)
 
 
 @pytest.mark.parametrize(
@@ -26,6 +28,12 @@ def entry(status, outcome=""):
 def test_each_status_of_the_engine_has_a_word(status, outcome, standing):
     found = status_of(entry(status, outcome))
     assert (found.run_id, found.standing, found.part, found.worker) == ("order-1", standing, 2, "worker")
+    assert found.model == "openai:gpt-4o-mini"
+
+
+def test_a_limit_that_was_reached_is_named():
+    error = error_of(entry("ERROR", "LimitExceededError: The run reached its limit tokens=5 (spent: 7); no."), None)
+    assert (type(error), error.limit) == (LimitExceededError, "tokens")
 
 
 def test_an_error_is_of_its_class_where_a_text_makes_it():

@@ -10,7 +10,9 @@ from pathlib import Path
 
 import pytest
 
-from agentkit import Agent, tool
+from agentkit import Agent, RunLimits, tool
+from agentkit.durable import Queue
+from agentkit.errors import LimitExceededError
 from agentkit.testing import ScriptedModel
 from agentkit.testing.reply import call, calls
 
@@ -189,3 +191,50 @@ def test_a_difference_of_the_agent_is_logged_and_the_run_goes_on(make, caplog):
     asyncio.run(later.decide("order-1", {"call_0": True}))
     assert later.run_sync("go", run_id="order-1").output == "done 1"
     assert "Run 'order-1' goes on with an agent that is not as it was when the run began: " in caplog.text
+
+
+@pytest.mark.parametrize("signal_", [signal.SIGKILL, signal.SIGSTOP])
+def test_what_the_runs_of_a_map_spent_counts_once_though_their_worker_is_killed_or_frozen(make, db, signal_):
+    durable = make(calls=2, idempotent=True, lease=1.0)
+
+    async def mapped():
+        budget = RunLimits(requests=100)
+        return await durable.agent.map(["a", "b", "c"], durable=durable.spread("may"), budget=budget)
+
+    async def main():
+        mapping = asyncio.create_task(mapped())
+        with worker(db, calls=2, where=1, lease=0.4, idempotent=True) as lost:
+            for _ in range(3):  # each has had two replies
+                await asyncio.to_thread(heard, lost, "begins 1")
+            lost.send_signal(signal_)
+            if signal_ == signal.SIGKILL:
+                lost.wait()
+            durable.serve()
+            found = await mapping
+            lost.send_signal(signal.SIGCONT)
+            return found
+
+    found = asyncio.run(main())
+    assert found.outputs == ["done 2"] * 3
+    assert found.summary.spent == {"requests": 9}
+    assert found.summary.usage.total_tokens == sum(
+        row[0] for row in durable.engine.execute("SELECT input_tokens + output_tokens FROM agentkit_spent")
+    )
+
+
+def test_two_workers_keep_to_one_budget(make, db):
+    durable = make(calls=3, queue=Queue(name="demo", at_once=2))
+
+    async def main():
+        inputs = [str(number) for number in range(40)]
+        budget = RunLimits(requests=50)
+        many = durable.agent.map(inputs, durable=durable.spread("may"), budget=budget, concurrency=6)
+        with worker(db, calls=3):
+            durable.serve()
+            with pytest.raises(LimitExceededError):
+                [outcome async for outcome in many]
+        return many.summary
+
+    summary = asyncio.run(main())
+    assert 50 <= summary.spent["requests"] <= 53  # with what was on its way at two workers
+    assert set(summary.failed) <= {"LimitExceededError"}

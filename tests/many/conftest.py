@@ -15,27 +15,27 @@ from agentkit.wire.response import Usage
 
 class Job:
     def __init__(self, work, given):
-        self._work, self._given = work, given
+        self._work, self.given = work, given
         self.state = RunState(messages=(UserMessage(content=str(given)),))
 
     async def run(self):
-        self._work.begun.append(self._given)
+        self._work.begun.append(self.given)
         self._work.running += 1
         self._work.most = max(self._work.most, self._work.running)
         try:
             await asyncio.sleep(0)
-            if self._work.held is None or self._given in self._work.held:
-                await self._work.gate(self._given).wait()
+            if self._work.held is None or self.given in self._work.held:
+                await self._work.gate(self.given).wait()
             cost = {} if self._work.cost is None else {"cost": self._work.cost}
             usage = Usage(prompt_tokens=10, completion_tokens=5, **cost)
             self.state = self.state.replace(usages=(usage,), usage=usage, tool_calls=2)
             count((Ledger(), *ledgers.get()), Spent(1, 2, 10, 5))  # as an agent's run does
-            end = self._work.ends.get(self._given)
+            end = self._work.ends.get(self.given)
             if end is not None:
                 raise end
-            return f"did {self._given}"
+            return f"did {self.given}"
         except asyncio.CancelledError:
-            self._work.cancelled.append(self._given)
+            self._work.cancelled.append(self.given)
             raise
         finally:
             self._work.running -= 1
@@ -47,7 +47,7 @@ class Work:
     model = "double"
 
     def __init__(self, held=(), ends=None):
-        self.held, self.ends, self.cost = held, ends or {}, None
+        self.held, self.ends, self.cost, self.known = held, ends or {}, None, ()
         self.begun, self.cancelled, self.running, self.most = [], [], 0, 0
         self.said = {"output": "text", "instructions": "Do it.", "tools": ""}
         self._gates = {}
@@ -58,6 +58,12 @@ class Work:
     def go(self, *given):
         for one in given:
             self.gate(one).set()
+
+    async def open(self, budget):
+        self.budget = budget
+
+    async def has(self, job):
+        return job.given in self.known
 
     def prepare(self, given):
         if isinstance(given, Exception):

@@ -34,7 +34,7 @@ def test_without_a_budget_nothing_is_reached_and_runs_share_no_ledger():
 @pytest.mark.parametrize(
     ("limits", "reached"),
     [
-        (RunLimits(requests=4), "requests=4 (spent: 4)"),
+        (RunLimits(requests=4), "requests=4 (spent: 3, and 1 are due)"),
         (RunLimits(tokens=30), "tokens=30 (spent: 35)"),
         (RunLimits(tool_calls=3), "tool_calls=3 (spent: 3)"),
         (RunLimits(cost=0.5), "cost=0.5 (spent: 0.5)"),

@@ -77,3 +77,11 @@ def test_the_clock_runs_from_the_beginning_to_the_end():
     ended = tally.summary.seconds
     tally.end()
     assert tally.summary.seconds == ended > 0
+
+
+def test_what_was_spent_of_a_budget_is_asked_for_each_time():
+    spent = {"tokens": 5}
+    tally = Tally(2, spent.copy)
+    assert tally.summary.spent == {"tokens": 5}
+    spent["tokens"] = 7
+    assert (tally.summary.spent, Tally().summary.spent) == ({"tokens": 7}, {})

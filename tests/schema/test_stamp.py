@@ -33,6 +33,40 @@ def test_digits_stay_where_no_date_is_wanted():
     assert (read.at, read.code) == (dt.datetime.fromisoformat("2024-05-06T07:08:09"), "20240506")
 
 
+class Trip(BaseModel):
+    code: str
+    legs: list[Event] = []
+    days: list[dt.date] = []
+
+
+@pytest.mark.parametrize(
+    "fields",
+    [
+        '"code": "1", "legs": [{"at": "1998"}]',
+        '"code": "1", "days": ["2024-05-06", "20240507"]',
+        r'"code": "1", "legs": [{"\u0061t": "1998"}]',
+    ],
+)
+def test_digits_are_no_date_wherever_they_stand_beside_others(fields):
+    with pytest.raises(Rejected, match="should be a date"):
+        OutputPlan.of(Trip).read(f"{{{fields}}}")
+
+
+def test_digits_are_no_date_in_a_field_of_any_name():
+    class Calendar(BaseModel):
+        days: dict[str, dt.date]
+
+    with pytest.raises(Rejected, match=r'- days\.first: should be a date, as 2024-05-06; you gave "20240506"'):
+        OutputPlan.of(Calendar).read('{"days": {"first": "20240506"}}')
+
+
+def test_digits_beside_a_date_stay_without_a_whole_check(monkeypatch):
+    plan = OutputPlan.of(Event)
+    plan.read('{"at": "2024-05-06T07:08:09"}')
+    monkeypatch.setattr("agentkit.schema.stamp.json.loads", lambda *_, **__: pytest.fail("it was checked"))
+    assert plan.read('{"at": "2024-05-06T07:08:09", "code": "20240506"}').code == "20240506"
+
+
 def test_a_validator_may_read_digits_as_it_likes():
     class Compact(BaseModel):
         on: Annotated[dt.date, BeforeValidator(lambda text: f"{text[:4]}-{text[4:6]}-{text[6:]}")]
