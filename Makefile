@@ -59,7 +59,7 @@ soak: $(VENV)/.ready ## Map 10,000 inputs over sockets and watch the memory (a m
 soak-runs: $(VENV)/.ready ## Do 10,000 mixed runs over sockets and see what they leave behind (2 minutes)
 	$(PYTHON) tests/agent/soak.py
 
-kill: $(VENV)/.ready ## Kill durable runs at every boundary of an effect and in their tools (5 minutes)
+kill: $(VENV)/.ready ## Kill durable runs at every boundary of an effect and in their tools (8 minutes)
 	$(PYTHON) tests/durable/kill.py
 
 overhead: $(VENV)/.ready ## Measure what the journal costs a turn, beside the same run without it

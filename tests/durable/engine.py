@@ -3,6 +3,7 @@
 Another engine is a class here, and a name in `ENGINES`.
 """
 
+import asyncio
 import json
 import os
 import shutil
@@ -118,13 +119,20 @@ class ByWorkflow:
     """Runs are workflows of DBOS, in a file of SQLite."""
 
     async def run(self, agent: Any, job: dict[str, Any], deps: Any) -> Result[Any]:
-        """Be a worker, submit the run or what was decided, and wait."""
+        """Be a worker, submit the run or what was decided, watch it, and wait."""
         from agentkit.durable import DurableAgent
 
         place = self._place(Path(job["folder"]))
         async with DurableAgent(agent, db=place, deps=lambda _: deps, on_unknown=job["policy"], lease=LEASE) as durable:
             if job.get("decisions"):
                 await durable.decide(RUN, [decision_of(one) for one in job["decisions"]])
+            elif job.get("streamed"):
+                await durable.submit(PROMPTS[job["scene"]], run_id=RUN, streamed=True)
+            if job.get("streamed"):
+                await asyncio.to_thread(durable.serve)
+                async for _ in durable.events(RUN):
+                    pass
+                return await durable.result(RUN)
             return await durable.run(PROMPTS[job["scene"]], run_id=RUN)
 
     def rows(self, folder: Path) -> list[Row]:

@@ -169,7 +169,8 @@ class Plan:
         scene: Which agent runs.
         policy: What becomes of calls in doubt: ask, fail, retry.
         choice: What whoever is asked says of a call in doubt: what the ledger shows, or always the same.
-        kills: Which life is killed where: at a point, by its number or name; after so many seconds, a float.
+        kills: Which life is killed where: at a point, by its number, its name, or its name and the number of those of
+            that name; after so many seconds, a float.
         streamed: Whether somebody watches.
         partly: Whether decisions come one at a time.
     """
@@ -211,7 +212,7 @@ class Drama:
             WrongError: Something was repeated, lost, or came out otherwise.
         """
         decisions: list[str] = []
-        points: list[int] = []
+        points: list[list[str]] = []
         seconds: list[float] = []
         while True:
             outcome = first or self.world.nursery.run(self.job(decisions=decisions, **more))
@@ -277,7 +278,7 @@ class Drama:
         happened = any(line["word"] == "end" and line["ident"] == ident for line in self.trial.ledger)
         return "give" if happened and call.name not in {"broken", "picky"} else "approve"
 
-    def finished(self, outcome: dict[str, Any], points: list[int], seconds: list[float]) -> Expected:
+    def finished(self, outcome: dict[str, Any], points: list[list[str]], seconds: list[float]) -> Expected:
         """Look at the end, and see that to run again is to get the same result, with no effect."""
         ledger, rows = self.trial.ledger, self.trial.records.rows
         state = plain(outcome["state"])
@@ -314,12 +315,24 @@ def plain(state: str) -> dict[str, Any]:
 def exhaustive(world: World, engine: str) -> Iterator[Plan]:
     """Give a plan for each point of each life of each scene, the policies and choices in turn."""
     ways = cycle([("ask", choice) for choice in CHOICES] + [("retry", ""), ("fail", "truth")])
-    for scene in MAKE:
-        streamed = scene == "short"
+    for scene, streamed in [*((scene, scene == "short") for scene in MAKE), ("grand", True)]:
         for life, points in enumerate(world.expected(engine, scene, streamed=streamed).points):
-            for point in range(1, points + 1):
+            for place, name in enumerate(points):
                 policy, choice = next(ways)
+                point = f"{name} {points[:place].count(name) + 1}"
                 yield Plan(engine, scene, policy, choice, {life: point}, streamed=streamed)
+
+
+def sampled(plans: list[Plan], points: int, chance: random.Random) -> list[Plan]:
+    """Give some of the plans: a third of them at commits, the others in and about effects."""
+    parts: list[list[Plan]] = [[], []]
+    for plan in plans:
+        parts["commit" in str(plan.kills)].append(plan)
+    effects, commits = parts
+    return [
+        *chance.sample(effects, min(len(effects), points * 2 // 3)),
+        *chance.sample(commits, min(len(commits), points - points * 2 // 3)),
+    ]
 
 
 def at_random(world: World, engine: str, number: int, seed: int) -> Iterator[Plan]:
@@ -333,7 +346,7 @@ def at_random(world: World, engine: str, number: int, seed: int) -> Iterator[Pla
         for life in range(chance.randint(1, 6)):
             kind = chance.random()
             if kind < 0.5:
-                kills[life] = chance.randint(1, max(expected.points))
+                kills[life] = chance.randint(1, max(len(names) for names in expected.points))
             elif kind < 0.9:
                 kills[life] = chance.uniform(0, max(expected.seconds))
         yield Plan(engine, scene, policy, chance.choice(CHOICES), kills, chance.random() < 0.3, chance.random() < 0.3)
@@ -375,7 +388,7 @@ def kill(engine: str, points: int | None, number: int, seed: int) -> bool:
     begun = time.monotonic()
     with World.open() as world:
         plans = [*exhaustive(world, engine)]
-        some = plans if points is None or points > len(plans) else random.Random(seed).sample(plans, points)
+        some = plans if points is None or points > len(plans) else sampled(plans, points, random.Random(seed))
         play(world, [*some, *at_random(world, engine, number, seed)], os.cpu_count() or 1)
         text = summary(world)
     where = f"{len(some)} of {len(plans)} points"
@@ -406,7 +419,7 @@ def main() -> None:
     engines = [name for name in ENGINES if name != "nothing"]
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("engines", nargs="*", default=engines, help=f"of {', '.join(engines)}; each unless said")
-    parser.add_argument("--points", type=int, help="at most; each with the journal, 50 with others, unless said")
+    parser.add_argument("--points", type=int, help="at most; each with the journal, 75 with others, unless said")
     parser.add_argument("--random", type=int, default=0, help="runs killed at random besides: 60, 15 unless said")
     parser.add_argument("--seed", type=int, default=int.from_bytes(os.urandom(3)))
     options = parser.parse_args()
@@ -419,7 +432,7 @@ def main() -> None:
                 continue
             if engine == "postgres":
                 stack.enter_context(server())
-            points = options.points or (None if quick else 50)
+            points = options.points or (None if quick else 75)
             good &= kill(engine, points, options.random or (60 if quick else 15), options.seed)
     sys.exit(not good)
 

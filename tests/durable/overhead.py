@@ -1,7 +1,8 @@
 """What the journal costs a turn: the same run without it and with it, by CPU and by the clock; `make overhead`.
 
-Each turn is a request to a scripted model and a call of an async tool. The two ways take turns, and the best of the
-rounds counts, which met least of what else the machine did. The time of an fsync, which is the disk's, stands apart.
+Each turn is a request to a scripted model and a call of an async tool. The two ways take turns. Of the rounds the best
+is told, which met least of what else the machine did, and the median. The time of an fsync, which is the disk's, stands
+apart.
 """
 
 import argparse
@@ -78,15 +79,19 @@ async def main(turns, rounds, folder):
             figures = await measured(name, turns, kept, f"{name}-{number}")
             if number:  # the first round compiles and opens
                 seen[name, kept].append(figures)
-    lines = [("a turn with a call, in us", "CPU", "clock")]
+    lines = [("a turn with a call, in us: best, median", "CPU", "", "clock", "")]
     titles = {"look": "idempotent tool", "pay": "another tool (one fsync)"}
     for name in ("look", "pay"):
-        alone, kept = ([min(one) for one in zip(*seen[name, way], strict=True)] for way in (None, journal))
+        alone, kept = (
+            [count(one) for one in zip(*seen[name, way], strict=True) for count in (min, statistics.median)]
+            for way in (None, journal)
+        )
         added = [with_it - without for with_it, without in zip(kept, alone, strict=True)]
         rows = (f"{titles[name]}, alone", alone), (f"{titles[name]}, journal", kept), ("the journal adds", added)
         lines += [(title, *(f"{one:.0f}" for one in figures)) for title, figures in rows]
-    lines.append(("an fsync of this disk", *(f"{one:.0f}" for one in fsync_times(folder))))
-    sys.stdout.write("".join(f"{title:34} {cpu:>6} {clock:>6}\n" for title, cpu, clock in lines))
+    cpu, clock = fsync_times(folder)
+    lines.append(("an fsync of this disk", "", f"{cpu:.0f}", "", f"{clock:.0f}"))
+    sys.stdout.write("".join(f"{title:40}{''.join(f'{one:>7}' for one in figures)}\n" for title, *figures in lines))
     journal.close()
 
 

@@ -108,7 +108,7 @@ def test_of_processes_that_begin_one_run_at_once_one_runs_it(world, second, dram
 
 
 FULL = {
-    "size": "disk I/O error. See that it is where it was, on a local disk.",  # of a process that may not write as much
+    "size": "disk I/O error. See that there is room on its disk, and that it is where it was, on a local one.",
     "pages": "database or disk is full. Make room on its disk.",
 }
 

@@ -192,7 +192,7 @@ class Expected:
         output: Of the run.
         calls: Those with an effect.
         requests: Their fingerprints.
-        points: How many there are in each of its lives, between which it waited.
+        points: Their names in each of its lives, between which it waited.
         seconds: Of each of these.
     """
 
@@ -200,7 +200,7 @@ class Expected:
     output: Any
     calls: set[str]
     requests: set[str]
-    points: list[int]
+    points: list[list[str]]
     seconds: list[float]
 
 

@@ -15,7 +15,8 @@ import sys
 import tempfile
 import threading
 import time
-from collections.abc import Callable
+from collections.abc import AsyncGenerator, Callable
+from contextlib import aclosing
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -30,6 +31,7 @@ from agentkit.price import Price
 from agentkit.state.decision import PendingCall
 from agentkit.testing import FakeEndpoint
 from agentkit.tools import thread
+from agentkit.wire import ChatCompletion, ChatCompletionChunk, ChatRequest
 
 PRICE = Price(input=1, output=2)
 LONGEST = 60  # seconds; a process that hangs ends by itself
@@ -43,7 +45,7 @@ class Desk:
         self._life, self._stop, self._tell = job["life"], job.get("stop"), tell
         self._ledger = os.open(Path(job["folder"]) / "ledger", os.O_WRONLY | os.O_APPEND | os.O_CREAT)
         self._lock = threading.Lock()
-        self.points = 0
+        self.points: list[str] = []
 
     def write(self, word: str, context: Context[Any], more: str = "") -> None:
         """Write a line to the ledger, onto the disk."""
@@ -55,11 +57,36 @@ class Desk:
     def point(self, name: str) -> None:
         """Stop here, all threads, if this is the point to stop at; whoever watches kills or lets go on."""
         with self._lock:
-            self.points += 1
-            if self._stop in (self.points, name):
+            self.points.append(name)
+            if self._stop in (len(self.points), name, f"{name} {self.points.count(name)}"):
                 self._stop = None
                 self._tell({"at": name})
                 os.kill(os.getpid(), signal.SIGSTOP)
+
+
+def model_of(job: dict[str, Any], desk: Desk) -> ChatModel:
+    """Give a model that comes by points while it is asked."""
+
+    class Model(ChatModel):
+        async def complete(self, request: ChatRequest, /) -> ChatCompletion:
+            desk.point("request begins")
+            reply = await super().complete(request)
+            desk.point("reply is there")
+            return reply
+
+        async def stream(self, request: ChatRequest, /) -> AsyncGenerator[ChatCompletionChunk]:
+            desk.point("request begins")
+            told = False
+            async with aclosing(super().stream(request)) as chunks:
+                async for chunk in chunks:
+                    if not told:
+                        desk.point("reply has begun")
+                    told = True
+                    yield chunk
+            desk.point("reply is there")
+
+    address = {"X-Life": f"{job['trial']} {job['life']}"}
+    return Model("m", base_url=job["url"], headers=address, retry=Retry(attempts=1), price=PRICE)
 
 
 class Watched(sqlite3.Connection):
@@ -112,8 +139,7 @@ def limit(job: dict[str, Any]) -> None:
 
 async def work(job: dict[str, Any], desk: Desk) -> dict[str, Any]:
     """Run until the run ends or waits, and give what it came to."""
-    address = {"X-Life": f"{job['trial']} {job['life']}"}
-    async with ChatModel("m", base_url=job["url"], headers=address, retry=Retry(attempts=1), price=PRICE) as model:
+    async with model_of(job, desk) as model:
         result = await ENGINES[job["engine"]].run(MAKE[job["scene"]](model), job, desk)
     if result.pending:
         return {"pending": [json.loads(call.to_json()) for call in result.pending]}
