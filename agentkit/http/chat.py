@@ -231,14 +231,14 @@ class ChatModel:
     async def _send(self, request: ChatRequest, way: Callable[[Exchange, int], Awaitable[_T]], *, stream: bool) -> _T:
         """Send, and send again where the endpoint's refusal clearly says how it wants the same to be asked."""
         request = _with_settings(request, self._settings)
-        spell = partial(self._exchange, request, stream=stream)
-        exchange = spell(self.profile)
+        exchange = self._exchange(request, self.profile, stream=stream)
         correction: Correction | None = None
         while True:
             try:
                 reply = await send(partial(way, exchange), self._retry)
             except APIStatusError as error:
-                correction = correction or Correction(self._memory, request, spell)
+                if correction is None:
+                    correction = Correction(self._memory, request, partial(self._exchange, request, stream=stream))
                 corrected = correction.after(error, exchange)
                 if corrected is None:
                     raise

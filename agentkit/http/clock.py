@@ -16,6 +16,8 @@ __all__ = ["Expired", "Timeout", "Watchdog"]
 
 _T = TypeVar("_T")
 
+_LOOK = 60.0  # seconds that a timer runs at most, so that one that is armed for a long wait does for a shorter one too
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Timeout:
@@ -126,13 +128,13 @@ class Watchdog:
     def _arm(self) -> None:
         if self._timer is not None:
             self._timer.cancel()
-        self._timer = self._loop.call_at(self._due, self._look)
+        self._timer = self._loop.call_at(min(self._due, self._loop.time() + _LOOK), self._look)
 
     def _look(self) -> None:
         self._timer = None
         if self._task is None:
             return
-        if self._loop.time() < self._due:  # the wait that armed the timer is long over
+        if self._loop.time() < self._due:  # it was armed for another wait, or for a look
             self._arm()
             return
         self._fired = True

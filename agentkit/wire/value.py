@@ -149,15 +149,14 @@ def known_until(values: Sequence[WireValue], slot: str) -> int:
 
 
 _ENCODED = attrgetter("_encoded")
+_NEW = 4  # values at the end that may be new: a turn with two calls has three
 
 
 def join_encoded(values: Sequence[WireValue], before: bytes = b"", after: bytes = b"") -> bytes:
     """Join the encoded values with commas between what stands before and after, at the cost of copying them once."""
-    for value in values[known_until(values, "_encoded") :]:
-        _ = value.encoded
     try:
-        encoded = [*map(_ENCODED, values)]
-    except AttributeError:  # one in between is new
+        encoded = [*map(_ENCODED, values[:-_NEW]), *[value.encoded for value in values[-_NEW:]]]
+    except AttributeError:  # more than those at the end are new
         encoded = [value.encoded for value in values]
     if not encoded:
         return before + after

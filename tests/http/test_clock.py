@@ -5,6 +5,7 @@ import asyncio
 import pytest
 
 from agentkit.errors import ConfigurationError
+from agentkit.http import clock
 from agentkit.http.clock import Expired, Timeout, Watchdog
 
 
@@ -63,6 +64,33 @@ def test_many_waits_need_one_timer():
         return len(made)
 
     assert asyncio.run(main()) == 1
+
+
+def test_a_wait_for_a_head_and_one_for_a_body_need_one_timer():
+    async def main():
+        loop = asyncio.get_running_loop()
+        made = []
+        call_at = loop.call_at
+        loop.call_at = lambda *given, **named: made.append(1) or call_at(*given, **named)
+        watchdog = Watchdog(600)
+        await watchdog.wait(asyncio.sleep(0))
+        await watchdog.wait(asyncio.sleep(0), 120)
+        watchdog.close()
+        return len(made)
+
+    assert asyncio.run(main()) == 1
+
+
+@pytest.mark.parametrize(("total", "seconds"), [(0.05, None), (60, 0.05)])
+def test_a_clock_that_is_longer_than_a_timer_runs_out_all_the_same(monkeypatch, total, seconds):
+    monkeypatch.setattr(clock, "_LOOK", 0.01)
+
+    async def main():
+        with pytest.raises(Expired) as caught:
+            await Watchdog(total).wait(asyncio.Event().wait(), seconds)
+        return caught.value.clock, caught.value.seconds
+
+    assert asyncio.run(main()) == (("total", total) if seconds is None else ("read", seconds))
 
 
 def test_seconds_are_those_of_every_clock_that_is_longer():
