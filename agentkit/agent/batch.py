@@ -95,7 +95,8 @@ def _changed(run: Run, call_id: str) -> Mapping[str, Any] | None:
 
 
 def _read(run: Run, call: ToolCall) -> CallTool | Answer:
-    name, arguments = call.function.name, call.function.arguments
+    function = call.function
+    name, arguments = function.name, function.arguments
     tool, decision = run.turn.toolbox.get(name), run.decisions.get(call.id)
     if tool is None:
         known = ", ".join(run.turn.toolbox.names) or "none"
@@ -109,7 +110,7 @@ def _read(run: Run, call: ToolCall) -> CallTool | Answer:
     changed, begun = _changed(run, call.id), None if run.keeper is None else run.keeper.begun(run, call.id)
     if changed is not None or begun is not None:
         arguments = to_json(dict(changed)).decode() if changed is not None else str(begun)
-        call = call.replace(function=call.function.replace(arguments=arguments))
+        call = call.replace(function=function.replace(arguments=arguments))
     elif is_cut(run.state.finish_reason) and _may_be_cut(run, call):
         return answer_error(call.id, name, ArgumentError(_CUT), status="refused")
     try:

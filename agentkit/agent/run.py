@@ -317,16 +317,19 @@ async def _through(around: Callable[..., Awaitable[Any]], run: Run, step: Any, a
 
 def context_of(run: Run, call: ToolCall | None = None) -> Context[Any]:
     """Make what a tool, an instruction or a validator gets to know of the run."""
-    call_id, name, arguments = (call.id, call.function.name, call.function.arguments) if call else ("", "", "")
+    call_id, name, arguments, state = "", "", "", run.state
+    if call is not None:
+        call_id, function = call.id, call.function
+        name, arguments = function.name, function.arguments
     return Context(
         deps=run.deps,
-        run_id=run.state.run_id,
+        run_id=state.run_id,
         call_id=call_id,
         tool_name=name,
         arguments=arguments,
-        turn=run.state.turns,
-        usage=run.state.usage,
-        retry=run.state.refused.get(name, 0),
+        turn=state.turns,
+        usage=state.usage,
+        retry=state.refused.get(name, 0),
         emit=partial(_progress, run, call_id, name),
     )
 

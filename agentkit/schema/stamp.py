@@ -25,7 +25,6 @@ __all__ = ["Stamps"]
 _DATES: Final = re.compile(r'"format": "date(-time)?"')
 _DIGITS: Final = re.compile(r"\s*[-+]?\d+(?:\.\d*)?\s*")
 _QUOTED: Final = re.compile(f'"{_DIGITS.pattern}"')
-_NAMED: Final = re.compile(rf'(?<!\\)"([^"\\]*)"\s*:\s*(?={_QUOTED.pattern})')
 _OPEN: Final = ("patternProperties", "additionalProperties", "unevaluatedProperties", "propertyNames")
 
 
@@ -59,11 +58,11 @@ class Stamps:
 
     def _may_be_in(self, text: str) -> bool:
         """Tell whether digits stand where a date might: in a list, or in a field that is not known to hold none."""
-        digits = len(_QUOTED.findall(text))
-        if not digits or self._fields is None:
-            return digits > 0
-        names = _NAMED.findall(text)
-        return len(names) < digits or not self._fields.isdisjoint(names)
+        for found in _QUOTED.finditer(text):
+            name = _field_before(text, found.start())
+            if self._fields is None or name is None or name in self._fields:
+                return True
+        return False
 
     @cached_property
     def _fields(self) -> frozenset[str] | None:
@@ -95,3 +94,12 @@ class Stamps:
 def _may_be_date(schema: Any) -> bool:
     written = json.dumps(schema, default=repr)
     return _DATES.search(written) is not None or '"$ref"' in written or '"$dynamicRef"' in written
+
+
+def _field_before(text: str, start: int) -> str | None:
+    """Give the name of the field that the text beginning there is the value of; None where that is not plain."""
+    end = text.rfind('"', 0, start)
+    if text[end + 1 : start].strip() != ":":
+        return None
+    begin = text.rfind('"', 0, end)
+    return None if "\\" in text[begin - 1 : end] else text[begin + 1 : end]

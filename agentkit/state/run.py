@@ -228,7 +228,7 @@ class RunState:
         while not (calls := _calls(self.messages[index])):
             index -= 1
         results = [m for m in self.messages[index + 1 :] if m.role == "tool"] + [one.message for one in answers]
-        if [m.tool_call_id for m in results] != [call.id for call in calls[: len(results)]]:
+        if len(results) > 1 and [m.tool_call_id for m in results] != [call.id for call in calls[: len(results)]]:
             order = {call.id: position for position, call in enumerate(calls)}
             results.sort(key=lambda message: order[message.tool_call_id])
         messages: tuple[Message, ...] = (*self.messages[: index + 1], *results)

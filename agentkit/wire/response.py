@@ -39,11 +39,11 @@ class _Counts(WireValue):
     """What can be summed, field by field; where one says nothing, the other counts."""
 
     def __add__(self, other: Self) -> Self:
-        others = vars(other)
-        sums = {
-            name: mine if (theirs := others[name]) is None else theirs if mine is None else mine + theirs
-            for name, mine in vars(self).items()
-        }
+        sums = {**self.__dict__}
+        for name, theirs in other.__dict__.items():
+            if theirs is not None:
+                mine = sums[name]
+                sums[name] = theirs if mine is None else mine + theirs
         return self.of_fields(**sums)
 
 

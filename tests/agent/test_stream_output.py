@@ -76,7 +76,7 @@ def said(value):
 @pytest.mark.parametrize("fenced", [False, True])
 @pytest.mark.parametrize("mode", MODES)
 def test_a_model_grows_in_every_mode_and_ends_as_the_output(mode, fenced):
-    partials, result = watched("partials", reply(mode, ORDER, fenced=fenced), type=Order, mode=mode, chunk_delay=0.001)
+    partials, result = watched("partials", reply(mode, ORDER, fenced=fenced), type=Order, mode=mode, chunk_delay=0.005)
     assert said(partials[-1]) == said(result.output) == ORDER
     assert [type(one).__name__ for one in partials] == ["PartialOrder"] * len(partials)
     assert len(partials) > 3
@@ -90,7 +90,7 @@ def test_a_model_grows_in_every_mode_and_ends_as_the_output(mode, fenced):
 )
 @pytest.mark.parametrize("mode", MODES)
 def test_what_was_wrapped_comes_out_of_its_wrapping_in_every_mode(mode, type_, value):
-    partials, result = watched("partials", reply(mode, {"response": value}), type=type_, mode=mode, chunk_delay=0.001)
+    partials, result = watched("partials", reply(mode, {"response": value}), type=type_, mode=mode, chunk_delay=0.005)
     assert result.output == value
     assert partials[-1:] == [value]
     assert all(isinstance(value, list) and one == value[: len(one)] for one in partials[:-1])
@@ -99,7 +99,7 @@ def test_what_was_wrapped_comes_out_of_its_wrapping_in_every_mode(mode, type_, v
 @pytest.mark.parametrize("fenced", [False, True])
 @pytest.mark.parametrize("mode", MODES)
 def test_elements_come_once_each_in_every_mode(mode, fenced):
-    items, result = watched("items", reply(mode, ROWS, fenced=fenced), type=list[Item], mode=mode, chunk_delay=0.001)
+    items, result = watched("items", reply(mode, ROWS, fenced=fenced), type=list[Item], mode=mode, chunk_delay=0.005)
     assert items == result.output == [Item(**row) for row in ORDER["items"]]
 
 
@@ -114,7 +114,7 @@ def test_a_list_that_is_a_field_has_no_items_but_grows_among_the_partials():
 
 @pytest.mark.parametrize("mode", ["native", "json", "prompted"])
 def test_white_space_may_come_first_in_a_stream(mode):
-    partials, result = watched("partials", f"\n \n\n\t{json.dumps(ORDER)}\n", type=Order, mode=mode, chunk_delay=0.001)
+    partials, result = watched("partials", f"\n \n\n\t{json.dumps(ORDER)}\n", type=Order, mode=mode, chunk_delay=0.005)
     assert said(partials[-1]) == said(result.output)
 
 

@@ -36,6 +36,7 @@ def test_a_thread_is_used_again():
         for _ in range(100):  # its thread is idle a moment after its outcome is told
             if await run_in_thread(threading.get_ident) == first:
                 return True
+            await asyncio.sleep(0.01)
         return False
 
     assert asyncio.run(main())
