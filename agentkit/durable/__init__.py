@@ -1,11 +1,12 @@
 """Runs that outlive their process: what a run did is a list of records, their fold is its state, and it goes on.
 
-`keeping` writes them (`record`) into a `book` and `past` folds them, with `account`, `definition` and `timeline`; the
-`journal` is over files of SQLite (`recovery`, `hold`, `lock`, `file`, `writer`), `fork` and `replay` are over records
-(`rerun`, `double`, `comparison`, `divergence`).
+`keeping` writes them (`record`) into a `book` and `past` folds them, with `account`, `definition`, `origin` and
+`timeline`; the `journal` is over files of SQLite (`recovery`, `hold`, `lock`, `file`, `writer`), `fork` and `replay`
+are over records (`rerun`, `double`, `comparison`, `divergence`).
 
-All others are of DBOS: `agent` is the face, `engine` and `process` alone know dbos, `part`, `archive`, `watch`,
-`standing` and `spread` are for whoever submits, `worker`, `lease`, `gate`, `workflow` and `step` for who carries out.
+All others are of DBOS: `agent` is the face, `engine` (at its `address`) and `process` alone know dbos, `part`,
+`archive`, `watch`, `standing`, `spread` and `purse` are for whoever submits, `worker` (by the `roster`), `lease`,
+`gate`, `workflow` and `step` for who carries out.
 """
 
 from agentkit.durable.agent import DurableAgent

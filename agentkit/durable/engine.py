@@ -7,7 +7,6 @@ from __future__ import annotations
 
 import asyncio
 import logging
-import os
 import re
 import sqlite3
 import threading
@@ -18,10 +17,10 @@ from functools import partial
 from importlib import import_module
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeVar, cast
-from urllib.parse import urlsplit
 
-from agentkit.errors import ConfigurationError, JournalError, MissingExtraError
-from agentkit.secret import remember_secret, scrub
+from agentkit.durable.address import read_url
+from agentkit.errors import JournalError, MissingExtraError
+from agentkit.secret import scrub
 from agentkit.sqlite import make_private, set_wal
 
 if TYPE_CHECKING:
@@ -87,7 +86,7 @@ class Engine:
 
     def __init__(self, url: str) -> None:
         _need()
-        self.url, self.place = _parsed(url)
+        self.url, self.place = read_url(url)
         self._client: DBOSClient | None = None
         self._file: tuple[int, int] | None = None
         self._guard = threading.Lock()
@@ -277,7 +276,7 @@ def engine_of(url: str) -> Engine:
         ConfigurationError: The URL is of a database that is not known here.
     """
     _need()
-    key = _parsed(url)[0]
+    key = read_url(url)[0]
     if key not in _engines:
         _engines[key] = Engine(url)
     return _engines[key]
@@ -303,22 +302,6 @@ def _be_silent() -> None:
     if not logger.handlers:
         logger.addHandler(logging.NullHandler())
         logger.setLevel(logging.WARNING)
-
-
-def _parsed(url: str) -> tuple[str, str]:
-    """Give a URL as DBOS takes it, and as it may be shown."""
-    kind, mark, rest = url.partition("://")
-    if not mark or kind == "sqlite":
-        path = os.path.realpath(rest.removeprefix("/") if mark else url)
-        return f"sqlite:///{path}", path
-    if kind.partition("+")[0] not in ("postgres", "postgresql"):
-        raise ConfigurationError(
-            f"Durable runs cannot be kept in {kind!r}. Give the path of a file, which is one of SQLite, or a URL that "
-            "begins with postgresql://."
-        )
-    parts = urlsplit(url)
-    remember_secret(parts.password or "")
-    return f"postgresql://{rest}", f"postgresql://{parts.hostname or ''}{parts.path}"
 
 
 def _make_file(path: str) -> None:
