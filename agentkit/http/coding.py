@@ -29,8 +29,9 @@ class Inflater:
     __slots__ = ("_between", "_engine", "_head", "_left", "_most")
 
     def __init__(self, coding: str | None, most: int = MOST_BODY) -> None:
-        names = [name for part in (coding or "").lower().split(",") if (name := part.strip()) not in ("", "identity")]
-        if len(names) > 1 or not set(names) <= {"gzip", "x-gzip", "deflate"}:
+        parts = coding.lower().split(",") if coding else ()
+        names = [name for part in parts if (name := part.strip()) not in ("", "identity")]
+        if names and (len(names) > 1 or names[0] not in ("gzip", "x-gzip", "deflate")):
             raise InvalidResponseError(
                 f"The answer has content-encoding {coding!r}; asked for was {ACCEPTED!r}. Look for a proxy on the way."
             )

@@ -14,15 +14,7 @@ from typing import Any, TypeVar
 
 from agentkit.http.profile import Profile
 from agentkit.wire.content import AudioPart, Content, TextPart
-from agentkit.wire.message import (
-    AssistantMessage,
-    DeveloperMessage,
-    Message,
-    SystemMessage,
-    ToolCall,
-    ToolMessage,
-    UserMessage,
-)
+from agentkit.wire.message import AssistantMessage, DeveloperMessage, Message, SystemMessage, ToolCall
 from agentkit.wire.value import WireValue, known_until
 
 __all__ = ["messages_for", "spoken_by"]
@@ -77,26 +69,25 @@ def _mark(value: _T, profile: Profile, speak: Callable[[_T, Profile], _T | None]
 
 
 def _message_for(message: Message, profile: Profile, ids: dict[str, str] | None = None) -> Message | None:
-    match message:
-        case AssistantMessage():
-            return _assistant(message, profile, ids)
-        case ToolMessage() if profile.call_ids == "nine_alphanumeric":
-            wanted = (ids or {}).get(message.tool_call_id) or _short(message.tool_call_id)
-            return message if wanted == message.tool_call_id else message.replace(tool_call_id=wanted)
-        case DeveloperMessage() if not profile.developer_role:
-            return SystemMessage(content=message.content, name=message.name, **(message.model_extra or {}))
-        case UserMessage(content=tuple(parts)) if profile.audio == "data_uri":
-            if any(isinstance(part, AudioPart) for part in parts):
-                return message.replace(content=tuple(map(_as_data_uri, parts)))
-        case _:
-            pass
+    # of each message once: isinstance, and so a pattern of a class, costs several times as much as a look at the role
+    if message.role == "assistant":
+        return _assistant(message, profile, ids)
+    if message.role == "tool" and profile.call_ids == "nine_alphanumeric":
+        wanted = (ids or {}).get(message.tool_call_id) or _short(message.tool_call_id)
+        return message if wanted == message.tool_call_id else message.replace(tool_call_id=wanted)
+    if message.role == "developer" and not profile.developer_role:
+        return SystemMessage(content=message.content, name=message.name, **(message.model_extra or {}))
+    if message.role == "user" and profile.audio == "data_uri" and isinstance(message.content, tuple):
+        parts = message.content
+        if any(isinstance(part, AudioPart) for part in parts):
+            return message.replace(content=tuple(map(_as_data_uri, parts)))
     return message
 
 
 def _assistant(message: AssistantMessage, profile: Profile, ids: dict[str, str] | None) -> AssistantMessage | None:
     wanted = _reasoning(message, profile).items()
     changes: dict[str, Any] = {name: value for name, value in wanted if value != getattr(message, name)}
-    if message.tool_calls:
+    if message.tool_calls and (profile.call_ids == "nine_alphanumeric" or not profile.extra_content):
         calls = tuple(_call(call, profile, ids) for call in message.tool_calls)
         if any(made is not call for made, call in zip(calls, message.tool_calls, strict=True)):
             changes["tool_calls"] = calls

@@ -85,18 +85,18 @@ class ChatRequest(Settings):
 
     def encode(self) -> bytes:
         """Give the JSON body: messages and tools are joined from their cached bytes, the few other fields encoded."""
-        begin = b"{" + self.to_json(without=self._left_out())[1:-1]
+        begin = self.to_json(without=self._left_out())[:-1]
+        comma = b"," if len(begin) > 1 else b""
         instead = self.extra_body or {}
         more: list[bytes] = []
         if self.tools and "tools" not in instead:
             more.append(join_encoded(self.tools, b'"tools":[', b"]"))
         if instead:
             more.append(encode_map(instead, "Settings.extra_body")[1:-1])
-        comma = b"," if len(begin) > 1 else b""
         if "messages" in instead:
             return begin + comma + b",".join(more) + b"}"
-        end = b"".join([b"]", *(b"," + one for one in more), b"}"])
-        return join_encoded(self.messages, b'%b%b"messages":[' % (begin, comma), end)
+        end = b"],%b}" % b",".join(more) if more else b"]}"
+        return join_encoded(self.messages, begin + comma + b'"messages":[', end)
 
     def _left_out(self) -> set[str]:
         left_out = {"messages", "tools", *(self.extra_body or ())}
