@@ -19,7 +19,7 @@ from agentkit.durable.book import Book
 from agentkit.durable.engine import Engine
 from agentkit.durable.part import Part
 from agentkit.durable.record import Record, line_of
-from agentkit.errors import JournalError
+from agentkit.errors import ConfigurationError, JournalError
 from agentkit.model import ledgers
 from agentkit.state.ledger import Ledger, guard, row_of, spent_of
 from agentkit.state.limit import RunLimits
@@ -62,6 +62,7 @@ class Purse:
         self._written: dict[str, Spent] = {}
         self._trading = asyncio.Lock()
         self._asked = self._answered = 0
+        self._has_tables = False
 
     async def open(self, limits: RunLimits) -> None:
         """Make it with these bounds, or give it these in the place of earlier ones; what was spent of it stays.
@@ -105,18 +106,29 @@ class Purse:
             self._written.pop(run_id, None)
 
     def _make(self, limits: str) -> None:
-        for table in (_PURSES, _SPENT):
+        self._make_tables()
+        self._engine.execute(_OPEN, name=self._name, limits=limits)
+
+    def _make_tables(self) -> None:
+        for table in (_PURSES, _SPENT) if not self._has_tables else ():
             try:
                 self._engine.execute(table)
             except JournalError:  # Postgres refuses the second of two that make it at the same time
                 self._engine.execute(table)
-        self._engine.execute(_OPEN, name=self._name, limits=limits)
+        self._has_tables = True
 
     def _exchange(self, new: dict[str, Spent]) -> tuple[RunLimits, Spent]:
+        self._make_tables()
         if new:
-            rows = [{"purse": self._name, "run_id": one, **_plain(spent)} for one, spent in sorted(new.items())]
-            self._engine.execute_each(_WRITE, rows)
-        ((limits, *sums),) = self._engine.execute(_READ, name=self._name)
+            owned = [{"purse": self._name, "run_id": one, **_plain(spent)} for one, spent in sorted(new.items())]
+            self._engine.execute_each(_WRITE, owned)
+        rows = self._engine.execute(_READ, name=self._name)
+        if not rows:
+            raise ConfigurationError(
+                f"The database has no budget {self._name!r}, from which a run is to spend. Leave `budget` out of "
+                "`submit`: it is for maps, which make theirs first."
+            )
+        ((limits, *sums),) = rows
         known = {one.name for one in fields(RunLimits) if one.init}
         bounds = {name: value for name, value in from_json(limits).items() if name in known}
         return RunLimits(**bounds), spent_of([int(one) for one in sums])
@@ -143,10 +155,14 @@ class _Spending:
 
     async def settle(self) -> None:
         """Tell and learn, as soon as the database can be reached."""
+        told = False
         while True:
             try:
                 return await self._purse.settle()
-            except JournalError:  # nothing is asked while it is not known what is left
+            except JournalError as error:  # nothing is asked while it is not known what is left
+                level = logging.DEBUG if told else logging.WARNING  # once, however long it is away
+                _log.log(level, "What is left of a budget could not be read, and is asked again: %s", error)
+                told = True
                 await asyncio.sleep(_AGAIN)
 
 

@@ -16,6 +16,7 @@ from agentkit.durable.worker import Served, Worker
 __all__ = ["leave", "serve", "use"]
 
 _guard = threading.RLock()
+_turn = threading.Lock()  # a worker begins when the one before it has ended
 _workers: dict[Engine, Worker] = {}
 _served: dict[Engine, list[Served]] = {}
 _users: dict[Engine, WeakSet[Any]] = {}
@@ -35,7 +36,7 @@ def serve(engine: Engine, agent: Served, lease: float) -> Worker:
         agent: Whose runs.
         lease: Seconds that the worker may be silent, if it is made now.
     """
-    with _guard:
+    with _turn, _guard:
         use(engine, agent)
         worker = _workers.get(engine)
         if worker is None:
@@ -53,20 +54,25 @@ def serve(engine: Engine, agent: Served, lease: float) -> Worker:
 async def leave(engine: Engine, user: object) -> None:
     """Use a database no more; the last agent that is served stops the worker, the last user closes the connections.
 
-    Until then the worker goes on with the runs of all of them.
+    Until then the worker goes on with the runs of all of them. Where this is cancelled, it ends all the same.
     """
-    with _guard:
-        _users.get(engine, WeakSet[Any]()).discard(user)
-        left = [one for one in _served.get(engine, ()) if one is not user]
-        _served[engine] = left
-        worker = None if left else _workers.pop(engine, None)
-    if worker is not None:
-        await worker.drained()
-        await asyncio.to_thread(worker.stop)
-    with _guard:
-        is_used = engine in _workers or bool(_users.get(engine))
+    await asyncio.to_thread(_leave, engine, user)
+
+
+def _leave(engine: Engine, user: object) -> None:
+    with _turn:
+        with _guard:
+            _users.get(engine, WeakSet[Any]()).discard(user)
+            left = [one for one in _served.get(engine, ()) if one is not user]
+            _served[engine] = left
+            worker = None if left else _workers.pop(engine, None)
+        if worker is not None:
+            asyncio.run(worker.drained())
+            worker.stop()
+        with _guard:
+            is_used = bool(left or _users.get(engine))
+            if not is_used:
+                _served.pop(engine, None)
+                _users.pop(engine, None)
         if not is_used:
-            _served.pop(engine, None)
-            _users.pop(engine, None)
-    if not is_used:
-        await asyncio.to_thread(engine.close)
+            engine.close()

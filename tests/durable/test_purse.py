@@ -6,7 +6,7 @@ import pytest
 
 from agentkit import RunLimits
 from agentkit.durable.record import Record
-from agentkit.errors import JournalError, LimitExceededError
+from agentkit.errors import ConfigurationError, JournalError, LimitExceededError
 from agentkit.model import ledgers
 from agentkit.state.ledger import Ledger, count, count_calls
 from agentkit.state.spent import NOTHING, Spent
@@ -172,6 +172,7 @@ def test_a_request_waits_for_a_database_that_is_away_and_what_is_lost_at_the_end
             away.append(3)
 
     asyncio.run(main())
+    assert caplog.text.count("What is left of a budget could not be read, and is asked again: It is away (2).") == 1
     assert "What the run a spent last could not be written: It is away (3)." in caplog.text
     asyncio.run(purse.settle())
     assert purse.ledger.spent == ONCE
@@ -188,3 +189,15 @@ def test_tables_that_somebody_else_makes_at_the_same_time_are_there(engine, monk
 
     monkeypatch.setattr(engine, "execute", racing)
     assert opened(engine, RunLimits(requests=9)).ledger.left == {"requests": 9}
+
+
+@pytest.mark.parametrize("others", [False, True])
+def test_a_run_that_is_to_spend_from_a_budget_that_is_not_there_says_so(engine, others):
+    if others:
+        opened(engine, RunLimits(requests=9))
+    with pytest.raises(ConfigurationError) as caught:
+        spend(engine, "a", name="demo/june")
+    assert str(caught.value) == (
+        "The database has no budget 'demo/june', from which a run is to spend. Leave `budget` out of `submit`: it is "
+        "for maps, which make theirs first."
+    )

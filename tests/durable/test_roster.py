@@ -2,6 +2,7 @@
 
 import asyncio
 import gc
+import threading
 
 import pytest
 
@@ -74,3 +75,49 @@ def test_connections_are_open_until_the_last_user_is_closed_or_gone(make, monkey
     gc.collect()
     asyncio.run(one.aclose())
     assert closed == [True]
+
+
+def test_a_worker_ends_though_leaving_is_cancelled_and_the_next_begins_after_it(monkeypatch):
+    pytest.importorskip("dbos")
+    from agentkit.durable import roster
+
+    seen, draining, goes_on = [], threading.Event(), threading.Event()
+
+    class Slow:
+        def __init__(self, *_, **__):
+            pass
+
+        def start(self):
+            seen.append("start")
+
+        async def drained(self):
+            draining.set()
+            await asyncio.to_thread(goes_on.wait)
+
+        def stop(self):
+            seen.append("stop")
+
+    class Place:
+        def close(self):
+            seen.append("close")
+
+    class Agent:
+        pass
+
+    monkeypatch.setattr(roster, "Worker", Slow)
+    place, first, second = Place(), Agent(), Agent()
+
+    async def main():
+        roster.serve(place, first, 10.0)
+        leaving = asyncio.create_task(roster.leave(place, first))
+        await asyncio.to_thread(draining.wait)
+        leaving.cancel()
+        serving = asyncio.create_task(asyncio.to_thread(roster.serve, place, second, 10.0))
+        await asyncio.wait([leaving])
+        goes_on.set()
+        await serving
+        await roster.leave(place, second)
+
+    asyncio.run(main())
+    assert [one for one in seen if one != "close"] == ["start", "stop", "start", "stop"]
+    assert seen[-1] == "close"

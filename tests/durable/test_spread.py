@@ -145,3 +145,11 @@ def test_a_model_is_asked_by_its_name(make, monkeypatch):
         durable.serve()
         (outcome,) = durable.agent.map_sync(["a"], durable=durable, model="openai:fake").result()
     assert (outcome.output, outcome.model) == ("mapped", "openai:fake")
+
+
+def test_a_map_of_the_same_name_without_a_budget_lets_all_go_on(make):
+    durable = make(calls=1)
+    durable.serve()
+    budgeted(durable, ["a", "b"], requests=1, concurrency=1)
+    outcomes, error, _ = budgeted(durable, ["a", "b"], concurrency=1)
+    assert (error, [outcome.output for outcome in outcomes]) == (None, ["done 1"] * 2)
