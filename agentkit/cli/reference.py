@@ -95,8 +95,11 @@ def load_recorded(reference: str) -> Agent[Any, Any]:
     """
     source = reference.rpartition(":")[0]
     path = Path(source)
-    below = path.suffix == ".py" and not path.is_absolute() and ".." not in path.parts and "\\" not in source
-    if not below and not all(part.isidentifier() for part in source.split(".")):
+    if path.suffix == ".py":  # wherever a link leads
+        is_plain = "\\" not in source and not path.is_absolute() and path.resolve().is_relative_to(Path.cwd())
+    else:
+        is_plain = all(part.isidentifier() for part in source.split("."))
+    if not is_plain:
         raise ConfigurationError(f"{reference!r} is neither a name in a module nor one in a file below this folder.")
     value: Any = load_value(reference, "agent")
     if not _is_agent(value):

@@ -221,6 +221,7 @@ def stands(source):
             for source in (
                 "../shop.py:agent",
                 "/tmp/shop.py:agent",
+                "link.py:agent",
                 "a/b:agent",
                 "shop",
                 "",
@@ -233,6 +234,7 @@ def stands(source):
 )
 def test_an_agent_that_is_not_where_the_journal_says_is_told_and_nothing_is_called(journal, shop, source, why):
     (shop / "broken.py").write_text("raise KeyError('no')\n", encoding="utf-8")
+    (shop / "link.py").symlink_to("../elsewhere.py")
     stands(source)
     assert journal("replay", "runs.db", "order-42") == (
         2,
