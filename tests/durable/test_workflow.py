@@ -49,7 +49,7 @@ def worker(db, calls=3, where=9, lease=1.0, **marks):
     """Start a worker in a process of its own, whose call of that number takes for ever."""
     conftest = str(Path(__file__).parent / "conftest.py")
     arguments = [conftest, db, str(calls), str(where), repr(marks), str(lease)]
-    process = subprocess.Popen([sys.executable, "-c", VICTIM, *arguments], stdout=subprocess.PIPE, text=True)
+    process = subprocess.Popen([sys.executable, "-c", VICTIM, *arguments], stdout=subprocess.PIPE, bufsize=0)
     try:
         heard(process, "works")
         yield process
@@ -63,9 +63,9 @@ def heard(process, line):
     """Read what a worker says until a line."""
     while True:
         assert select.select([process.stdout], [], [], 30)[0], f"it never said {line!r}"
-        said = process.stdout.readline()
+        said = process.stdout.readline()  # not buffered: select sees what no buffer holds
         assert said, f"it ended before it said {line!r}"
-        if said.strip() == line:
+        if said.decode().strip() == line:
             return
 
 
@@ -203,7 +203,7 @@ def test_what_the_runs_of_a_map_spent_counts_once_though_their_worker_is_killed_
 
     async def main():
         mapping = asyncio.create_task(mapped())
-        with worker(db, calls=2, where=1, lease=0.4, idempotent=True) as lost:
+        with worker(db, calls=2, where=1, lease=1.0, idempotent=True) as lost:
             for _ in range(3):  # each has had two replies
                 await asyncio.to_thread(heard, lost, "begins 1")
             lost.send_signal(signal_)
