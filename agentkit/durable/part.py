@@ -10,7 +10,9 @@ from collections.abc import Mapping
 from dataclasses import asdict, dataclass, field, fields
 from typing import Any
 
+from agentkit.agent.keeper import Origin
 from agentkit.agent.prompt import Prompt
+from agentkit.durable.origin import given_of, terms_of
 from agentkit.durable.record import line_of
 from agentkit.errors import AgentkitError, ConfigurationError, UnknownModelError
 from agentkit.providers import resolve
@@ -80,8 +82,7 @@ class Part:
     @property
     def terms(self) -> tuple[Settings | None, RunLimits | None]:
         """Give settings and limits."""
-        settings = None if self.settings is None else Settings.model_validate(self.settings)
-        return settings, None if self.limits is None else RunLimits(**self.limits)
+        return terms_of({"settings": self.settings, "limits": self.limits})
 
     @property
     def decided(self) -> dict[str, Decision]:
@@ -100,12 +101,12 @@ class Part:
                 "The settings of a run that goes through a database have extra_headers, and it keeps no headers, for "
                 "there may be keys in them. Give them to the agent or its model, at the workers."
             )
-        return None if settings is None else settings.to_dict()
+        return given_of(Origin(None, settings)).get("settings")
 
     @staticmethod
     def plain_limits(limits: RunLimits | None) -> dict[str, Any] | None:
         """Give limits as plain values."""
-        return None if limits is None else {one.name: getattr(limits, one.name) for one in fields(limits) if one.init}
+        return given_of(Origin(None, limits=limits)).get("limits")
 
     @staticmethod
     def plain_decisions(decisions: Mapping[str, Decision]) -> dict[str, str]:

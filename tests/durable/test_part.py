@@ -53,3 +53,10 @@ def test_a_model_is_given_by_its_name(monkeypatch):
         "The model of a run that goes through a database is a ScriptedModel, an object of this process alone. Give its "
         'name, model="openai:gpt-4o-mini", or give it to the agent, at the workers.'
     )
+
+
+def test_settings_are_kept_whole_with_what_is_switched_off_and_what_is_not_of_the_contract():
+    settings = Settings(temperature=None, extra_body={"top_k": 3}, check_contract=False)
+    part = Part(agent="demo", run_id="order-1", settings=Part.plain_settings(settings))
+    assert Part.from_json(part.to_json()).terms == (settings, None)
+    assert Part.from_json(part.to_json()).terms[0].model_fields_set == settings.model_fields_set
