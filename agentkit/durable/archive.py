@@ -6,10 +6,11 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import replace
 
-from agentkit.durable.engine import Engine, Entry
+from agentkit.durable.engine import Engine
+from agentkit.durable.entry import Entry, Step
 from agentkit.durable.part import Part, number_of
 from agentkit.durable.past import Past, past_of
 from agentkit.durable.record import Record
@@ -98,7 +99,27 @@ class Archive:
     def records(self, run_id: str, before: int) -> list[Record]:
         """Read the records of a run's parts before one, by its number."""
         ids = [Part(agent="", run_id=run_id, number=number).id for number in range(1, before)]
-        return [record for one in ids for _, record in in_order(text for _, text in self._engine.steps(one))]
+        return [record for one in ids for _, record in self._read(self._engine.steps(one))]
+
+    def take_over(self, id: str) -> tuple[int, list[tuple[int, Record]]]:  # noqa: A002 # as DBOS names it
+        """Give the number of a part's last step, and its records with their places.
+
+        Whoever had the part before may still write what is below it, until that is cancelled; so it is, and read then.
+        """
+        steps = self._engine.steps(id)
+        below = {step.below for step in steps if step.below}
+        if below:
+            self._engine.cancel(*below)
+        return max((step.number for step in steps), default=0), self._read(steps)
+
+    def _read(self, steps: list[Step]) -> list[tuple[int, Record]]:
+        return in_order(self._texts(steps))
+
+    def _texts(self, steps: list[Step]) -> Iterator[str]:
+        """Give the texts of a workflow's steps, and of those below it."""
+        yield from (step.text for step in steps if step.text)
+        for below in {step.below: None for step in steps if step.below}:
+            yield from self._texts(self._engine.steps(below))
 
     def _entries(self, run_id: str) -> list[Entry]:
         found = self._engine.entries(workflow_ids=[run_id])

@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Awaitable, Callable
-from typing import Literal, Protocol
+from typing import Any, Literal, Protocol
 
+from agentkit.agent.result import Result
 from agentkit.durable.record import Record
 
 __all__ = ["Book", "OnUnknown"]
@@ -31,6 +32,15 @@ class Book(Protocol):
 
         Args:
             name: Of what is done, the same one wherever it is done again: "ask 3", "call 3 call_1".
+            body: Does it.
+        """
+        ...
+
+    async def below(self, run_id: str, body: Callable[[], Awaitable[Result[Any]]]) -> Result[Any]:
+        """Carry out the run of an agent that a call began, whose records come while the body goes.
+
+        Args:
+            run_id: That run's.
             body: Does it.
         """
         ...

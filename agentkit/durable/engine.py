@@ -12,21 +12,21 @@ import sqlite3
 import threading
 from collections.abc import AsyncIterator, Callable
 from contextlib import suppress
-from dataclasses import dataclass
 from functools import partial
 from importlib import import_module
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeVar, cast
 
 from agentkit.durable.address import read_url
+from agentkit.durable.entry import Entry, Step, entry_of, step_of
 from agentkit.errors import JournalError, MissingExtraError
 from agentkit.secret import scrub
 from agentkit.sqlite import make_private, set_wal
 
 if TYPE_CHECKING:
-    from dbos import DBOSClient, WorkflowStatus
+    from dbos import DBOSClient
 
-__all__ = ["APPLICATION", "NAME", "TEXTS", "VERSION", "Engine", "Entry", "engine_of", "is_of_database"]
+__all__ = ["APPLICATION", "BELOW", "NAME", "TEXTS", "VERSION", "Engine", "engine_of", "is_of_database"]
 
 _T = TypeVar("_T")
 
@@ -37,36 +37,16 @@ VERSION = "agentkit 1"
 """DBOS carries out only workflows of its own version; ours is that of the records, for all else may change."""
 
 NAME = "agentkit.run"
-"""What DBOS calls the one kind of workflow."""
+"""What DBOS calls the workflow of a part of a run."""
+
+BELOW = "agentkit.agent"
+"""What it calls the workflow of a run that a call of another one began."""
 
 TEXTS = "agentkit"
 """The key of the stream of a workflow."""
 
 _PICKUP = 0.1  # seconds between two looks of a worker for work in a queue, and of a reader for texts
 _STEPS = 1000  # read at once
-
-
-@dataclass(frozen=True, slots=True)
-class Entry:
-    """A workflow as the database has it.
-
-    Attributes:
-        status: DBOS's word: ENQUEUED, PENDING, SUCCESS, ERROR, CANCELLED, ...
-        executor: Who carries it out, or did last.
-        text: What it was given.
-        outcome: What it gave; the text of its error, where it failed.
-        begun: When it was submitted, seconds since the epoch.
-        changed: When its status changed last, the same.
-    """
-
-    id: str
-    status: str
-    queue: str
-    executor: str
-    text: str
-    outcome: str
-    begun: float
-    changed: float
 
 
 class Engine:
@@ -151,22 +131,23 @@ class Engine:
             which: Which ones.
         """
         given = {"name": NAME, "load_input": whole, "load_output": whole, **which}
-        return [_entry(one) for one in self._do(lambda client: client.list_workflows(**given))]
+        return [entry_of(one) for one in self._do(lambda client: client.list_workflows(**given))]
 
-    def steps(self, id: str) -> list[tuple[int, str]]:  # noqa: A002 # as DBOS names it
-        """Give number and text of each step of a workflow that has one, in order."""
-        found: list[tuple[int, str]] = []
-        offset = 0
+    def steps(self, id: str) -> list[Step]:  # noqa: A002 # as DBOS names it
+        """Give the steps of a workflow, in order."""
+        found: list[Step] = []
         while True:
-            page = self._do(partial(_steps, id, offset))
-            found += [(one["function_id"], one["output"] or "") for one in page]
-            offset += len(page)
+            page = self._do(partial(_steps, id, len(found)))
+            found += map(step_of, page)
             if len(page) < _STEPS:
                 return found
 
-    def cancel(self, id: str) -> None:  # noqa: A002 # as DBOS names it
-        """Cancel a workflow: whoever carries it out stops within about a second, and no step of it is written."""
-        self._do(lambda client: client.cancel_workflow(id))
+    def cancel(self, *ids: str) -> None:
+        """Cancel workflows and those below them, from above: none is begun below one that is.
+
+        Whoever carries one out stops within about a second, and no step of it is written.
+        """
+        self._do(lambda client: client.cancel_workflows(list(ids), cancel_children=True))
 
     def take_back(self, entry: Entry, queue: str) -> bool:
         """Put a workflow whose executor is gone back into its queue, and tell whether it was still that one's.
@@ -315,18 +296,3 @@ def _make_file(path: str) -> None:
     with suppress(sqlite3.Error):  # what is wrong with it is said by its first use
         set_wal(db)
     db.close()
-
-
-def _entry(one: WorkflowStatus) -> Entry:
-    given: Any = one.input["args"] if one.input else ()
-    error = one.error
-    return Entry(
-        id=one.workflow_id,
-        status=one.status,
-        queue=one.queue_name or "",
-        executor=one.executor_id or "",
-        text=given[0] if given else "",
-        outcome=str(getattr(error, "message", error)) if error is not None else one.output or "",
-        begun=(one.created_at or 0) / 1000,
-        changed=(one.updated_at or 0) / 1000,
-    )

@@ -10,8 +10,9 @@ import os
 import socket
 from collections.abc import Awaitable, Callable
 from datetime import UTC, datetime
-from typing import Final, NoReturn
+from typing import Any, Final, NoReturn
 
+from agentkit.agent.result import Result
 from agentkit.durable import lock
 from agentkit.durable.file import RecordFile, Shown
 from agentkit.durable.record import Record
@@ -98,6 +99,10 @@ class Hold:
         record = await body()
         await self.note(record)
         return record
+
+    async def below(self, run_id: str, body: Callable[[], Awaitable[Result[Any]]]) -> Result[Any]:  # noqa: ARG002 # of the protocol: an engine keeps the runs below apart
+        """Carry out the run of an agent that a call began."""
+        return await body()
 
     async def delete(self) -> None:
         """Forget the run."""

@@ -270,7 +270,7 @@ class Keeping:
         sub.keeper = self._below[call_id] = kept or Keeping(
             self._book, self._on_unknown, past, parent=run.state.run_id, call_id=call_id
         )
-        return await step(sub)
+        return await self._book.below(run_id, lambda: step(sub))
 
     async def close(self, run: Run, end: Finished | Paused | BaseException, /) -> None:
         """Write the output, that calls wait, or the error."""

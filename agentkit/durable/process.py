@@ -10,18 +10,21 @@ import logging
 from collections.abc import Awaitable, Callable, Generator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
-from typing import TYPE_CHECKING, Any
+from contextvars import ContextVar
+from typing import TYPE_CHECKING, Any, TypeVar
 
-from agentkit.durable.engine import APPLICATION, NAME, TEXTS, VERSION, Engine, is_of_database
-from agentkit.errors import ConfigurationError
+from agentkit.durable.engine import APPLICATION, BELOW, NAME, TEXTS, VERSION, Engine, is_of_database
+from agentkit.errors import ConfigurationError, JournalError
 from agentkit.secret import scrub
 
 if TYPE_CHECKING:
     from dbos import DBOSConfig
 
-__all__ = ["Perform", "begin", "end", "go_on_after", "listen", "step", "tell"]
+__all__ = ["Perform", "begin", "below", "end", "go_on_after", "listen", "step", "tell"]
 
 _log = logging.getLogger("agentkit.durable")
+
+_T = TypeVar("_T")
 
 Perform = Callable[[str, str], Awaitable[str]]
 """Carries out a workflow: gets its id and its text, gives its outcome."""
@@ -31,11 +34,20 @@ _AGAIN = 1.0  # seconds until a step is written again
 _MOST_ATTEMPTS = 100  # workers that may be lost by one workflow, as DBOS has it by default
 
 
+_body: ContextVar[Callable[[], Awaitable[str]]] = ContextVar("agentkit_below")
+"""Carries out the workflow that is about to begin below the one that runs here."""
+
+
+class _EndedError(Exception):
+    """How a workflow below ended, as DBOS keeps it."""
+
+
 class _Door:
     """By which DBOS, of which a process has one, comes to what carries out its workflows."""
 
     engine: Engine | None = None
     perform: Perform | None = None
+    below: Callable[[str], Awaitable[str]]  # as DBOS knows it
     known = False  # to DBOS, which keeps what was registered
     ends = False  # whoever still writes does not wait for a database that is away
 
@@ -47,6 +59,10 @@ class _Door:
         assert perform is not None
         assert workflow is not None
         return await perform(workflow, text)
+
+    @staticmethod
+    async def carry_out_below(text: str) -> str:  # noqa: ARG004 # for DBOS's lists
+        return await _body.get()()
 
 
 def begin(engine: Engine, executor: str, queues: list[str], perform: Perform) -> None:
@@ -73,6 +89,7 @@ def begin(engine: Engine, executor: str, queues: list[str], perform: Perform) ->
     DBOS(config=_config(engine, executor))
     if not _Door.known:
         DBOS.workflow(name=NAME, max_recovery_attempts=_MOST_ATTEMPTS)(_Door.carry_out)
+        _Door.below = DBOS.workflow(name=BELOW)(_Door.carry_out_below)
         _Door.known = True
         _take_in_turn()
     DBOS.listen_queues(queues)
@@ -161,7 +178,6 @@ async def step(name: str, body: Callable[[], Awaitable[str]], *, long: bool = Fa
 
     done: list[str] = []
     failed: list[Exception] = []
-    told = False
 
     async def carry_out() -> str:
         if not done:
@@ -172,20 +188,86 @@ async def step(name: str, body: Callable[[], Awaitable[str]], *, long: bool = Fa
                 done.append("")
         return done[0]
 
+    text = await _patiently("A step", lambda: DBOS.run_step_async({"name": name, "preemptible": long}, carry_out))
+    if failed:
+        raise failed[0]
+    return text
+
+
+async def below(text: str, body: Callable[[], Awaitable[str]]) -> None:
+    """Carry out a part of the workflow that runs here as a workflow below it: the steps of its body are its own.
+
+    It begins in one transaction with the step above that says so: whoever lost the workflow above begins none below.
+    What its body raises is raised as it is. Its outcome is for DBOS's lists, where it stays open if that cannot be
+    written.
+
+    Args:
+        text: What it is given, for DBOS's lists.
+        body: Does it, and gives the outcome.
+
+    Raises:
+        JournalError: It was cancelled, or is another worker's. What the workflow above may do shows its own next step.
+    """
+    ended: list[BaseException | None] = []
+
+    async def begin() -> None:
+        try:
+            await _begin_below(text, lambda: _noted(text, body, ended))
+        except Exception:
+            if not ended:
+                raise
+
+    await _patiently("The run of an agent", begin)
+    if ended[0] is not None:
+        raise ended[0]
+
+
+async def _noted(text: str, body: Callable[[], Awaitable[str]], ended: list[BaseException | None]) -> str:
+    """Carry out what a workflow below does, and note how it ended, whatever DBOS makes of that."""
+    from dbos import DBOS, error  # noqa: PLC0415 # of an extra
+
+    try:
+        outcome = await body()
+    except (error.DBOSWorkflowCancelledError, error.DBOSWorkflowConflictIDError):
+        lost = JournalError(
+            f"The run {text!r} of an agent that a call began is the workflow {DBOS.workflow_id!r}, which was "
+            "cancelled, or is another worker's. The run above ends with it. What is on record stays: `resume` goes on "
+            "from there."
+        )
+        ended.append(lost)
+        raise _EndedError(str(lost)) from None
+    except BaseException as raised:  # noqa: BLE001 # raised where it began, once DBOS has a text of it
+        ended.append(raised)
+        raise _EndedError(scrub(f"{type(raised).__name__}: {raised}").removesuffix(": ")) from None
+    ended.append(None)
+    return outcome
+
+
+async def _begin_below(text: str, body: Callable[[], Awaitable[str]]) -> None:
+    from dbos import SetWorkflowID  # noqa: PLC0415 # of an extra
+    from dbos._context import assert_current_dbos_context  # noqa: PLC0415 # of an extra; pinned version
+
+    above = assert_current_dbos_context()
+    _body.set(body)
+    with SetWorkflowID(f"{above.workflow_id}/agent-{above.function_id + 1}"):  # no other one: its step is its name
+        await _Door.below(text)
+
+
+async def _patiently(what: str, write: Callable[[], Awaitable[_T]]) -> _T:
+    """Write, again and again while the database is away and the process does not end."""
+    told = False
     while True:
         try:
-            text = await DBOS.run_step_async({"name": name, "preemptible": long}, carry_out)
+            return await write()
         except Exception as error:
             if not is_of_database(error) or _Door.ends:
                 raise
-            level = logging.DEBUG if told else logging.WARNING  # once for each step, however long it is away
-            _log.log(level, "A step could not be written, and is tried again: %s", scrub(f"{error}".partition("\n")[0]))
+            level = logging.DEBUG if told else logging.WARNING  # once for each, however long it is away
+            _log.log(
+                level, "%s could not be written, and is tried again: %s", what, scrub(f"{error}".partition("\n")[0])
+            )
             told = True
             await asyncio.sleep(_AGAIN)
-            continue
-        if failed:
-            raise failed[0]
-        return text
 
 
 def go_on_after(number: int) -> None:
@@ -199,7 +281,7 @@ def go_on_after(number: int) -> None:
 
 
 async def tell(text: str) -> None:
-    """Write a text into the stream of the workflow whose step runs here."""
+    """Write a text into the stream of the workflow whose step runs here, as soon as the database is there."""
     from dbos import DBOS  # noqa: PLC0415 # of an extra
 
-    await DBOS.write_stream_async(TEXTS, text)
+    await _patiently("An event", lambda: DBOS.write_stream_async(TEXTS, text))

@@ -15,6 +15,7 @@ from weakref import WeakKeyDictionary
 
 from pydantic_core import from_json
 
+from agentkit.agent.result import Result
 from agentkit.durable.book import Book
 from agentkit.durable.engine import Engine
 from agentkit.durable.part import Part
@@ -152,6 +153,10 @@ class _Spending:
         if record.kind == "replied":
             await self.settle()
         return record
+
+    async def below(self, run_id: str, body: Callable[[], Awaitable[Result[Any]]]) -> Result[Any]:
+        """Carry out the run of an agent that a call began."""
+        return await self._book.below(run_id, body)
 
     async def settle(self) -> None:
         """Tell and learn, as soon as the database can be reached."""

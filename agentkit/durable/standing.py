@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from typing import Literal
 
 from agentkit import errors
-from agentkit.durable.engine import Entry
+from agentkit.durable.entry import Entry
 from agentkit.durable.part import Part, number_of
 from agentkit.durable.past import Past
 from agentkit.errors import AgentkitError, LimitExceededError, RunCancelledError, RunError

@@ -1,4 +1,4 @@
-"""The book of a run that a worker carries out: each of its records is the text of a step of one workflow.
+"""The book of a run that a worker carries out: each of its records is the text of a step of a workflow.
 
 `workflow` makes one for each run. What is written before an effect is its fence: who lost the run cannot write it.
 """
@@ -6,51 +6,20 @@
 from __future__ import annotations
 
 import asyncio
-from collections import deque
 from collections.abc import Awaitable, Callable, Iterable
 from contextlib import suppress
+from itertools import takewhile
 from typing import Any
 
-from agentkit.agent.event import TextDelta
+from agentkit.agent.result import Result
 from agentkit.durable.gate import Gate
-from agentkit.durable.process import step, tell
-from agentkit.durable.record import Record, line_of
+from agentkit.durable.process import below, step
+from agentkit.durable.record import Record
 from agentkit.errors import JournalError
 
-__all__ = ["StepBook", "Telling", "in_order"]
+__all__ = ["StepBook", "in_order"]
 
-_PAUSE = 0.1  # seconds between two writings of events
 _INTENTS = ("asking", "calling")
-
-
-class Telling:
-    """The events of a run on their way to whoever watches it elsewhere, written a few at once while effects go on."""
-
-    def __init__(self) -> None:
-        self._waiting: deque[Any] = deque()
-        self._lock = asyncio.Lock()
-
-    def take(self, event: Any) -> None:
-        """Take an event, from any thread."""
-        self._waiting.append(event)
-
-    async def write(self) -> None:
-        """Write what there is, from inside of a step; pieces of one text are put together."""
-        async with self._lock:
-            told: list[Any] = []
-            while self._waiting:
-                event = self._waiting.popleft()
-                if told and isinstance(event, TextDelta) and isinstance(told[-1], TextDelta):
-                    event = TextDelta(told.pop().text + event.text)
-                told.append(event)
-            if told:
-                await tell(line_of([event.to_json() for event in told]))
-
-    async def go_on(self) -> None:
-        """Write again and again, until cancelled."""
-        while True:
-            await asyncio.sleep(_PAUSE)
-            await self.write()
 
 
 class StepBook:
@@ -63,11 +32,10 @@ class StepBook:
     Args:
         gate: Passed before each record that is written before an effect.
         place: That of the last record there is.
-        telling: Where somebody watches.
     """
 
-    def __init__(self, gate: Gate, place: int = 0, telling: Telling | None = None) -> None:
-        self._gate, self._place, self._telling = gate, place, telling
+    def __init__(self, gate: Gate, place: int = 0) -> None:
+        self._gate, self._place = gate, place
         self._last: asyncio.Future[None] | None = None
         self._held: list[Record] = []  # written with the next one
         self._torn = False  # a record is not written, as of a run that others have: none may be after it
@@ -100,20 +68,23 @@ class StepBook:
                 self._mean(-1)
             return await self._step(name, body, long=True)
 
+    async def below(self, run_id: str, body: Callable[[], Awaitable[Result[Any]]]) -> Result[Any]:
+        """Carry out the run of an agent that a call began, as a workflow below the one that calls it.
+
+        What is written meanwhile are steps of that one, in the same order of places.
+        """
+        came: list[Result[Any]] = []
+
+        async def carry_out() -> str:
+            came.append(await body())
+            return "paused" if came[0].pending else "finished"
+
+        await below(run_id, carry_out)
+        return came[0]
+
     def close(self) -> None:
         """Forget what was meant: the run goes on no more here."""
         self._mean(-self._meant)
-
-    async def tell_all(self) -> None:
-        """Write the events that are left."""
-        telling = self._telling
-        if telling is not None:
-
-            async def body() -> str:
-                await telling.write()
-                return ""
-
-            await step("tell", body)
 
     async def _write(self, record: Record) -> None:
         async def body() -> Record:
@@ -138,7 +109,7 @@ class StepBook:
         taken = None if made is None else take(made)  # at once: a step begins later, and others are made meanwhile
 
         async def carry_out() -> str:
-            record = await self._watched(body)
+            record = await body()
             text, before = taken or take(record)
             if before is not None:
                 await before
@@ -161,19 +132,6 @@ class StepBook:
         self._meant += count
         self._gate.under_way += count
 
-    async def _watched(self, body: Callable[[], Awaitable[Record]]) -> Record:
-        telling = self._telling
-        if telling is None:
-            return await body()
-        going = asyncio.get_running_loop().create_task(telling.go_on())
-        try:
-            return await body()
-        finally:
-            going.cancel()
-            with suppress(asyncio.CancelledError):
-                await asyncio.wait([going])
-            await telling.write()
-
 
 async def _through(task: asyncio.Future[str], made: list[Record]) -> None:
     """Wait for a step; where this is cancelled, cancel its effect, but let what was done be written."""
@@ -191,10 +149,14 @@ async def _through(task: asyncio.Future[str], made: list[Record]) -> None:
 
 
 def in_order(texts: Iterable[str]) -> list[tuple[int, Record]]:
-    """Read the texts of steps as records with their places, in their order, each once; other steps have none."""
+    """Read the texts of steps as records with their places, in their order, each once; other steps have none.
+
+    Where a run goes on meanwhile, one may be read that is after another which was not there yet: they end there.
+    """
     found: dict[int, Record] = {}
     for text in texts:
         if text:
             place, _, lines = text.partition(" ")
             found |= {int(place) + later: Record.from_json(line) for later, line in enumerate(lines.split("\n"))}
-    return sorted(found.items())
+    whole = takewhile(lambda one: one[0] in found, enumerate(sorted(found), min(found, default=0)))
+    return [(place, found[place]) for place, _ in whole]

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Callable
+from contextlib import nullcontext
 from inspect import isawaitable
 from typing import Any, TypeVar
 
@@ -26,7 +27,8 @@ from agentkit.durable.process import go_on_after
 from agentkit.durable.purse import spending
 from agentkit.durable.record import Record
 from agentkit.durable.recovery import tell_differences
-from agentkit.durable.step import StepBook, Telling, in_order
+from agentkit.durable.step import StepBook
+from agentkit.durable.telling import Telling
 from agentkit.errors import JournalError
 from agentkit.secret import scrub
 from agentkit.state.spent import NOTHING
@@ -67,9 +69,8 @@ class Workflow:
             Exception: It failed; class and text of the error are this one's text.
         """
         part = Part.from_json(text)
-        steps = await _patiently(self._engine.steps, workflow)
-        go_on_after(max((number for number, _ in steps), default=0))
-        own = in_order(one for _, one in steps)
+        number, own = await _patiently(self._archive.take_over, workflow)
+        go_on_after(number)
         records = await _patiently(self._archive.records, part.run_id, part.number)
         records += [record for _, record in own]
         past = past_of(records) if records else None
@@ -77,7 +78,7 @@ class Workflow:
             async with spending(StepBook(gate), self._engine, part.budget, part.run_id, past.state.spent):
                 return _ended(past.ended)
         telling = Telling() if part.streamed else None
-        book = StepBook(gate, own[-1][0] if own else 0, telling)
+        book = StepBook(gate, own[-1][0] if own else 0)
         try:
             return await self._carry_out(part, past, book, telling, is_new=not own)
         except Exception as error:  # noqa: BLE001 # whatever it is: the engine keeps its text
@@ -95,10 +96,8 @@ class Workflow:
         spent = NOTHING if past is None else past.state.spent
         async with spending(book, self._engine, part.budget, part.run_id, spent) as kept:
             run.keeper = Keeping(kept, self._on_unknown, past)
-            try:
+            async with telling or nullcontext():
                 result = await finish(run)
-            finally:
-                await book.tell_all()
         return "paused" if result.pending else "finished"
 
     def _run(self, part: Part, past: Past | None, deps: Any, *, is_new: bool) -> Run:

@@ -18,15 +18,21 @@ NUMBERS = count()
 class Steady(ScriptedModel):
     """Says what its history calls for, so that it is the same in each process: one call after another, then a text."""
 
-    def __init__(self, calls, name="steady"):
+    def __init__(self, calls, name="steady", *, agent=None):
         super().__init__([], name=name)
-        self.calls = calls
+        self.calls, self.agent = calls, agent
 
     def _next(self, request):
         done = sum(message.role == "tool" for message in request.messages)
         more = done < self.calls
-        self._replies.append(call("act", {"number": done}, id=f"call_{done}") if more else f"done {done}")
+        what = ("act", {"number": done}) if self.agent is None else (self.agent, {"prompt": "go"})
+        self._replies.append(call(*what, id=f"call_{done}") if more else f"done {done}")
         return super()._next(request)
+
+
+def above(agent):
+    """Give an agent that asks another one, once."""
+    return Agent(Steady(1, agent=agent.name), tools=[agent.as_tool()], name="demo")
 
 
 @pytest.fixture
@@ -37,7 +43,9 @@ def make(db):
 
     made = []
 
-    def make(function=lambda number: f"did {number}", *, calls=1, model=None, name="demo", agent=None, **options):
+    def make(
+        function=lambda number: f"did {number}", *, calls=1, model=None, name="demo", agent=None, below=False, **options
+    ):
         marks = {key: options.pop(key) for key in ("approval", "idempotent") if key in options}
 
         @tool(name="act", **marks)
@@ -46,7 +54,8 @@ def make(db):
             said = function(number)
             return await said if asyncio.iscoroutine(said) else said
 
-        agent = agent or Agent(model or Steady(calls), tools=[act], name=name)
+        agent = agent or Agent(model or Steady(calls), tools=[act], name="clerk" if below else name)
+        agent = above(agent) if below else agent
         made.append(DurableAgent(agent, db=db, **{"lease": 5.0, **options}))
         return made[-1]
 

@@ -43,6 +43,9 @@ class Memory:
         await self.note(record)
         return record
 
+    async def below(self, run_id, body):
+        return await body()
+
 
 class Receipt(BaseModel):
     """What was paid."""

@@ -24,6 +24,7 @@ RUN = "run"  # the id of every run, for each has its folder
 LEASE = 1.0  # seconds after which the runs of a worker that was killed go on
 Row = tuple[str, str, int, str, str]
 """A record: its run, kind, turn, call and data."""
+_STEPS = "SELECT workflow_uuid, output FROM operation_outputs WHERE child_workflow_id IS NULL"
 
 
 class Engine(Protocol):
@@ -142,7 +143,8 @@ class ByWorkflow:
 
         texts: dict[str, list[str]] = {}
         for workflow, output in self._steps(folder):
-            texts.setdefault(workflow, []).append(json.loads(output or '""') or "")
+            part, _, _ = workflow.partition("/agent-")  # with the workflows below it
+            texts.setdefault(part, []).append(json.loads(output or '""') or "")
         records = [record for one in sorted(texts, key=number_of) for _, record in in_order(texts[one])]
         return [(one.run_id, one.kind, one.turn, one.call_id, one.data) for one in records]
 
@@ -157,7 +159,7 @@ class ByWorkflow:
         return str(folder / "runs.db")
 
     def _steps(self, folder: Path) -> list[Any]:
-        return copied(folder, "runs.db", "operation_outputs", "SELECT workflow_uuid, output FROM operation_outputs")
+        return copied(folder, "runs.db", "operation_outputs", _STEPS)
 
 
 class ByServer(ByWorkflow):
@@ -181,7 +183,7 @@ class ByServer(ByWorkflow):
             return []
         if not self._ask(name, "SELECT 1 FROM pg_tables WHERE tablename = 'operation_outputs'"):
             return []
-        return self._ask(name, "SELECT workflow_uuid, output FROM dbos.operation_outputs")
+        return self._ask(name, _STEPS.replace("FROM ", "FROM dbos."))
 
     @staticmethod
     def _url(name: str) -> str:

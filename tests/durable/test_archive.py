@@ -1,10 +1,15 @@
 """The parts of a run in a database; see also `test_agent`."""
 
+import asyncio
+import threading
+
 import pytest
 
+from agentkit.durable import process
 from agentkit.durable.archive import Archive
-from agentkit.durable.engine import Engine
+from agentkit.durable.engine import BELOW, Engine
 from agentkit.durable.part import Part
+from agentkit.durable.record import Record
 from agentkit.errors import RunError
 
 pytest.importorskip("dbos")
@@ -49,6 +54,46 @@ def test_parts_are_in_the_order_of_their_numbers_and_nothing_is_on_record_of_wha
         archive.go_on(archive.last("order-1"), {})
     assert archive.last("order-1").id == "order-1/11"
     assert archive.past(archive.last("order-1")) is None
+
+
+def test_who_takes_a_part_over_cuts_off_what_is_below_it_and_reads_it_then(archive):
+    archive, engine = archive
+    engine.put_queue("q", concurrency=None, at_once=4, rate=None)
+    left = threading.Event()
+
+    def text(place, run_id):
+        return f"{place} {Record(run_id, 'changed', place).to_json()}"
+
+    async def perform(workflow, _):
+        await write(text(1, "order-1"))
+        await process.below("order-1/call_1", lambda: below(workflow))
+        return ""
+
+    async def below(workflow):
+        await write(text(2, "order-1/call_1"))
+        left.set()
+        await asyncio.Event().wait()
+        return ""
+
+    async def write(text):
+        async def body():
+            return text
+
+        await process.step("note", body)
+
+    archive.submit(Part(agent="demo", run_id="order-1"))
+    process.begin(engine, "worker", ["q"], perform)
+    try:
+        assert left.wait(20)
+        number, records = archive.take_over("order-1")
+        assert number == 2
+        assert [(place, record.run_id) for place, record in records] == [(1, "order-1"), (2, "order-1/call_1")]
+        (below_it,) = [step.below for step in engine.steps("order-1") if step.below]
+        (entry,) = engine.entries(name=BELOW, workflow_ids=[below_it])
+        assert (entry.status, entry.text) == ("CANCELLED", "order-1/call_1")
+        assert archive.records("order-1", 2) == [record for _, record in records]
+    finally:
+        process.end()
 
 
 def test_runs_whose_ids_differ_in_capital_letters_or_wildcards_are_others(archive):

@@ -7,7 +7,8 @@ import threading
 import pytest
 
 from agentkit.durable import process
-from agentkit.durable.engine import Engine
+from agentkit.durable.engine import BELOW, Engine
+from agentkit.durable.entry import Step
 from agentkit.durable.watch import wait_for
 from agentkit.errors import ConfigurationError
 
@@ -42,7 +43,7 @@ def test_a_workflow_gets_its_id_and_text_and_leaves_steps_and_an_outcome(engine)
 
     entry = carried_out(engine, perform)
     assert (entry.status, entry.outcome, entry.executor) == ("SUCCESS", "order-1 text", "worker")
-    assert engine.steps("order-1") == [(1, "order-1 text")]
+    assert engine.steps("order-1") == [Step(1, "order-1 text")]
 
 
 def test_a_step_that_raises_leaves_nothing_and_the_error_is_raised_as_it_is(engine):
@@ -65,7 +66,110 @@ def test_a_step_that_raises_leaves_nothing_and_the_error_is_raised_as_it_is(engi
 
     assert carried_out(engine, perform).outcome == "done"
     assert len(raised) == 1
-    assert engine.steps("order-1") == [(1, ""), (7, "done")]
+    assert engine.steps("order-1") == [Step(1), Step(7, "done")]
+
+
+def test_a_workflow_below_has_steps_and_an_outcome_of_its_own_and_its_error_is_raised_as_it_is(engine):
+    raised = []
+
+    async def perform(workflow, text):
+        async def body():
+            return await process.step("first", said)
+
+        async def said():
+            return "said"
+
+        async def fail():
+            raise ZeroDivisionError("no")
+
+        await process.below("one", body)
+        try:
+            await process.below("two", fail)
+        except ZeroDivisionError as error:
+            raised.append(error)
+        return "done"
+
+    assert carried_out(engine, perform).outcome == "done"
+    assert len(raised) == 1
+    first, second = sorted(engine.entries(name=BELOW), key=lambda one: one.text)
+    assert (first.text, first.status, first.outcome) == ("one", "SUCCESS", "said")
+    assert (second.text, second.status, second.outcome) == ("two", "ERROR", "ZeroDivisionError: no")
+    assert engine.steps("order-1") == [
+        *(Step(number, below=first.id) for number in (1, 2)),
+        *(Step(number, below=second.id) for number in (3, 4)),
+    ]
+    assert engine.steps(first.id) == [Step(1, "said")]
+
+
+def test_a_workflow_below_that_is_cut_off_has_ended_so(engine):
+    async def perform(workflow, text):
+        try:
+            async with asyncio.timeout(0.1):
+                await process.below("one", asyncio.Event().wait)
+        except TimeoutError:
+            return "late"
+        return ""
+
+    assert carried_out(engine, perform).outcome == "late"
+    (entry,) = engine.entries(name=BELOW)
+    assert (entry.status, entry.outcome) == ("ERROR", "CancelledError")
+
+
+def test_who_lost_a_workflow_begins_none_below_it(engine):
+    begun, goes, done = threading.Event(), threading.Event(), []
+
+    async def perform(workflow, text):
+        begun.set()
+        await asyncio.to_thread(goes.wait)
+
+        async def body():
+            done.append(text)
+            return ""
+
+        await process.below("one", body)
+        return ""
+
+    async def main():
+        process.begin(engine, "worker", ["q"], perform)
+        engine.submit("order-1", "q", "text")
+        await asyncio.to_thread(begun.wait)
+        engine.put_queue("nowhere", concurrency=None, at_once=None, rate=None)
+        engine.cancel("order-1")
+        goes.set()
+        await wait_for(engine, "order-1")
+
+    asyncio.run(main())
+    process.end()
+    assert done == []
+    assert engine.entries(name=BELOW) == []
+
+
+def test_while_the_database_is_away_a_workflow_below_waits_to_begin(engine, monkeypatch, caplog):
+    from sqlalchemy.exc import OperationalError
+
+    monkeypatch.setattr(process, "_AGAIN", 0.0)
+    done, begin = [], process._begin_below
+
+    async def away(text, body):
+        if not done:
+            done.append("asked")
+            raise OperationalError("INSERT", {}, Exception("connection is bad"))
+        await begin(text, body)
+        raise OperationalError("UPDATE", {}, Exception("connection is bad"))  # of the outcome
+
+    monkeypatch.setattr(process, "_begin_below", away)
+
+    async def perform(workflow, text):
+        async def body():
+            done.append(text)
+            return ""
+
+        await process.below("one", body)
+        return "done"
+
+    assert carried_out(engine, perform).outcome == "done"
+    assert done == ["asked", "text"]
+    assert "The run of an agent could not be written, and is tried again: " in caplog.text
 
 
 def test_while_the_database_is_away_what_was_done_waits_and_is_written_then(engine, monkeypatch, caplog):
@@ -91,7 +195,7 @@ def test_while_the_database_is_away_what_was_done_waits_and_is_written_then(engi
         return await process.step("first", body)
 
     assert carried_out(engine, perform).outcome == "done"
-    assert (done, engine.steps("order-1")) == (["text"], [(1, "done")])
+    assert (done, engine.steps("order-1")) == (["text"], [Step(1, "done")])
     assert "A step could not be written, and is tried again: " in caplog.text
 
 

@@ -2,7 +2,7 @@
 
 import pytest
 
-from agentkit.durable.engine import Entry
+from agentkit.durable.entry import Entry
 from agentkit.durable.standing import error_of, status_of
 from agentkit.errors import LimitExceededError, RunCancelledError, RunError
 

@@ -4,11 +4,14 @@ import asyncio
 
 import pytest
 
+from agentkit import Agent, tool
 from agentkit.durable import step as module
 from agentkit.durable.gate import Gate
 from agentkit.durable.record import Record
 from agentkit.durable.step import StepBook, in_order
 from agentkit.errors import JournalError
+from agentkit.testing import ScriptedModel
+from agentkit.testing.reply import call
 
 
 @pytest.fixture
@@ -23,6 +26,12 @@ def written(monkeypatch):
 
     monkeypatch.setattr(module, "step", step)
     return texts
+
+
+@tool(approval=True)
+def pay() -> str:
+    """Pay."""
+    return "paid"
 
 
 def record(kind, call_id=""):
@@ -166,6 +175,33 @@ def test_nothing_is_written_after_a_record_that_was_not(monkeypatch):
         "from what is on record: at another worker, or when it is resumed."
     )
     assert texts == []
+
+
+def test_where_a_record_is_not_there_yet_those_after_it_are_not_either():
+    texts = [f"{place} {record('changed', str(place)).to_json()}" for place in (4, 2, 1, 2)]
+    assert [place for place, _ in in_order(texts)] == [1, 2]
+    assert in_order([]) == []
+
+
+def test_the_run_of_an_agent_leaves_how_it_ended_and_gives_its_result(monkeypatch):
+    ended = []
+
+    async def below(text, body):
+        ended.append((text, await body()))
+
+    monkeypatch.setattr(module, "below", below)
+    agent = Agent(ScriptedModel([call("pay", {}), "done"]), tools=[pay])
+
+    async def main():
+        book = StepBook(Gate(lambda: True))
+        waiting = await book.below("order-1/call_1", lambda: agent.run("go"))
+        result = await book.below(
+            "order-1/call_1", lambda: agent.resume(waiting.state, decisions=[waiting.pending[0].approve()])
+        )
+        return waiting.pending[0].name, result.output
+
+    assert asyncio.run(main()) == ("pay", "done")
+    assert ended == [("order-1/call_1", "paused"), ("order-1/call_1", "finished")]
 
 
 def test_whatever_ends_a_line_elsewhere_stays_within_its_record():

@@ -5,6 +5,7 @@ import select
 import signal
 import subprocess
 import sys
+import threading
 from contextlib import contextmanager
 from pathlib import Path
 
@@ -12,13 +13,14 @@ import pytest
 
 from agentkit import Agent, RunLimits, tool
 from agentkit.durable import Queue
-from agentkit.errors import LimitExceededError
+from agentkit.durable.step import in_order
+from agentkit.errors import LimitExceededError, RunCancelledError, RunError
 from agentkit.testing import ScriptedModel
 from agentkit.testing.reply import call, calls
 
 VICTIM = """
 import asyncio, importlib.util, signal, sys, threading
-conftest, db, calls, where, marks, lease = sys.argv[1:]
+conftest, db, calls, where, marks, lease, below = sys.argv[1:]
 spec = importlib.util.spec_from_file_location("scene_of_durable", conftest)
 scene = importlib.util.module_from_spec(spec)
 sys.modules[spec.name] = scene
@@ -34,7 +36,8 @@ async def act(number: int) -> str:
         await asyncio.sleep(60)
     return f"did {number}"
 
-durable = DurableAgent(Agent(scene.Steady(int(calls)), tools=[act], name="demo"), db=db, lease=float(lease))
+agent = Agent(scene.Steady(int(calls)), tools=[act], name="clerk" if below else "demo")
+durable = DurableAgent(scene.above(agent) if below else agent, db=db, lease=float(lease))
 durable.serve()
 print("works", flush=True)
 stop = threading.Event()
@@ -45,10 +48,10 @@ asyncio.run(durable.aclose())
 
 
 @contextmanager
-def worker(db, calls=3, where=9, lease=1.0, **marks):
+def worker(db, calls=3, where=9, lease=1.0, *, below=False, **marks):
     """Start a worker in a process of its own, whose call of that number takes for ever."""
     conftest = str(Path(__file__).parent / "conftest.py")
-    arguments = [conftest, db, str(calls), str(where), repr(marks), str(lease)]
+    arguments = [conftest, db, str(calls), str(where), repr(marks), str(lease), "below" if below else ""]
     process = subprocess.Popen([sys.executable, "-c", VICTIM, *arguments], stdout=subprocess.PIPE, bufsize=0)
     try:
         heard(process, "works")
@@ -180,6 +183,106 @@ def test_the_run_of_an_agent_that_a_call_began_is_on_record_below_it_and_its_cal
     asyncio.run(durable.decide("order-1", [waiting.approve()]))
     result = asyncio.run(durable.result("order-1"))
     assert (result.output, contents(result)) == ("done", ["paid it"])
+
+
+def workflows(durable):
+    """List the workflows of a run, each with the one above it."""
+    client = durable.engine.open()
+    found = sorted(client.list_workflows(), key=lambda one: one.created_at)
+    return [(one.workflow_id, one.parent_workflow_id, one.status, one.output) for one in found]
+
+
+def test_the_run_of_an_agent_that_a_call_began_is_a_workflow_below_that_of_the_run(make):
+    @tool(idempotent=True)
+    def act(number: int) -> str:
+        """Act."""
+        return f"did {number}"
+
+    inner = Agent(ScriptedModel([call("act", {"number": 1}), "inner"]), tools=[act], name="inner")
+    middle = Agent(
+        ScriptedModel([call("inner", {"prompt": "go"}, id="call_2"), "middle"]), tools=[inner.as_tool()], name="middle"
+    )
+    outer = Agent(
+        ScriptedModel([call("middle", {"prompt": "go"}, id="call_1"), "outer"]), tools=[middle.as_tool()], name="demo"
+    )
+    durable = make(agent=outer)
+    assert durable.run_sync("go", run_id="order-1").output == "outer"
+    assert workflows(durable) == [
+        ("order-1", None, "SUCCESS", "finished"),
+        ("order-1/agent-3", "order-1", "SUCCESS", "finished"),
+        ("order-1/agent-3/agent-3", "order-1/agent-3", "SUCCESS", "finished"),
+    ]
+    texts = [[step.text for step in durable.engine.steps(one)] for one, *_ in workflows(durable)]
+    written = [[record.run_id for text in each for _, record in in_order([text])] for each in texts]
+    assert [{*each} for each in written] == [{"order-1"}, {"order-1/call_1"}, {"order-1/call_1/call_2"}]
+    assert len(in_order(text for each in texts for text in each)) == sum(map(len, written))  # one order of all
+
+
+@pytest.mark.parametrize("how", [signal.SIGKILL, signal.SIGSTOP])
+def test_what_an_agent_below_has_done_is_not_done_again_though_the_worker_is_killed_or_frozen(make, db, how):
+    done = []
+    durable = make(lambda number: done.append(number) or f"did {number}", calls=3, below=True, lease=1.0)
+    submitted(durable)
+    with worker(db, where=1, lease=0.4, below=True) as process:
+        heard(process, "begins 1")
+        process.send_signal(how)
+        result = durable.run_sync("go", run_id="order-1")
+        process.send_signal(signal.SIGCONT)
+        (doubtful,) = result.pending
+        assert doubtful.unknown.startswith("It was begun on ")
+        asyncio.run(durable.decide("order-1", [doubtful.give("was done")]))
+        result = asyncio.run(durable.result("order-1"))
+    assert (result.output, contents(result), done) == ("done 1", ["done 3"], [2])
+    assert [(one, status, output) for one, _, status, output in workflows(durable)] == [
+        ("order-1", "SUCCESS", "paused"),
+        ("order-1/agent-3", "CANCELLED", None),  # that of the worker that was lost
+        ("order-1/agent-4", "SUCCESS", "paused"),
+        ("order-1/2", "SUCCESS", "finished"),
+        ("order-1/2/agent-2", "SUCCESS", "finished"),
+    ]
+
+
+def test_a_run_that_is_cancelled_takes_those_below_it_along(make):
+    begun = threading.Event()
+
+    async def stay(number):
+        begun.set()
+        await asyncio.Event().wait()
+
+    durable = make(stay, below=True)
+    submitted(durable)
+    durable.serve()
+    assert begun.wait(20)
+    asyncio.run(durable.cancel("order-1"))
+    with pytest.raises(RunCancelledError):
+        asyncio.run(durable.result("order-1"))
+    assert [status for *_, status, _ in workflows(durable)] == ["CANCELLED", "CANCELLED"]
+
+
+def test_a_workflow_below_that_is_cancelled_on_its_own_ends_the_run_which_goes_on_then(make):
+    begun, goes = threading.Event(), []
+
+    async def stay(number):
+        begun.set()
+        if not goes:
+            await asyncio.Event().wait()
+        return "did it"
+
+    durable = make(stay, below=True, idempotent=True)
+    submitted(durable)
+    durable.serve()
+    assert begun.wait(20)
+    durable.engine.cancel("order-1/agent-3")
+    with pytest.raises(RunError) as caught:
+        asyncio.run(durable.result("order-1"))
+    assert str(caught.value) == (
+        "The run 'order-1/call_0' of an agent that a call began is the workflow 'order-1/agent-3', which was "
+        "cancelled, or is another worker's. The run above ends with it. What is on record stays: `resume` goes on "
+        "from there."
+    )
+    goes.append(True)
+    asyncio.run(durable.resume("order-1"))
+    assert asyncio.run(durable.result("order-1")).output == "done 1"
 
 
 @pytest.mark.parametrize("db", ["sqlite"], indirect=True)
