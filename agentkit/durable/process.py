@@ -213,9 +213,10 @@ async def below(text: str, body: Callable[[], Awaitable[str]]) -> None:
     async def begin() -> None:
         try:
             await _begin_below(text, lambda: _noted(text, body, ended))
-        except Exception:
+        except Exception as error:
             if not ended:
                 raise
+            _log.debug("How the run %s ended is not in DBOS's lists: %s", text, error)
 
     await _patiently("The run of an agent", begin)
     if ended[0] is not None:

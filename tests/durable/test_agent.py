@@ -160,6 +160,20 @@ def test_events_of_a_run_come_to_whoever_watches_elsewhere(make):
     assert kinds.count("tool_result") == 1
 
 
+def test_events_of_an_agent_that_a_call_began_come_too(make):
+    durable = make(below=True)
+
+    async def main():
+        durable.serve()
+        await durable.submit("go", run_id="order-1", streamed=True)
+        return [event async for event in durable.events("order-1")]
+
+    events = asyncio.run(main())
+    below = [event.event.type for event in events if event.type == "sub_run"]
+    assert (below[0], below[-1], below.count("tool_result")) == ("run_started", "run_ended", 1)
+    assert [event.type for event in events if event.type != "sub_run"][-2:] == ["output", "run_ended"]
+
+
 @sqlite_is_enough
 def test_watching_a_run_that_writes_no_events_is_refused(make):
     durable = make(calls=0)

@@ -199,6 +199,37 @@ def test_while_the_database_is_away_what_was_done_waits_and_is_written_then(engi
     assert "A step could not be written, and is tried again: " in caplog.text
 
 
+def test_while_the_database_is_away_events_wait(engine, monkeypatch, caplog):
+    from dbos import DBOS
+    from sqlalchemy.exc import OperationalError
+
+    monkeypatch.setattr(process, "_AGAIN", 0.0)
+    asked, write = [], DBOS.write_stream_async
+
+    async def away(key, text):
+        asked.append(text)
+        if len(asked) == 1:
+            raise OperationalError("INSERT", {}, Exception("connection is bad"))
+        await write(key, text)
+
+    monkeypatch.setattr(DBOS, "write_stream_async", away)
+
+    async def perform(workflow, text):
+        async def body():
+            await process.tell("told")
+            return ""
+
+        return await process.step("tell", body)
+
+    async def told():
+        return [text async for text in engine.texts("order-1")]
+
+    carried_out(engine, perform)
+    assert asyncio.run(told()) == ["told"]
+    assert asked == ["told", "told"]
+    assert "An event could not be written, and is tried again: " in caplog.text
+
+
 def test_where_the_process_ends_nobody_waits_for_a_database_that_is_away(engine, monkeypatch):
     from dbos import DBOS
     from sqlalchemy.exc import OperationalError
