@@ -9,6 +9,7 @@ import asyncio
 import logging
 import re
 import sqlite3
+import sys
 import threading
 from collections.abc import AsyncIterator, Callable
 from contextlib import suppress
@@ -19,7 +20,7 @@ from typing import TYPE_CHECKING, Any, TypeVar, cast
 
 from agentkit.durable.address import read_url
 from agentkit.durable.entry import Entry, Step, entry_of, step_of
-from agentkit.errors import JournalError, MissingExtraError
+from agentkit.errors import ConfigurationError, JournalError, MissingExtraError
 from agentkit.secret import scrub
 from agentkit.sqlite import make_private, set_wal
 
@@ -61,12 +62,14 @@ class Engine:
 
     Raises:
         MissingExtraError: dbos is not installed.
-        ConfigurationError: The URL is of a database that is not known here.
+        ConfigurationError: The URL is of a database that is not known here, or this Python's SQLite is too old.
     """
 
     def __init__(self, url: str) -> None:
         _need()
         self.url, self.place = read_url(url)
+        if not self.is_postgres:
+            _check_sqlite()
         self._client: DBOSClient | None = None
         self._file: tuple[int, int] | None = None
         self._guard = threading.Lock()
@@ -275,6 +278,16 @@ def _need() -> None:
             "A DurableAgent needs the package dbos, and it is not installed. "
             'Install it: pip install "agentkit-chat[durable]".'
         ) from error
+
+
+def _check_sqlite() -> None:
+    """See that SQLite knows what DBOS asks it for from Python 3.12 on: the time in parts of a second."""
+    if sys.version_info >= (3, 12) and sqlite3.sqlite_version_info < (3, 42):
+        raise ConfigurationError(
+            f"With Python {sys.version_info[0]}.{sys.version_info[1]} DBOS needs SQLite 3.42, and this Python has "
+            f"{sqlite3.sqlite_version}. Use a Python that was built with a newer one, or Python 3.11, or a Postgres: "
+            'db="postgresql://...".'
+        )
 
 
 def _be_silent() -> None:

@@ -6,6 +6,7 @@ import sys
 import pytest
 
 from agentkit import errors
+from agentkit.durable import engine as module
 from agentkit.durable.engine import Engine, engine_of
 
 pytest.importorskip("dbos")
@@ -27,6 +28,22 @@ def test_a_database_of_another_kind_is_refused():
     assert str(caught.value) == (
         "Durable runs cannot be kept in 'mysql'. Give the path of a file, which is one of SQLite, or a URL that begins "
         "with postgresql://."
+    )
+
+
+@pytest.mark.parametrize("version", [(3, 11, 9), (3, 13, 1)])
+def test_a_sqlite_that_is_too_old_for_dbos_is_refused_where_it_would_fail(monkeypatch, tmp_path, version):
+    monkeypatch.setattr(module.sys, "version_info", version)
+    monkeypatch.setattr(module.sqlite3, "sqlite_version_info", (3, 40, 1))
+    monkeypatch.setattr(module.sqlite3, "sqlite_version", "3.40.1")
+    if version < (3, 12):
+        assert Engine(str(tmp_path / "runs.db")).place
+        return
+    with pytest.raises(errors.ConfigurationError) as caught:
+        Engine(str(tmp_path / "runs.db"))
+    assert str(caught.value) == (
+        "With Python 3.13 DBOS needs SQLite 3.42, and this Python has 3.40.1. Use a Python that was built with a newer "
+        'one, or Python 3.11, or a Postgres: db="postgresql://...".'
     )
 
 
