@@ -135,11 +135,12 @@ def test_a_worker_that_stands_still_past_its_lease_writes_nothing_when_it_goes_o
     assert (result.output, contents(result)) == ("done 2", ["did 0", "did 1"])
 
 
-def test_a_worker_that_drains_hands_its_runs_over_between_two_effects(make, db):
+@pytest.mark.parametrize("below", [False, True])
+def test_a_worker_that_drains_hands_its_runs_over_between_two_effects(make, db, below):
     done = []
-    durable = make(lambda number: done.append(number) or f"did {number}", calls=3)
+    durable = make(lambda number: done.append(number) or f"did {number}", calls=3, below=below)
     submitted(durable)
-    with worker(db) as draining:
+    with worker(db, below=below) as draining:
         heard(draining, "begins 0")
         draining.send_signal(signal.SIGTERM)
         assert draining.wait(30) == 0
