@@ -1,11 +1,13 @@
 """Maps over workers."""
 
 import asyncio
+import threading
+from collections import Counter
 
 import pytest
 
 from agentkit import RunLimits
-from agentkit.errors import ConfigurationError, LimitExceededError
+from agentkit.errors import ConfigurationError, JournalError, LimitExceededError
 from agentkit.testing import FakeEndpoint, ScriptedModel
 
 
@@ -153,3 +155,142 @@ def test_a_map_of_the_same_name_without_a_budget_lets_all_go_on(make):
     budgeted(durable, ["a", "b"], requests=1, concurrency=1)
     outcomes, error, _ = budgeted(durable, ["a", "b"], concurrency=1)
     assert (error, [outcome.output for outcome in outcomes]) == (None, ["done 1"] * 2)
+
+
+@pytest.mark.parametrize("concurrency", [1, 4])
+def test_a_budget_that_is_just_enough_for_all_inputs_ends_no_map(make, concurrency):
+    durable = make(calls=0)
+    durable.serve()
+    for name in ("may", "june", "july"):
+        inputs = [str(number) for number in range(20)]
+        outcomes, error, summary = budgeted(durable, inputs, concurrency, name, requests=20)
+        assert (error, len(outcomes), summary.done, summary.spent) == (None, 20, 20, {"requests": 20})
+
+
+def test_the_error_of_a_map_with_a_name_says_that_it_goes_on(make):
+    _, error, _ = budgeted(make(calls=0), ["a"], requests=0)
+    assert str(error) == (
+        "The map reached its budget requests=0 (spent: 0) before input 0, which was not begun, nor any after it. Call "
+        "it again by the same name, with a higher budget=RunLimits(requests=...): what was spent stays spent, and "
+        "nothing that is finished is done again."
+    )
+
+
+def test_leaving_a_map_without_a_name_cancels_also_what_is_just_being_submitted(make):
+    durable = make()
+    submit, begun, let_go = durable._archive.submit, threading.Event(), threading.Event()
+
+    def late(part):
+        begun.set()
+        let_go.wait(30)
+        return submit(part)
+
+    durable._archive.submit = late
+
+    async def main():
+        async with durable.agent.map(["a", "b"], durable=durable, concurrency=2):
+            await asyncio.to_thread(begun.wait, 30)
+            asyncio.get_running_loop().call_soon(let_go.set)
+
+    asyncio.run(main())
+    assert Counter(entry.status for entry in durable.engine.entries()) == {"CANCELLED": 2}
+
+
+async def left_after_the_first(durable, where):
+    """Leave a map as soon as its first input is submitted."""
+    submit, submitted = durable.submit, asyncio.Event()
+
+    async def told(*given, **named):
+        await submit(*given, **named)
+        submitted.set()
+
+    durable.submit = told
+    async with durable.agent.map(["a", "b"], durable=where, concurrency=1):
+        await submitted.wait()
+
+
+def test_leaving_a_map_with_a_name_leaves_its_runs_to_the_workers(make):
+    durable = make()
+
+    asyncio.run(left_after_the_first(durable, durable.spread("may")))
+    assert Counter(entry.status for entry in durable.engine.entries()) == {"ENQUEUED": 1}
+
+
+def away(ask, *, times, error=None):
+    """Have something fail so often, as where the database is away, before it is done."""
+    left = [error or JournalError("It is away.")] * times
+
+    async def asked(*given, **named):
+        if left:
+            raise left.pop() from OSError()
+        return await ask(*given, **named)
+
+    return asked
+
+
+def test_a_map_waits_for_a_database_that_is_away_and_tells_it_once(make, monkeypatch, caplog):
+    from agentkit.durable import spread
+
+    monkeypatch.setattr(spread, "_AGAIN", 0.0)
+    durable = make(calls=0)
+    durable.serve()
+    durable.submit, durable.result = away(durable.submit, times=3), away(durable.result, times=2)
+    durable.status = away(durable.status, times=2)
+    outcomes, _, _ = budgeted(durable, ["a", "b"], requests=1, concurrency=1)
+    assert [outcome.output for outcome in outcomes] == ["done 0"]
+    assert caplog.text.count("The map waits for its database: It is away.") == 3  # as it was away three times
+
+
+def test_a_map_whose_database_is_not_there_at_its_start_says_so(make, monkeypatch):
+    durable = make()
+
+    def refuse(*_, **__):
+        raise JournalError("It is away.") from OSError()
+
+    monkeypatch.setattr(durable.engine, "execute", refuse)
+    with pytest.raises(JournalError, match=r"^It is away\.$"):
+        durable.agent.map_sync(["a"], durable=durable).result()
+
+
+def test_a_run_that_cannot_be_cancelled_while_the_database_is_away_is_told_of(make, caplog):
+    durable = make()
+    durable.cancel = away(durable.cancel, times=1)
+
+    asyncio.run(left_after_the_first(durable, durable))
+    (entry,) = durable.engine.entries()
+    assert f"The run {entry.id} of a map that was left could not be cancelled, and goes on: It is away." in caplog.text
+
+
+def test_an_error_of_a_journal_that_a_run_ended_with_is_an_outcome_and_not_waited_for(make):
+    durable = make(model=ScriptedModel([JournalError("Another journal is away.")]))
+    durable.serve()
+    (outcome,) = durable.agent.map_sync(["a"], durable=durable.spread("may")).result()
+    assert (type(outcome.error), str(outcome.error)) == (JournalError, "Another journal is away.")
+
+
+@pytest.mark.parametrize("db", ["sqlite"], indirect=True)
+def test_what_every_run_would_end_with_at_its_worker_ends_the_map(make, monkeypatch):
+    monkeypatch.delenv("OPENAI_API_KEY", raising=False)
+    durable = make(model="openai:gpt-4o-mini")
+    durable.serve()
+    with pytest.raises(ConfigurationError) as caught:
+        durable.agent.map_sync(["a", "b", "c"], durable=durable.spread("may"), concurrency=1).result()
+    (entry,) = durable.engine.entries()
+    assert str(caught.value) == (
+        f"The run {entry.id!r} ended at its worker as every run of the map would: MissingKeyError: No key for "
+        "'openai': set OPENAI_API_KEY. Keys are made at the provider, see "
+        "https://platform.openai.com/docs/api-reference/chat/create. Without any key 'local' runs the embedded model. "
+        "Mend that at the workers, and call the map again."
+    )
+    assert caught.value.__notes__ == ["It ended the map, at input 0."]
+
+
+@pytest.mark.parametrize("db", ["sqlite"], indirect=True)
+@pytest.mark.parametrize("name", ["", "a/b", "a\n", "x" * 171, 5])
+def test_a_name_that_no_id_can_begin_with_is_refused(make, name):
+    with pytest.raises(ConfigurationError) as caught:
+        make().spread(name)
+    assert str(caught.value) == (
+        f"A map over workers cannot be called {name!r:.100}, for the ids of its runs begin with that. Give a text of 1 "
+        "to 170 characters, none of them a slash, a control character or half of one."
+    )
