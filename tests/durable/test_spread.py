@@ -7,7 +7,7 @@ from collections import Counter
 import pytest
 
 from agentkit import RunLimits
-from agentkit.errors import ConfigurationError, JournalError, LimitExceededError
+from agentkit.errors import ConfigurationError, JournalError, LimitExceededError, PendingCallsError
 from agentkit.testing import FakeEndpoint, ScriptedModel
 
 
@@ -130,6 +130,55 @@ def test_a_run_of_the_map_that_goes_on_later_still_spends_from_its_budget(make):
     with pytest.raises(LimitExceededError) as caught:
         asyncio.run(main())
     assert str(caught.value).startswith("The map's budget reached its limit requests=1 (spent: 1); ")
+
+
+def test_a_call_that_was_decided_on_when_nothing_is_left_is_made_once_and_waits_for_a_higher_budget(make):
+    done = []
+    durable = make(lambda number: done.append(number) or "did", calls=1, approval=True)
+    durable.serve()
+    outcomes, _, _ = budgeted(durable, ["a", "b"], tool_calls=1)
+    assert [type(outcome.error) for outcome in outcomes] == [PendingCallsError] * 2
+
+    async def decide(outcome):
+        (pending,) = outcome.error.state.held
+        await durable.decide(pending.run_id, {pending.id: True})
+        return await durable.result(pending.run_id)
+
+    assert asyncio.run(decide(outcomes[0])).output == "done 1"
+    with pytest.raises(LimitExceededError) as caught:
+        asyncio.run(decide(outcomes[1]))
+    assert str(caught.value) == (
+        "The map's budget reached its limit tool_calls=1 (spent: 1); the reply asks for 1 more and none of them was "
+        "run. Call the map again with a higher budget=RunLimits(tool_calls=...)."
+    )
+    assert done == [0]
+    outcomes, error, summary = budgeted(durable, ["a", "b"], tool_calls=3)
+    assert (error, [outcome.output for outcome in outcomes]) == (None, ["done 1"] * 2)
+    assert (done, summary.spent) == ([0, 0], {"tool_calls": 2})
+
+
+def test_a_limit_of_a_run_fails_its_input_alone_and_is_told_before_that_of_the_map(make):
+    durable = make(calls=1)
+    durable.serve()
+
+    async def main():
+        many = durable.agent.map(
+            ["a", "b", "c"],
+            durable=durable.spread("may"),
+            limits=RunLimits(requests=1),
+            budget=RunLimits(requests=2),
+            concurrency=1,
+        )
+        outcomes = []
+        with pytest.raises(LimitExceededError, match=r"^The map reached its budget requests=2 \(spent: 2\) "):
+            async for outcome in many:
+                outcomes.append(outcome)
+        return outcomes
+
+    assert [str(outcome.error) for outcome in asyncio.run(main())] == [
+        "The run reached its limit requests=1 (spent: 1); the next request was not sent. Go on with "
+        "`agent.resume(error.state, limits=RunLimits(requests=...))`."
+    ] * 2
 
 
 def test_a_budget_of_time_alone_is_kept_by_the_map(make):
