@@ -6,9 +6,10 @@ from collections import Counter
 
 import pytest
 
-from agentkit import RunLimits
+from agentkit import Agent, RunLimits, tool
 from agentkit.errors import ConfigurationError, JournalError, LimitExceededError, PendingCallsError
 from agentkit.testing import FakeEndpoint, ScriptedModel
+from agentkit.testing.reply import call
 
 
 def test_inputs_are_spread_and_outcomes_and_summary_are_those_of_a_map(make):
@@ -155,6 +156,29 @@ def test_a_call_that_was_decided_on_when_nothing_is_left_is_made_once_and_waits_
     outcomes, error, summary = budgeted(durable, ["a", "b"], tool_calls=3)
     assert (error, [outcome.output for outcome in outcomes]) == (None, ["done 1"] * 2)
     assert (done, summary.spent) == ([0, 0], {"tool_calls": 2})
+
+
+def test_what_agents_spend_that_calls_began_counts_once_also_where_they_wait_for_a_decision(make):
+    @tool(approval=True)
+    def pay() -> str:
+        """Pay."""
+        return "paid"
+
+    helper = Agent(ScriptedModel([call("pay", {}, id="call_1"), "helped"]), tools=[pay], name="helper")
+    model = ScriptedModel([call("helper", {"prompt": "Help."}, id="call_0"), "done"])
+    durable = make(agent=Agent(model, tools=[helper.as_tool()], name="demo"))
+    durable.serve()
+    outcomes, _, summary = budgeted(durable, ["a"], requests=9, tool_calls=9)
+    assert summary.spent == {"requests": 2, "tool_calls": 1}  # the helper's call has not begun
+    (pending,) = outcomes[0].error.state.pending
+
+    async def main():
+        await durable.decide(outcomes[0].error.state.run_id, [pending.approve()])
+        return await durable.result(outcomes[0].error.state.run_id)
+
+    assert asyncio.run(main()).output == "done"
+    _, _, summary = budgeted(durable, ["a"], requests=9, tool_calls=9)
+    assert summary.spent == {"requests": 4, "tool_calls": 2}
 
 
 def test_a_limit_of_a_run_fails_its_input_alone_and_is_told_before_that_of_the_map(make):
