@@ -78,6 +78,19 @@ class Archive:
             last = self.last(run_id)
         self._engine.cancel(last.id)
 
+    def delete(self, run_id: str) -> None:
+        """Forget a run that is over, or waits for decisions.
+
+        Raises:
+            RunError: It goes on, or there is no such run.
+        """
+        last = self.last(run_id)
+        if last.status not in OVER:
+            raise RunError(
+                f"The run {run_id!r} is queued or goes on, so it is not deleted. Cancel it first, or wait for its end."
+            )
+        self._engine.delete([Part(agent="", run_id=run_id, number=one).id for one in range(1, number_of(last.id) + 1)])
+
     def last(self, run_id: str) -> Entry:
         """Give the last part of a run.
 

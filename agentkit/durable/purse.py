@@ -103,6 +103,16 @@ class Purse:
             self.ledger.bind(limits)
             self.ledger.begin(total, NOTHING, NOTHING)
 
+    def remove(self) -> None:
+        """Forget it and what was spent from it, in the database; where there is none, that is all right.
+
+        Raises:
+            JournalError: The database cannot be reached.
+        """
+        self._make_tables()
+        self._engine.execute("DELETE FROM agentkit_spent WHERE purse = :name", name=self._name)
+        self._engine.execute("DELETE FROM agentkit_purse WHERE name = :name", name=self._name)
+
     def forget(self, run_id: str, tab: Ledger) -> None:
         """Let go of a run that goes on here no more, by this tab."""
         if self.tabs.get(run_id) is tab:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import hashlib
 import logging
+import re
 from collections import Counter
 from collections.abc import Awaitable, Callable, Iterable, Mapping
 from contextlib import suppress
@@ -19,6 +20,7 @@ from agentkit.durable.part import model_name
 from agentkit.durable.purse import Purse
 from agentkit.durable.recovery import check_id
 from agentkit.durable.standing import RunStatus
+from agentkit.durable.watch import OVER
 from agentkit.errors import (
     AgentkitError,
     AuthenticationError,
@@ -44,6 +46,7 @@ _OF_THE_MAP = "The map's budget "  # begins the text of its error, as a ledger o
 _DIGEST = 10  # bytes of an input's content in the id of its run
 _OF_ALL = (ConfigurationError, AuthenticationError, NotFoundError)  # no input could pass these
 _LONGEST = 170  # characters of a name: ids have 200, and 22 and a number follow
+_AT_ONCE = 500  # runs that are deleted by one statement
 _AGAIN = 1.0  # seconds until a database that is away is asked again
 
 
@@ -135,6 +138,34 @@ class Spread:
         model_name(given["model"])
         return DurableWork(durable, self._name, given)
 
+    async def delete(self) -> None:
+        """Forget a map: the runs of this name, and what they have spent of its budget; the next one begins anew.
+
+        Raises:
+            RunError: Some of its runs are queued or go on; nothing was done.
+            ConfigurationError: It has no name by which its runs could be found.
+            JournalError: The database cannot be reached.
+        """
+        if self._name is None:
+            raise ConfigurationError(
+                "A map without a name cannot be deleted, for its runs have no name in common. Name the one that you "
+                "made: `durable.spread(name).delete()`; or delete run by run, `durable.delete(run_id)`."
+            )
+        await asyncio.to_thread(self._delete, self._name)
+
+    def _delete(self, name: str) -> None:
+        engine, ids = self._durable.engine, re.compile(rf"{re.escape(name)}-[0-9a-f]{{{2 * _DIGEST}}}-\d+(/\d+)?")
+        entries = [one for one in engine.entries(whole=False, workflow_id_prefix=f"{name}-") if ids.fullmatch(one.id)]
+        under_way = sum(entry.status not in OVER for entry in entries)
+        if under_way:
+            raise RunError(
+                f"Runs of the map {name!r} are queued or go on ({under_way}), so nothing of it is deleted. Wait for "
+                "their end, or cancel them first: `durable.cancel(run_id)`."
+            )
+        for begin in range(0, len(entries), _AT_ONCE):
+            engine.delete([entry.id for entry in entries[begin : begin + _AT_ONCE]])
+        Purse(engine, _purse_of(self._durable, name), Ledger()).remove()
+
 
 class _Job:
     """The run of one input."""
@@ -173,7 +204,7 @@ class DurableWork:
         """
         await asyncio.to_thread(self._durable.engine.execute, "SELECT 1")
         if self._bounds is not None and self._bounds.counted:
-            self._terms["budget"] = f"{self._durable.name}/{self._name}"
+            self._terms["budget"] = _purse_of(self._durable, self._name)
             self._purse = Purse(self._durable.engine, self._terms["budget"], budget)
             await self._purse.open(self._bounds)
 
@@ -295,6 +326,10 @@ class DurableWork:
     def load(self, text: str, /) -> Any:
         """Read an output as its type; neither the output's function nor validators are called."""
         return self._plan.load(text)
+
+
+def _purse_of(durable: Durable, name: str) -> str:
+    return f"{durable.name}/{name}"
 
 
 def _is_name(name: Any) -> bool:

@@ -286,3 +286,29 @@ def test_a_run_that_failed_goes_on_by_what_is_given_with_the_same_call(make):
     with pytest.raises(LimitExceededError):
         durable.run_sync("go", run_id="order-1", limits=RunLimits(requests=1))
     assert durable.run_sync("go", run_id="order-1", limits=RunLimits(requests=2)).output == "done 1"
+
+
+def test_a_run_that_was_deleted_begins_anew_with_another_prompt(make):
+    done = []
+    durable = make(lambda number: done.append(number) or "did", approval=True)
+
+    async def main():
+        await durable.submit("go", run_id="order-1")
+        with pytest.raises(RunError) as caught:
+            await durable.delete("order-1")
+        await asyncio.to_thread(durable.serve)
+        (pending,) = (await durable.result("order-1")).pending
+        await durable.decide("order-1", [pending.approve()])
+        assert (await durable.result("order-1")).output == "done 1"
+        await durable.delete("order-1")
+        assert durable.engine.entries() == []
+        assert (await durable.run("go on", run_id="order-1")).pending
+        await durable.delete("order-1")
+        with pytest.raises(RunError, match=r"^There is no run 'order-1' "):
+            await durable.delete("order-1")
+        return str(caught.value)
+
+    assert asyncio.run(main()) == (
+        "The run 'order-1' is queued or goes on, so it is not deleted. Cancel it first, or wait for its end."
+    )
+    assert done == [0]

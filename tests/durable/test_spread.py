@@ -7,7 +7,7 @@ from collections import Counter
 import pytest
 
 from agentkit import Agent, RunLimits, tool
-from agentkit.errors import ConfigurationError, JournalError, LimitExceededError, PendingCallsError
+from agentkit.errors import ConfigurationError, JournalError, LimitExceededError, PendingCallsError, RunError
 from agentkit.testing import FakeEndpoint, ScriptedModel
 from agentkit.testing.reply import call
 
@@ -368,4 +368,49 @@ def test_a_name_that_no_id_can_begin_with_is_refused(make, name):
     assert str(caught.value) == (
         f"A map over workers cannot be called {name!r:.100}, for the ids of its runs begin with that. Give a text of 1 "
         "to 170 characters, none of them a slash, a control character or half of one."
+    )
+
+
+def rows(durable):
+    """Count what the database has of runs and budgets."""
+    counts = ("SELECT COUNT(*) FROM agentkit_spent", "SELECT COUNT(*) FROM agentkit_purse")
+    return len(durable.engine.entries()), *(durable.engine.execute(count)[0][0] for count in counts)
+
+
+def test_a_map_that_was_deleted_begins_anew_and_others_stay(make):
+    durable = make(calls=0)
+    durable.serve()
+    for name in ("may", "may-2", "MAY"):
+        budgeted(durable, ["a", "b"], name=name, requests=2)
+    assert rows(durable) == (6, 6, 3)
+    asyncio.run(durable.spread("may").delete())
+    assert rows(durable) == (4, 4, 2)
+    asyncio.run(durable.spread("may").delete())  # again is no error
+    outcomes, error, summary = budgeted(durable, ["a", "b"], requests=2)
+    assert (error, [outcome.output for outcome in outcomes]) == (None, ["done 0"] * 2)
+    assert summary.spent == {"requests": 2}
+
+
+def test_a_map_whose_runs_go_on_is_not_deleted_and_one_whose_runs_wait_or_failed_is(make):
+    durable = make(calls=1, approval=True)
+    asyncio.run(left_after_the_first(durable, durable.spread("may")))
+    with pytest.raises(RunError) as caught:
+        asyncio.run(durable.spread("may").delete())
+    assert str(caught.value) == (
+        "Runs of the map 'may' are queued or go on (1), so nothing of it is deleted. Wait for their end, or cancel "
+        "them first: `durable.cancel(run_id)`."
+    )
+    durable.serve()
+    budgeted(durable, ["a", "b"], requests=1, concurrency=1)
+    asyncio.run(durable.spread("may").delete())
+    assert rows(durable) == (0, 0, 0)
+
+
+@pytest.mark.parametrize("db", ["sqlite"], indirect=True)
+def test_a_map_without_a_name_cannot_be_deleted(make):
+    with pytest.raises(ConfigurationError) as caught:
+        asyncio.run(make().spread().delete())
+    assert str(caught.value) == (
+        "A map without a name cannot be deleted, for its runs have no name in common. Name the one that you made: "
+        "`durable.spread(name).delete()`; or delete run by run, `durable.delete(run_id)`."
     )
