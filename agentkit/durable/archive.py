@@ -125,8 +125,9 @@ class Archive:
     ) -> bool:
         """Submit the next part, with the terms of the one before, or with those that were given now."""
         before = Part.from_json(last.text)
-        number = before.number + 1
-        part = replace(now or before, number=number, history=(), prompt=None, decisions=decisions)
+        part = replace(now or before, number=before.number + 1, decisions=decisions)
+        if self.records(part.run_id, part.number):  # else no worker has begun the run, and what it was given is here
+            part = replace(part, history=(), prompt=None)
         return self._engine.submit(part.id, queue or self._queue, part.to_json())
 
 

@@ -312,3 +312,18 @@ def test_a_run_that_was_deleted_begins_anew_with_another_prompt(make):
         "The run 'order-1' is queued or goes on, so it is not deleted. Cancel it first, or wait for its end."
     )
     assert done == [0]
+
+
+def test_a_run_that_was_cancelled_or_failed_before_a_worker_began_it_goes_on_with_what_it_was_given(make):
+    durable = make(calls=0)
+
+    async def main():
+        await durable.submit("go", run_id="order-1", history=[{"role": "user", "content": "before"}])
+        await durable.cancel("order-1")
+        await durable.resume("order-1")
+        await durable.cancel("order-1")
+        await durable.resume("order-1")
+        await asyncio.to_thread(durable.serve)
+        return await durable.result("order-1")
+
+    assert [message.content for message in asyncio.run(main()).messages] == ["before", "go", "done 0"]

@@ -358,6 +358,11 @@ def test_what_every_run_would_end_with_at_its_worker_ends_the_map(make, monkeypa
         "Mend that at the workers, and call the map again."
     )
     assert caught.value.__notes__ == ["It ended the map, at input 0."]
+    with FakeEndpoint(replies=lambda request: request["messages"][-1]["content"]) as endpoint:
+        monkeypatch.setenv("OPENAI_BASE_URL", endpoint.base_url)
+        monkeypatch.setenv("OPENAI_API_KEY", "sk-of-the-tests")
+        found = durable.agent.map_sync(["a", "b", "c"], durable=durable.spread("may")).result()
+    assert found.outputs == ["a", "b", "c"]
 
 
 @pytest.mark.parametrize("db", ["sqlite"], indirect=True)
