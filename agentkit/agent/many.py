@@ -55,12 +55,21 @@ class AgentWork:
         """The name of the model."""
         return self._recipe.model.name
 
+    @property
+    def is_named(self) -> bool:
+        """Tell that they are of this map alone."""
+        return False
+
     async def open(self, budget: Ledger, /) -> None:
         """Do nothing: the runs spend from the ledgers that are in force around them."""
 
     async def has(self, job: Run, /) -> bool:  # noqa: ARG002 # of the protocol
         """Tell that a run is not there before it is begun."""
         return False
+
+    async def due(self, jobs: Iterable[Run], /) -> int:
+        """Count the runs that have not had their first reply."""
+        return sum(not job.state.usages for job in jobs)
 
     def prepare(self, given: Any, /) -> Run:
         """Make the run of an input.

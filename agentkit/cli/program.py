@@ -116,6 +116,7 @@ Start as many as you like, on as many machines; runs of one that is lost go on w
 _SUBMIT = """\b
 Examples:
   agentkit submit shop:agent "Refund order 7" --db runs.sqlite --run order-7
+  agentkit submit shop:agent "Refund order 8" --db runs.sqlite --model openai:gpt-4o-mini
   agentkit status order-7 --db runs.sqlite
   agentkit result order-7 --db runs.sqlite
   agentkit decide shop:agent order-7 call_1 --approve --db runs.sqlite

@@ -43,12 +43,22 @@ class SubmitCommand:
     run: Annotated[
         str | None, typer.Option("--run", metavar="ID", help="The run's id; a new one by default.", show_default=False)
     ] = None
+    model: Annotated[
+        str | None,
+        typer.Option(
+            "--model",
+            "-m",
+            metavar="PROVIDER:MODEL",
+            help="The model in the place of the agent's own, such as openai:gpt-4o-mini; the worker has its key.",
+            show_default=False,
+        ),
+    ] = None
 
     def perform(self) -> int:
         """Submit, write the run's id, and give the exit code."""
         prompt = read_prompt(self.prompt, "submit")
         durable = load_durable(self.agent, self.db, self.queue)
-        Screen(sys.stdout).line(block(lambda: durable.submit(prompt, run_id=self.run)))
+        Screen(sys.stdout).line(block(lambda: durable.submit(prompt, run_id=self.run, model=self.model)))
         return 0
 
 

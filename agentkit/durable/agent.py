@@ -255,6 +255,17 @@ class DurableAgent(Generic[Deps, Output]):
         """
         await asyncio.to_thread(self._open().cancel, run_id)
 
+    async def delete(self, run_id: str) -> None:
+        """Forget a run that is over or waits for decisions; one of that id begins anew then.
+
+        What it has spent of a map's budget stays spent: `spread(name).delete()` forgets a map with its runs. Of a run
+        that was cancelled just now, a call that is on may come to its end, and is not written down.
+
+        Raises:
+            RunError: It is queued or goes on, or there is none of that id.
+        """
+        await asyncio.to_thread(self._open().delete, run_id)
+
     async def events(self, run_id: str) -> AsyncIterator[Event]:
         """Watch a run that was submitted with `streamed=True`: the events of its last part, from that part's start.
 

@@ -79,6 +79,19 @@ class Archive:
             last = self.last(run_id)
         self._engine.cancel(last.id)
 
+    def delete(self, run_id: str) -> None:
+        """Forget a run that is over, or waits for decisions.
+
+        Raises:
+            RunError: It goes on, or there is no such run.
+        """
+        last = self.last(run_id)
+        if last.status not in OVER:
+            raise RunError(
+                f"The run {run_id!r} is queued or goes on, so it is not deleted. Cancel it first, or wait for its end."
+            )
+        self._engine.delete([Part(agent="", run_id=run_id, number=one).id for one in range(1, number_of(last.id) + 1)])
+
     def last(self, run_id: str) -> Entry:
         """Give the last part of a run.
 
@@ -133,8 +146,9 @@ class Archive:
     ) -> bool:
         """Submit the next part, with the terms of the one before, or with those that were given now."""
         before = Part.from_json(last.text)
-        number = before.number + 1
-        part = replace(now or before, number=number, history=(), prompt=None, decisions=decisions)
+        part = replace(now or before, number=before.number + 1, decisions=decisions)
+        if self.records(part.run_id, part.number):  # else no worker has begun the run, and what it was given is here
+            part = replace(part, history=(), prompt=None)
         return self._engine.submit(part.id, queue or self._queue, part.to_json())
 
 

@@ -54,6 +54,14 @@ class Part:
     model: str = ""
     budget: str = ""
 
+    def __post_init__(self) -> None:
+        given: Any = self.budget
+        if not isinstance(given, str):
+            raise ConfigurationError(
+                f"The budget of a submitted run is {given!r:.100}, and not the name of a map's. Bound one run by "
+                "`limits=`, and many by `agent.map(inputs, durable=..., budget=...)`, which names its own."
+            )
+
     @property
     def id(self) -> str:
         """Give the id of its workflow: the run's, and from the second part on its number after a slash."""

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import asyncio
 import logging
-from collections.abc import AsyncGenerator, Awaitable, Callable
+from collections.abc import AsyncGenerator, Awaitable, Callable, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import fields
 from typing import Any
@@ -33,6 +33,8 @@ _log = logging.getLogger("agentkit.durable")
 _AGAIN = 1.0  # seconds until a database that is away is asked again
 _COLUMNS = ("requests", "tool_calls", "input_tokens", "output_tokens", "cost", "unpriced")  # in the order of a row
 
+_AT_ONCE = 500  # runs that are asked for in one statement
+
 _PURSES = "CREATE TABLE IF NOT EXISTS agentkit_purse (name TEXT PRIMARY KEY, limits TEXT NOT NULL)"
 _SPENT = f"""CREATE TABLE IF NOT EXISTS agentkit_spent (purse TEXT NOT NULL, run_id TEXT NOT NULL,
     {", ".join(f"{name} BIGINT NOT NULL" for name in _COLUMNS)}, PRIMARY KEY (purse, run_id))"""
@@ -43,6 +45,8 @@ _WRITE = f"""INSERT INTO agentkit_spent VALUES (:purse, :run_id, {", ".join(f":{
     ON CONFLICT (purse, run_id) DO UPDATE SET {", ".join(_MORE.format(name) for name in _COLUMNS)}"""  # noqa: S608 # of names that are here
 _READ = f"""SELECT limits, {", ".join(f"COALESCE(SUM({name}), 0)" for name in _COLUMNS)}
     FROM agentkit_purse LEFT JOIN agentkit_spent ON purse = name WHERE name = :name GROUP BY limits"""  # noqa: S608 # of names that are here
+
+_COUNT = "SELECT COUNT(*) FROM agentkit_spent WHERE purse = :purse AND run_id IN ({})"
 
 
 class Purse:
@@ -89,22 +93,49 @@ class Purse:
                 self._answered = upto
 
     async def _trade(self) -> None:
-        taken = {run_id: tab.spent for run_id, tab in self.tabs.items()}
-        new = {run_id: spent for run_id, spent in taken.items() if self._written.get(run_id, NOTHING) != spent}
+        taken = {run_id: (tab, tab.spent) for run_id, tab in self.tabs.items()}
+        new = {run_id: spent for run_id, (_, spent) in taken.items() if self._written.get(run_id, NOTHING) != spent}
         limits, total = await asyncio.to_thread(self._exchange, new)
         self._written = {**self._written, **new}
         with guard():  # tools in threads spend meanwhile
-            for run_id, spent in taken.items():
-                if run_id in self.tabs:
-                    total += self.tabs[run_id].spent - spent
+            for run_id, (tab, spent) in taken.items():
+                if self.tabs.get(run_id) is tab:  # else it was lost and taken up again, and has another
+                    total += tab.spent - spent
             self.ledger.bind(limits)
             self.ledger.begin(total, NOTHING, NOTHING)
+
+    def remove(self) -> None:
+        """Forget it and what was spent from it, in the database; where there is none, that is all right.
+
+        Raises:
+            JournalError: The database cannot be reached.
+        """
+        self._make_tables()
+        self._engine.execute("DELETE FROM agentkit_spent WHERE purse = :name", name=self._name)
+        self._engine.execute("DELETE FROM agentkit_purse WHERE name = :name", name=self._name)
 
     def forget(self, run_id: str, tab: Ledger) -> None:
         """Let go of a run that goes on here no more, by this tab."""
         if self.tabs.get(run_id) is tab:
             del self.tabs[run_id]
             self._written.pop(run_id, None)
+
+    async def count(self, run_ids: Sequence[str]) -> int:
+        """Count which of some runs have spent something.
+
+        Raises:
+            JournalError: The database cannot be reached.
+        """
+        return await asyncio.to_thread(self._count, run_ids)
+
+    def _count(self, run_ids: Sequence[str]) -> int:
+        found = 0
+        for begin in range(0, len(run_ids), _AT_ONCE):
+            named = {f"run{number}": one for number, one in enumerate(run_ids[begin : begin + _AT_ONCE])}
+            places = ", ".join(f":{name}" for name in named)
+            ((count,),) = self._engine.execute(_COUNT.format(places), purse=self._name, **named)
+            found += count
+        return found
 
     def _make(self, limits: str) -> None:
         self._make_tables()

@@ -31,7 +31,7 @@ from agentkit.durable.step import StepBook
 from agentkit.durable.telling import Telling
 from agentkit.errors import JournalError
 from agentkit.secret import scrub
-from agentkit.state.spent import NOTHING
+from agentkit.state.spent import NOTHING, Spent
 
 __all__ = ["Workflow"]
 
@@ -75,7 +75,7 @@ class Workflow:
         records += [record for _, record in own]
         past = past_of(records) if records else None
         if own and past is not None and past.ended is not None:  # the worker was lost after the last record
-            async with spending(StepBook(gate), self._engine, part.budget, part.run_id, past.state.spent):
+            async with spending(StepBook(gate), self._engine, part.budget, part.run_id, _spent(past)):
                 return _ended(past.ended)
         telling = Telling() if part.streamed else None
         book = StepBook(gate, own[-1][0] if own else 0)
@@ -93,8 +93,7 @@ class Workflow:
         run = self._run(part, past, await deps if isawaitable(deps) else deps, is_new=is_new)
         if telling is not None:
             run.watcher, run.room = telling.take, _no_wait
-        spent = NOTHING if past is None else past.state.spent
-        async with spending(book, self._engine, part.budget, part.run_id, spent) as kept:
+        async with spending(book, self._engine, part.budget, part.run_id, _spent(past)) as kept:
             run.keeper = Keeping(kept, self._on_unknown, past)
             async with telling or nullcontext():
                 result = await finish(run)
@@ -121,6 +120,11 @@ def _ended(record: Record) -> str:
     if record.kind == "failed":
         raise _FailedError(str(record.content.get("error", "")))
     return record.kind
+
+
+def _spent(past: Past | None) -> Spent:
+    """Give what a run has spent; calls whose runs are on their way were counted around it when they began."""
+    return NOTHING if past is None else past.state.spent + Spent(tool_calls=len(past.state.subs))
 
 
 async def _patiently(ask: Callable[..., _T], *what: Any) -> _T:

@@ -16,12 +16,13 @@ from agentkit.errors import (
     AuthenticationError,
     ConfigurationError,
     InvalidRequestError,
+    LimitExceededError,
     NotFoundError,
     RateLimitError,
     RunError,
 )
 from agentkit.http.fault import Fault
-from agentkit.many.budget import Budget
+from agentkit.many.budget import Again, Budget
 from agentkit.many.outcome import Outcome
 from agentkit.many.summary import Tally
 from agentkit.many.term import Terms
@@ -179,12 +180,20 @@ class Pool:
         if kept is not None:
             self._settle(kept)
             return
-        first = sum(not job.state.usages for job in self._jobs.values())
-        over = self._budget.reached(first, self._tally.seconds, index, stored=self._store is not None)
+        over = await self._stopped_by(index)
         if over is not None and not await self._work.has(job):
             self._error = self._error or over
             return
         self._jobs[self._start(self._run(index, given, job, key))] = job
+
+    async def _stopped_by(self, index: int) -> LimitExceededError | None:
+        """Give the error of a bound of the budget that is reached before this input."""
+        again: Again = "named" if self._work.is_named else "stored" if self._store is not None else "anew"
+        over = self._budget.reached(len(self._jobs), self._tally.seconds, index, again)
+        if over is None:  # though all that run took a request yet
+            return None
+        due = await self._work.due(list(self._jobs.values()))
+        return self._budget.reached(due, self._tally.seconds, index, again)
 
     def _restored(self, index: int, given: Any, key: Key | None) -> Outcome[Any] | None:
         kept = self._store.get(key) if self._store and key else None

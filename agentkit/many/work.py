@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from typing import Any, Protocol
 
 from agentkit.state.ledger import Ledger
@@ -28,6 +28,11 @@ class Work(Protocol):
         """The name of the model that is asked."""
         ...
 
+    @property
+    def is_named(self) -> bool:
+        """Tell whether the next map of the same name goes on with these runs, and with what they have spent."""
+        ...
+
     async def open(self, budget: Ledger, /) -> None:
         """Make ready for the first input.
 
@@ -38,6 +43,10 @@ class Work(Protocol):
 
     async def has(self, job: Any, /) -> bool:
         """Tell whether a run goes on or is done already, so that its input is taken though the budget is spent."""
+        ...
+
+    async def due(self, jobs: Iterable[Any], /) -> int:
+        """Count those of the runs under way that have not had their first reply: each takes a request yet."""
         ...
 
     def prepare(self, given: Any, /) -> Job:

@@ -81,6 +81,7 @@ class Ledger:
         priced: Whether it bounds what requests cost.
         floor: Where less tokens are left for a reply, the request is not sent.
         holders: How many requests are on their way and may give back.
+        limits: The bounds, as they were given.
         order: Which runs within it have begun, and who waits.
         owner: Whose it is.
         news: Whether what was spent below, or guessed, has changed; whoever takes it over sets it back.
@@ -96,6 +97,7 @@ class Ledger:
         "bounded",
         "floor",
         "holders",
+        "limits",
         "news",
         "order",
         "owner",
@@ -111,6 +113,7 @@ class Ledger:
 
     def bind(self, limits: RunLimits | None) -> None:
         """Take other bounds from now on."""
+        self.limits = limits
         counted = limits.counted if limits is not None else ()
         bounds = [(name, int(limit * _PICO) if name == "cost" else limit) for name, limit in counted]
         self._bounds, self.bounded = bounds, bool(bounds)

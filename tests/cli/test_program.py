@@ -22,7 +22,7 @@ OPTIONS = {
         *("--concurrency", "--max-tokens-total", "--limit", "--fresh"),
     ],
     "worker": ["MODULE:AGENT...", "--db", "--queue", "--concurrency", "--total", "--rate", "--lease", "--grace"],
-    "submit": ["MODULE:AGENT", "PROMPT", "--db", "--queue", "--run"],
+    "submit": ["MODULE:AGENT", "PROMPT", "--db", "--queue", "--run", "--model"],
     "status": ["RUN", "--db", "--json"],
     "result": ["RUN", "--db"],
     "cancel": ["RUN", "--db"],

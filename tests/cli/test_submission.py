@@ -7,7 +7,7 @@ import pytest
 
 from agentkit import Agent, tool
 from agentkit.durable import DurableAgent
-from agentkit.testing import ScriptedModel
+from agentkit.testing import FakeEndpoint, ScriptedModel
 from agentkit.testing.reply import call
 
 pytest.importorskip("dbos")
@@ -45,6 +45,33 @@ def test_a_new_run_has_an_id_of_its_own_and_the_database_can_stand_in_the_enviro
     _, out, _ = submit()
     monkeypatch.setenv("AGENTKIT_DB", "runs.sqlite")
     assert run("status", out.strip())[1].startswith("queued, since ")
+
+
+def test_a_run_is_submitted_with_a_model_that_the_worker_asks_in_the_place_of_the_agents_own(run, submit, monkeypatch):
+    monkeypatch.delenv("OPENAI_API_KEY", raising=False)
+    assert submit("--run", "order-7", "--model", "openai:gpt-4o-mini") == (0, "order-7\n", "")
+    _, out, _ = run("status", "order-7", "--db", "runs.sqlite", "--json")
+    assert json.loads(out)["model"] == "openai:gpt-4o-mini"
+    durable = DurableAgent(Agent("local", name="shop"), db="runs.sqlite")
+
+    async def main():
+        await asyncio.to_thread(durable.serve)
+        result = await durable.result("order-7")
+        await durable.aclose()
+        return result
+
+    with FakeEndpoint(replies=["shipped"]) as endpoint:
+        monkeypatch.setenv("OPENAI_BASE_URL", endpoint.base_url)
+        monkeypatch.setenv("OPENAI_API_KEY", "sk-of-the-tests")
+        assert asyncio.run(main()).output == "shipped"
+
+
+def test_a_model_that_no_provider_has_is_refused_before_the_run_is_submitted(run, submit):
+    code, out, err = submit("--run", "order-7", "--model", "nobody:model")
+    assert (code, out) == (2, "")
+    assert err.startswith("error: ")
+    assert "nobody" in err
+    assert run("status", "order-7", "--db", "runs.sqlite")[0] == 1
 
 
 def test_an_unknown_run_is_an_error(run, here):

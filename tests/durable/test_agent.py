@@ -300,3 +300,44 @@ def test_a_run_that_failed_goes_on_by_what_is_given_with_the_same_call(make):
     with pytest.raises(LimitExceededError):
         durable.run_sync("go", run_id="order-1", limits=RunLimits(requests=1))
     assert durable.run_sync("go", run_id="order-1", limits=RunLimits(requests=2)).output == "done 1"
+
+
+def test_a_run_that_was_deleted_begins_anew_with_another_prompt(make):
+    done = []
+    durable = make(lambda number: done.append(number) or "did", approval=True)
+
+    async def main():
+        await durable.submit("go", run_id="order-1")
+        with pytest.raises(RunError) as caught:
+            await durable.delete("order-1")
+        await asyncio.to_thread(durable.serve)
+        (pending,) = (await durable.result("order-1")).pending
+        await durable.decide("order-1", [pending.approve()])
+        assert (await durable.result("order-1")).output == "done 1"
+        await durable.delete("order-1")
+        assert durable.engine.entries() == []
+        assert (await durable.run("go on", run_id="order-1")).pending
+        await durable.delete("order-1")
+        with pytest.raises(RunError, match=r"^There is no run 'order-1' "):
+            await durable.delete("order-1")
+        return str(caught.value)
+
+    assert asyncio.run(main()) == (
+        "The run 'order-1' is queued or goes on, so it is not deleted. Cancel it first, or wait for its end."
+    )
+    assert done == [0]
+
+
+def test_a_run_that_was_cancelled_or_failed_before_a_worker_began_it_goes_on_with_what_it_was_given(make):
+    durable = make(calls=0)
+
+    async def main():
+        await durable.submit("go", run_id="order-1", history=[{"role": "user", "content": "before"}])
+        await durable.cancel("order-1")
+        await durable.resume("order-1")
+        await durable.cancel("order-1")
+        await durable.resume("order-1")
+        await asyncio.to_thread(durable.serve)
+        return await durable.result("order-1")
+
+    assert [message.content for message in asyncio.run(main()).messages] == ["before", "go", "done 0"]

@@ -60,3 +60,13 @@ def test_settings_are_kept_whole_with_what_is_switched_off_and_what_is_not_of_th
     part = Part(agent="demo", run_id="order-1", settings=Part.plain_settings(settings))
     assert Part.from_json(part.to_json()).terms == (settings, None)
     assert Part.from_json(part.to_json()).terms[0].model_fields_set == settings.model_fields_set
+
+
+@pytest.mark.parametrize("budget", [RunLimits(requests=5), 5, None])
+def test_a_budget_that_is_no_name_of_a_maps_is_refused(budget):
+    with pytest.raises(ConfigurationError) as caught:
+        Part(agent="demo", run_id="a", budget=budget)
+    assert str(caught.value) == (
+        f"The budget of a submitted run is {budget!r:.100}, and not the name of a map's. Bound one run by `limits=`, "
+        "and many by `agent.map(inputs, durable=..., budget=...)`, which names its own."
+    )

@@ -201,3 +201,51 @@ def test_a_run_that_is_to_spend_from_a_budget_that_is_not_there_says_so(engine, 
         "The database has no budget 'demo/june', from which a run is to spend. Leave `budget` out of `submit`: it is "
         "for maps, which make theirs first."
     )
+
+
+def test_a_run_that_is_lost_and_taken_up_again_in_one_process_counts_by_what_it_has_spent_now(engine, monkeypatch):
+    from agentkit.durable import purse as module
+
+    opened(engine, RunLimits(requests=9))
+    exchange, again = module.Purse._exchange, asyncio.Event()
+
+    async def main():
+        loop = asyncio.get_running_loop()
+
+        def meanwhile(self, new):
+            loop.call_soon_threadsafe(again.set)
+            asyncio.run_coroutine_threadsafe(entered.wait(), loop).result()
+            return exchange(self, new)
+
+        async def take_up():
+            await again.wait()
+            monkeypatch.setattr(module.Purse, "_exchange", exchange)
+            async with module.spending(Kept(), engine, "demo/may", "a", ONCE):
+                return ledgers.get()[0].spent
+
+        entered = asyncio.Event()
+        async with module.spending(Kept(), engine, "demo/may", "a", NOTHING) as book:
+            for _ in range(3):
+                await ask(book)
+            purse = module._purses[loop][engine, "demo/may"]
+            monkeypatch.setattr(module.Purse, "_exchange", meanwhile)
+            other = asyncio.create_task(take_up())
+            settling = asyncio.create_task(purse.settle())
+            await again.wait()
+            await asyncio.sleep(0)  # the other one has its tab now, in the place of this one
+            assert purse.tabs["a"].spent == ONCE
+            entered.set()
+            await settling
+            assert purse.ledger.spent.requests == 3
+            return await other
+
+    assert asyncio.run(main()).requests == 3
+
+
+def test_runs_that_have_spent_are_counted_among_many(engine):
+    purse = opened(engine, RunLimits(requests=9))
+    spend(engine, "a")
+    spend(engine, "run 700")
+    spend(engine, "b", requests=0)
+    assert asyncio.run(purse.count(["a", "b", *(f"run {number}" for number in range(1200))])) == 2
+    assert asyncio.run(purse.count([])) == 0

@@ -59,6 +59,11 @@ class Work:
         for one in given:
             self.gate(one).set()
 
+    is_named = False
+
+    async def due(self, jobs):
+        return sum(not job.state.usages for job in jobs)
+
     async def open(self, budget):
         self.budget = budget
 

@@ -26,7 +26,7 @@ def spend(budget, spent):
 def test_without_a_budget_nothing_is_reached_and_runs_share_no_ledger():
     budget = Budget(None)
     spend(budget, Spent(1000, 1000, 10**9))
-    assert budget.reached(1, 10**9, 0, stored=False) is None
+    assert budget.reached(1, 10**9, 0, "anew") is None
     with budget:
         assert ledgers.get() == ()
 
@@ -46,7 +46,7 @@ def test_what_was_spent_counts_and_the_first_request_of_each_run(limits, reached
     budget = Budget(limits)
     spend(budget, Spent(2, 1, 20, 0, 0.25))
     spend(budget, Spent(1, 2, 10, 5, 0.25))
-    error = budget.reached(1, 10.0, 3, stored=False)
+    error = budget.reached(1, 10.0, 3, "anew")
     assert (reached in str(error)) if reached else (error is None)
 
 
@@ -54,7 +54,7 @@ def test_the_default_limits_of_one_run_do_not_bound_a_map():
     budget = Budget(RunLimits(tokens=10**6))
     for _ in range(100):
         spend(budget, Spent(1, 1, 10))
-    assert budget.reached(0, 0, 0, stored=False) is None
+    assert budget.reached(0, 0, 0, "anew") is None
 
 
 def test_a_run_that_came_to_its_end_ends_the_map_though_something_is_left():
@@ -68,9 +68,9 @@ def test_a_run_that_came_to_its_end_ends_the_map_though_something_is_left():
             budget.hear(error)
 
     spend(budget, Spent(1, 0, 900))
-    assert budget.reached(0, 0, 3, stored=True) is None
+    assert budget.reached(0, 0, 3, "stored") is None
     contextvars.copy_context().run(run)
-    assert str(budget.reached(0, 0, 3, stored=True)).startswith(
+    assert str(budget.reached(0, 0, 3, "stored")).startswith(
         "The map reached its budget tokens=1000 (spent: 900) before input 3, "
     )
 
@@ -84,14 +84,14 @@ def test_the_end_of_a_budget_around_the_map_ends_it_by_the_same_error():
             budget.hear(error)
 
     contextvars.copy_context().run(run)
-    assert budget.reached(0, 0, 0, stored=False) is error
+    assert budget.reached(0, 0, 0, "anew") is error
 
 
 def test_a_limit_of_the_run_itself_is_none_of_the_map():
     budget, error = Budget(RunLimits(tokens=10)), LimitExceededError("x")
     error.limit, error.ledger = "tokens", Ledger()
     budget.hear(error)
-    assert budget.reached(0, 0, 0, stored=False) is None
+    assert budget.reached(0, 0, 0, "anew") is None
 
 
 @pytest.mark.parametrize(
@@ -130,27 +130,52 @@ def test_a_budget_that_is_none_is_refused():
 
 
 @pytest.mark.parametrize(
-    ("stored", "again"),
+    ("again", "told"),
     [
         (
-            True,
+            "stored",
             (
                 "Call it again with the same store: what is finished costs nothing then, "
                 "and as much is spent on the others."
             ),
         ),
         (
-            False,
+            "anew",
             "Call it again with a higher budget=RunLimits(tokens=...), or in parts; with `store=...` it goes on.",
+        ),
+        (
+            "named",
+            (
+                "Call it again by the same name, with a higher budget=RunLimits(tokens=...): what was spent stays "
+                "spent, and nothing that is finished is done again."
+            ),
         ),
     ],
 )
-def test_the_error_tells_how_to_go_on(stored, again):
+def test_the_error_tells_how_to_go_on(again, told):
     budget = Budget(RunLimits(tokens=1000))
     spend(budget, Spent(1, 0, 1005))
-    error = budget.reached(0, 0.0, 17, stored=stored)
+    error = budget.reached(0, 0.0, 17, again)
     assert error.limit == "tokens"
     assert str(error) == (
         "The map reached its budget tokens=1000 (spent: 1005) before input 17, which was not begun, nor any after it. "
-        f"{again}"
+        f"{told}"
     )
+
+
+def test_of_time_a_map_with_a_name_has_as_much_again():
+    assert str(Budget(RunLimits(seconds=5)).reached(0, 6.0, 17, "named")) == (
+        "The map reached its budget seconds=5 (spent: 6) before input 17, which was not begun, nor any after it. "
+        "Call it again by the same name: nothing that is finished is done again, and the time begins anew."
+    )
+
+
+def test_bounds_that_another_map_of_the_name_gave_hold_and_are_told():
+    budget = Budget(RunLimits(tokens=1000, seconds=60))
+    spend(budget, Spent(2, 0, 50))
+    budget.ledger.bind(RunLimits(requests=2))
+    assert budget.spent == {"requests": 2}
+    assert str(budget.reached(0, 0.0, 17, "named")).startswith("The map reached its budget requests=2 (spent: 2) ")
+    assert budget.reached(0, 61.0, 0, "named").limit == "requests"
+    budget.ledger.bind(RunLimits(requests=3))
+    assert budget.reached(0, 61.0, 0, "named").limit == "seconds"

@@ -15,7 +15,9 @@ from agentkit.errors import (
     RunError,
 )
 from agentkit.many import Many, Terms
+from agentkit.state.ledger import Ledger, count
 from agentkit.state.limit import RunLimits
+from agentkit.state.spent import Spent
 
 
 def many_of(work, inputs, *, budget=None, **terms):
@@ -363,3 +365,16 @@ def test_past_its_budget_a_map_takes_what_goes_on_already_up_to_the_first_input_
         return seen
 
     assert asyncio.run(go()) == ["did 0", "did 1"]
+
+
+def test_runs_elsewhere_that_have_spent_already_are_not_due_besides(work_of):
+    class Elsewhere(work_of):
+        async def open(self, budget):
+            count((Ledger(), budget), Spent(requests=3))  # of runs that are not known to be over
+
+        async def due(self, jobs):
+            return 0
+
+    work = Elsewhere()
+    result = asyncio.run(many_of(work, range(4), budget=RunLimits(requests=7))._all())
+    assert len(result.outputs) == 4

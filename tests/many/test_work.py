@@ -8,7 +8,7 @@ from agentkit.many.work import Work
 
 def test_the_agents_work_has_all_that_is_asked_for():
     wanted = [name for name, member in vars(Work).items() if inspect.isfunction(member) and not name.startswith("_")]
-    assert wanted == ["open", "has", "prepare", "run", "identity", "dump", "load"]
+    assert wanted == ["open", "has", "due", "prepare", "run", "identity", "dump", "load"]
     assert all(inspect.signature(getattr(AgentWork, name)) for name in wanted)
     assert all(
         list(inspect.signature(getattr(AgentWork, name)).parameters)
