@@ -153,8 +153,8 @@ class Engine:
         self._do(lambda client: client.cancel_workflows(list(ids), cancel_children=True))
 
     def delete(self, ids: list[str]) -> None:
-        """Forget workflows, with all that they wrote; one of the same id begins anew then."""
-        self._do(lambda client: client.delete_workflows(ids))
+        """Forget workflows and those below them, with all that they wrote; one of the same id begins anew then."""
+        self._do(lambda client: client.delete_workflows(ids, delete_children=True))
 
     def take_back(self, entry: Entry, queue: str) -> bool:
         """Put a workflow whose executor is gone back into its queue, and tell whether it was still that one's.

@@ -217,6 +217,8 @@ def test_the_run_of_an_agent_that_a_call_began_is_a_workflow_below_that_of_the_r
     written = [[record.run_id for text in each for _, record in in_order([text])] for each in texts]
     assert [{*each} for each in written] == [{"order-1"}, {"order-1/call_1"}, {"order-1/call_1/call_2"}]
     assert len(in_order(text for each in texts for text in each)) == sum(map(len, written))  # one order of all
+    asyncio.run(durable.delete("order-1"))
+    assert workflows(durable) == []
 
 
 @pytest.mark.parametrize("how", [signal.SIGKILL, signal.SIGSTOP])
