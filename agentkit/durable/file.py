@@ -7,10 +7,12 @@ from __future__ import annotations
 
 import os
 import sqlite3
-from dataclasses import dataclass
-from functools import partial
+from dataclasses import dataclass, fields
+from functools import cache, partial
 from pathlib import Path
-from typing import Literal, NoReturn, TypeVar
+from typing import Any, Literal, NoReturn, TypeVar
+
+from pydantic import TypeAdapter, ValidationError
 
 from agentkit.durable.record import Kind, Record
 from agentkit.durable.writer import Job, Writer
@@ -43,9 +45,9 @@ _ADD = """INSERT INTO record (run, run_id, kind, turn, call_id, data, at)
 SELECT number, ?, ?, ?, ?, ?, ? FROM run WHERE number = ? AND holder = ?"""
 _BEGIN = "UPDATE run SET status = 'open', agent = ?, prompt = ?, began = ? WHERE number = ?"
 _RECORDS = "SELECT run_id, kind, turn, call_id, data, at FROM record WHERE run = ? ORDER BY number"
-_RUNS = """SELECT id, status, agent, prompt, began, holder,
-(SELECT at FROM record WHERE run = run.number ORDER BY record.number DESC LIMIT 1),
-(SELECT turn FROM record WHERE run = run.number AND run_id = run.id ORDER BY record.number DESC LIMIT 1)
+_RUNS = """SELECT id, status, agent, prompt,
+ifnull((SELECT turn FROM record WHERE run = run.number AND run_id = run.id ORDER BY record.number DESC LIMIT 1), 0),
+began, ifnull((SELECT at FROM record WHERE run = run.number ORDER BY record.number DESC LIMIT 1), began), holder
 FROM run WHERE {} ORDER BY number DESC LIMIT ?"""
 
 Shown = tuple[str | None, str, float]
@@ -143,16 +145,25 @@ class RecordFile:
     async def records(self, number: int) -> tuple[Record, ...]:
         """Give what was written of a run and its sub-runs, in that order."""
         rows = await self._read(lambda db: db.execute(_RECORDS, (number,)).fetchall())
-        return tuple(Record(*row) for row in rows)
+        return self._whole(Record, rows)
 
     async def runs(self, limit: int, status: Status | None) -> tuple[RunSummary, ...]:
         """Give runs that have begun, the last one first."""
         where, values = ("status = ?", (status,)) if status else ("status IS NOT NULL", ())
         rows = await self._read(lambda db: db.execute(_RUNS.format(where), (*values, limit)).fetchall())
-        return tuple(
-            RunSummary(run_id, how, agent, prompt, turns or 0, began, changed or began, holder)
-            for run_id, how, agent, prompt, began, holder, changed, turns in rows
-        )
+        return self._whole(RunSummary, rows)
+
+    def _whole(self, kind: type[_T], rows: list[tuple[Any, ...]]) -> tuple[_T, ...]:
+        """See that rows are what was written, which whoever else writes the file may have changed."""
+        names = [one.name for one in fields(kind)]
+        try:
+            return _rows(kind).validate_python([dict(zip(names, row, strict=True)) for row in rows])
+        except ValidationError as error:
+            first = error.errors(include_url=False)[0]
+            raise JournalError(
+                f"The journal {self.name!r} cannot be read: `{first['loc'][1]}` of {rows[int(first['loc'][0])][0]!r:.200} "
+                f"is {first['input']!r:.80}, which no journal writes. Put a copy of it back."
+            ) from error
 
     async def delete(self, number: int) -> None:
         """Forget a run."""
@@ -259,6 +270,11 @@ class _Place:
                 "Go on with the release that made it, or name a new file."
             )
         return bool(tables)
+
+
+@cache
+def _rows(kind: Any) -> TypeAdapter[Any]:
+    return TypeAdapter(tuple[kind, ...])
 
 
 def _find(run_id: str, db: sqlite3.Connection, *, begun: bool = False) -> int | None:
