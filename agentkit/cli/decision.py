@@ -14,7 +14,7 @@ from pydantic_core import from_json
 
 from agentkit.agent.blocking import block
 from agentkit.cli.approval import waiting_text, wanted_of
-from agentkit.cli.reference import close_to
+from agentkit.cli.likeness import close_to
 from agentkit.cli.screen import Screen
 from agentkit.cli.submission import WAITING, RunArgument
 from agentkit.cli.text import call_text, json_text, one_line

@@ -9,7 +9,7 @@ from typing import Annotated, TypeVar
 import typer
 
 from agentkit.agent.blocking import block
-from agentkit.cli.reference import close_to
+from agentkit.cli.likeness import close_file, close_to, is_file
 from agentkit.durable import Journal, Record, RunSummary, Status
 from agentkit.errors import ConfigurationError
 
@@ -57,11 +57,9 @@ def records_of(file: str, run_id: str) -> tuple[Record, ...]:
 
 
 def _read(file: str, ask: Callable[[Journal], Awaitable[_T]]) -> _T:
-    path = Path(file)
-    if not path.is_file():
-        near = [str(path.with_name(one.name)) for one in path.parent.glob("*") if one.is_file()]
-        raise ConfigurationError(f"There is no file {file!r}.{close_to(file, near)}")
-    journal = Journal(path)
+    if not is_file(file):
+        raise ConfigurationError(f"There is no file {file!r}.{close_file(Path(file))}")
+    journal = Journal(file)
 
     async def asked() -> _T:
         return await ask(journal)

@@ -7,7 +7,8 @@ from __future__ import annotations
 
 import os
 import sqlite3
-from dataclasses import dataclass, fields
+from collections.abc import Iterable
+from dataclasses import dataclass
 from functools import cache, partial
 from pathlib import Path
 from typing import Any, Literal, NoReturn, TypeVar
@@ -145,24 +146,24 @@ class RecordFile:
     async def records(self, number: int) -> tuple[Record, ...]:
         """Give what was written of a run and its sub-runs, in that order."""
         rows = await self._read(lambda db: db.execute(_RECORDS, (number,)).fetchall())
-        return self._whole(Record, rows)
+        return self._whole(_records(), Record.__slots__, rows)
 
     async def runs(self, limit: int, status: Status | None) -> tuple[RunSummary, ...]:
         """Give runs that have begun, the last one first."""
         where, values = ("status = ?", (status,)) if status else ("status IS NOT NULL", ())
         rows = await self._read(lambda db: db.execute(_RUNS.format(where), (*values, limit)).fetchall())
-        return self._whole(RunSummary, rows)
+        return self._whole(_summaries(), RunSummary.__slots__, rows)
 
-    def _whole(self, kind: type[_T], rows: list[tuple[Any, ...]]) -> tuple[_T, ...]:
+    def _whole(self, kind: TypeAdapter[_T], names: Iterable[str], rows: list[tuple[Any, ...]]) -> _T:
         """See that rows are what was written, which whoever else writes the file may have changed."""
-        names = [one.name for one in fields(kind)]
         try:
-            return _rows(kind).validate_python([dict(zip(names, row, strict=True)) for row in rows])
+            return kind.validate_python([dict(zip(names, row, strict=True)) for row in rows])
         except ValidationError as error:
             first = error.errors(include_url=False)[0]
+            place, name = first["loc"][:2]
             raise JournalError(
-                f"The journal {self.name!r} cannot be read: `{first['loc'][1]}` of {rows[int(first['loc'][0])][0]!r:.200} "
-                f"is {first['input']!r:.80}, which no journal writes. Put a copy of it back."
+                f"The journal {self.name!r} cannot be read: `{name}` of {rows[int(place)][0]!r:.200} is "
+                f"{first['input']!r:.80}, which no journal writes. Put a copy of it back."
             ) from error
 
     async def delete(self, number: int) -> None:
@@ -273,8 +274,13 @@ class _Place:
 
 
 @cache
-def _rows(kind: Any) -> TypeAdapter[Any]:
-    return TypeAdapter(tuple[kind, ...])
+def _records() -> TypeAdapter[tuple[Record, ...]]:
+    return TypeAdapter(tuple[Record, ...])
+
+
+@cache
+def _summaries() -> TypeAdapter[tuple[RunSummary, ...]]:
+    return TypeAdapter(tuple[RunSummary, ...])
 
 
 def _find(run_id: str, db: sqlite3.Connection, *, begun: bool = False) -> int | None:
