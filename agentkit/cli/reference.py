@@ -135,7 +135,8 @@ def _stands_below(module: str) -> bool:
     try:
         spec = importlib.util.find_spec(name)
         while spec is not None:
-            files = [*(spec.submodule_search_locations or ()), *([spec.origin] if spec.has_location and spec.origin else ())]
+            own = [spec.origin] if spec.has_location and spec.origin else []
+            files = [*own, *(spec.submodule_search_locations or ())]
             if not files or not all(map(_is_below, files)):
                 return False
             if not rest:
