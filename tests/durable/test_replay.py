@@ -1,7 +1,9 @@
 """Recorded runs against the agent of today: the same one, and with one change each."""
 
 import asyncio
+import json
 from contextlib import suppress
+from dataclasses import replace
 from typing import Annotated, Literal
 
 import pytest
@@ -219,6 +221,37 @@ def test_a_call_that_is_refused_today_is_told_with_what_the_model_would_be():
     )
     back = text(AGENT.replace(tools=[other]), AGENT, LOOK, "4")
     assert back.startswith("Turn 1: the call look (a) was answered without being run, and runs today.\n  recorded: ")
+
+
+@tool
+def mark(names: set[str], order: list[str]) -> str:
+    """Mark."""
+    return f"marked {len(names)}: {', '.join(order)}"
+
+
+@pytest.mark.parametrize(
+    ("written", "told"),
+    [
+        ('{"names":["b","a"],"order":["d","c"]}', None),
+        ('{"names":["a","b"],"order":["d","c"]}', None),
+        (None, None),  # just what the model wrote
+        ('{"names":["a","z"],"order":["d","c"]}', "the arguments of mark (a) are read otherwise."),
+    ],
+)
+def test_a_set_that_another_process_wrote_in_another_order_is_the_same(written, told):
+    def turned(one):
+        if one.kind != "calling":
+            return one
+        data = {name: value for name, value in one.content.items() if name != "read"}
+        return replace(one, data=json.dumps(data if written is None else data | {"read": json.loads(written)}))
+
+    async def both():
+        agent = Agent(tools=[mark])
+        records = await record(agent, call("mark", {"names": ["b", "a"], "order": ["d", "c"]}, id="a"), "done")
+        return await replay(map(turned, records), agent)
+
+    found = asyncio.run(both()).divergence
+    assert (found and found.what) == told
 
 
 def test_arguments_that_are_read_otherwise_are_told():
