@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator, Sequence
 from typing import Any, Literal
 
@@ -9,13 +10,15 @@ from pydantic_core import from_json
 
 from agentkit.durable.divergence import Difference, message_difference, text_of_json
 from agentkit.durable.record import Record, line_of, read_of
+from agentkit.durable.timeline import error_of
 from agentkit.kind import is_array, is_object
+from agentkit.state.limit import RunLimits, told
 from agentkit.state.run import RunState
 from agentkit.tools.execute import CallTool
 from agentkit.wire.content import text_of
 from agentkit.wire.message import ToolCall, ToolMessage
 
-__all__ = ["Batch", "output_difference"]
+__all__ = ["Batch", "failure_difference", "output_difference"]
 
 _What = Literal["ran", "told", "held", "open"]
 """A call ran; was answered without; waits; nothing became of it so far."""
@@ -23,6 +26,8 @@ _What = Literal["ran", "told", "held", "open"]
 _THEN = {"ran": "ran", "told": "was answered without being run", "held": "waited for a decision"}
 _NOW = {"ran": "runs today", "told": "is not run today", "held": "waits for a decision today"}
 _SET = b'"uniqueItems":true'  # in the schema of a tool that takes a set
+_SURE = ("LengthError", "OutputError", "ToolRetriesExceededError")  # of what was said, not of the world
+_REACHED = re.compile(r"LimitExceededError: The run reached its limit (\w+)=(\S+) ")  # not that of a map
 _TOLD = ("refused", "denied", "given", "cancelled")
 
 
@@ -130,6 +135,28 @@ def output_difference(before: RunState, after: RunState, now: RunState) -> Diffe
         return Difference("output", "another reply is taken as the output.", after.accepted, now.accepted)
     recorded, asked = ([one.to_dict() for one in state.correction] for state in (after, now))
     return message_difference(recorded, asked, begin=len(after.seen))
+
+
+def failure_difference(record: Record, limits: RunLimits) -> Difference | None:
+    """Compare the error that a run ended with, where today's code goes on, as far as it comes of that code.
+
+    Args:
+        record: The one that may tell of an error.
+        limits: Today's.
+    """
+    if record.kind != "failed":
+        return None
+    text = str(record.content.get("error"))
+    name, reached = error_of(record), _REACHED.match(text)
+    if name in _SURE:
+        return Difference("end", f"the run ended with {name}, and goes on today.", text)
+    if reached is not None and "/" not in record.run_id:  # of a run below it may be that of the one above
+        limit, bound = reached.groups()
+        now: float | None = getattr(limits, limit)
+        if now is None or bound not in (str(now), told(now)):
+            today = "none" if now is None else f"{limit}={now}"
+            return Difference("end", f"the run ended at its limit {limit}={bound}, and there is {today} today.", text)
+    return None
 
 
 def _sorted(plain: Any) -> Any:

@@ -19,7 +19,7 @@ from agentkit.agent.loop import loop, request_for
 from agentkit.agent.prepare import equip, prepare
 from agentkit.agent.run import Recipe, Run, context_of
 from agentkit.agent.subagent import SubAgent
-from agentkit.durable.comparison import Batch, output_difference
+from agentkit.durable.comparison import Batch, failure_difference, output_difference
 from agentkit.durable.divergence import Difference, Divergence, Where, message_difference, request_difference
 from agentkit.durable.double import Answers, Silent, endpoints_of, judged
 from agentkit.durable.origin import terms_of
@@ -40,7 +40,6 @@ from agentkit.wire.setting import Settings
 __all__ = ["Diverged", "Rerun"]
 
 _Make = Callable[[Silent, Settings | None, RunLimits | None], Recipe]
-_SURE = ("LengthError", "OutputError", "ToolRetriesExceededError")  # of what was said, not of the world or of limits
 
 
 class Diverged(Exception):  # noqa: N818 # an outcome that is caught and told, not a failure
@@ -198,6 +197,7 @@ class Rerun:
                     self._counted.add(one)
                     self.calls += 1
                 await self._below(ran)
+        self._see_failure(steps[end][0])
         if batch.is_whole and (found := batch.output_difference(now.state)) is not None:
             raise self._diverged_by(found)
         if steps[end][0].kind == "paused" or not steps[end][1].open_calls:
@@ -241,7 +241,7 @@ class Rerun:
             raise self._diverged("output", "the reply was not taken as the output, and is today.", text, _said(before))
         elif not checked.valid and record.kind == "finished":
             news = checked.state.attempts[len(before.attempts) :]
-            reason = news[-1].reason if news else None
+            reason = news[-1].reason if news else "The output is asked for next."
             what = "the reply was taken as the output, and is not today."
             raise self._diverged("output", what, _said(before), reason)
         elif not checked.valid and (found := output_difference(before, after, checked.state)) is not None:
@@ -323,9 +323,8 @@ class Rerun:
         raise self._diverged("end", f"the run {went}, and ends today with {name}.", recorded, f"{name}: {error}")
 
     def _see_failure(self, record: Record) -> None:
-        if (name := error_of(record)) in _SURE:
-            text = str(record.content.get("error"))
-            raise self._diverged("end", f"the run ended with {name}, and goes on today.", text)
+        if (found := failure_difference(record, self._bounds.limits)) is not None:
+            raise self._diverged_by(found)
 
     def _diverged_by(self, found: Difference) -> Diverged:
         return self._diverged(found.where, found.what, found.recorded, found.today)

@@ -47,6 +47,12 @@ def pay(amount: int) -> str:
     return f"paid {amount}"
 
 
+@tool
+def insist() -> str:
+    """Refuse each time."""
+    raise ToolRetry("more")
+
+
 async def record(agent, *replies, decide=None):
     """Run an agent on a script, with decisions where calls wait; give the records, also of a run that failed."""
     book, model = Memory(), ScriptedModel(replies)
@@ -499,6 +505,52 @@ def test_a_replay_is_spent_by_no_budget():
     with Budget(tool_calls=5) as budget:
         asyncio.run(replay(records, AGENT))
     assert budget.spent.tool_calls == 0
+
+
+@pytest.mark.parametrize(
+    ("before", "after", "told"),
+    [
+        ({"turns": 1}, {"turns": 2}, "Turn 1: the run ended at its limit turns=1, and there is turns=2 today."),
+        ({"turns": 1}, {"turns": None}, "Turn 1: the run ended at its limit turns=1, and there is none today."),
+        (
+            {"tool_calls": 0},
+            {"tool_calls": 1},
+            "Turn 1: the run ended at its limit tool_calls=0, and there is tool_calls=1 today.",
+        ),
+        ({"turns": 1}, {"turns": 1, "tokens": 10_000}, "None"),
+        ({"tool_calls": 0}, {"tool_calls": 0}, "None"),
+    ],
+)
+def test_a_limit_at_which_a_run_ended_is_compared(before, after, told):
+    bounded, freer = (AGENT.replace(limits=RunLimits(**limits)) for limits in (before, after))
+    assert text(bounded, freer, LOOK, "4").partition("\n")[0] == told
+
+
+def test_a_run_below_that_ended_at_a_limit_of_the_one_above_is_the_same():
+    low = Agent(ScriptedModel([LOOK, LOOK]), name="low", tools=[look])
+    bounded = Agent(tools=[low.as_tool()], limits=RunLimits(tool_calls=1))
+    assert compare(bounded, bounded, call("low", {"prompt": "go"}, id="w"), "done").divergence is None
+
+
+def test_the_retries_of_a_tool_are_compared():
+    again = Agent(tools=[insist])
+    patient = Agent(tools=[insist.replace(retries=9)])
+    said = [call("insist", {}, id=f"c{number}") for number in range(5)]
+    assert compare(again, again, *said).divergence is None
+    assert text(again, patient, *said).startswith(
+        "Turn 4: the run ended with ToolRetriesExceededError, and goes on today.\n  recorded: ToolRetriesExceededError"
+    )
+    assert text(patient, again, *said).startswith(
+        "Turn 4: the run went on, and ends today with ToolRetriesExceededError.\n  recorded: (nothing)\n  today:    T"
+    )
+
+
+def test_an_output_that_is_text_no_more_is_told():
+    assert text(AGENT, AGENT.replace(output=Receipt), LOOK, "4") == (
+        "Turn 2: the reply was taken as the output, and is not today.\n"
+        "  recorded: 4\n"
+        "  today:    The output is asked for next."
+    )
 
 
 def test_no_key_is_needed():
