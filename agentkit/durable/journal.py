@@ -258,6 +258,7 @@ class Journal:
 
         Raises:
             StateError: The other run has no such turn or call, or a call in it is in doubt.
+            RunMismatchError: There is a run of the new id, and it began with something else.
             ConfigurationError: There is no such run.
             AgentkitError: As for `run`.
         """
