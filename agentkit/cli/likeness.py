@@ -13,6 +13,7 @@ from pathlib import Path
 __all__ = ["close_file", "close_module", "close_to", "is_file"]
 
 _LEAST = 0.75  # of what two names may have in common: a letter or two of a word may be wrong, not half of it
+_BESIDE = ("-journal", "-shm", "-wal", ".lock")  # of databases: nobody means these
 _MOST = 3  # names that are told
 
 
@@ -24,7 +25,7 @@ def close_to(wanted: str, names: Iterable[str]) -> str:
 def close_file(path: Path) -> str:
     """Say which files beside one that is not there are called almost as it is."""
     try:
-        names = [one.name for one in path.parent.iterdir() if one.is_file()]
+        names = [one.name for one in path.parent.iterdir() if one.is_file() and not one.name.endswith(_BESIDE)]
     except (OSError, ValueError):  # the folder is not there, or none can have that name
         return ""
     return _told(str(path.with_name(one)) for one in _close(path.name, names))

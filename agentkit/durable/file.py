@@ -28,6 +28,7 @@ _T = TypeVar("_T")
 _MARK = 0x61676B72  # "agkr", SQLite's application_id of a file that is ours
 _VERSION = 1
 _PATIENCE = 30.0  # seconds for another process's transaction, of which ours take milliseconds
+_MOST = 2**63 - 1  # rows that SQLite can be asked for
 _QUICK = 100_000  # characters of a record that is written on the event loop
 _SCHEMA = """
 CREATE TABLE journal (id TEXT NOT NULL);
@@ -151,7 +152,7 @@ class RecordFile:
     async def runs(self, limit: int, status: Status | None) -> tuple[RunSummary, ...]:
         """Give runs that have begun, the last one first."""
         where, values = ("status = ?", (status,)) if status else ("status IS NOT NULL", ())
-        rows = await self._read(lambda db: db.execute(_RUNS.format(where), (*values, limit)).fetchall())
+        rows = await self._read(lambda db: db.execute(_RUNS.format(where), (*values, min(limit, _MOST))).fetchall())
         return self._whole(_summaries(), RunSummary.__slots__, rows)
 
     def _whole(self, kind: TypeAdapter[_T], names: Iterable[str], rows: list[tuple[Any, ...]]) -> _T:

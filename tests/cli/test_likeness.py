@@ -28,7 +28,7 @@ def test_the_closest_are_told_first_and_no_name_that_is_merely_alike(wanted, nam
 def test_files_are_compared_by_their_names_alone(tmp_path):
     folder = tmp_path / "a_long_name_that_all_have"
     (folder / "weather.py").mkdir(parents=True)
-    for name in ("weathers.py", "try.py", "whether, or not.py"):
+    for name in ("weathers.py", "weathers.py-wal", "try.py", "whether, or not.py"):
         (folder / name).write_text("")
     assert close_file(folder / "weather.py") == f" Close to it: {folder}/weathers.py."
     assert close_file(folder / "gone" / "weather.py") == ""

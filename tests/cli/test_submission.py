@@ -47,12 +47,31 @@ def test_a_new_run_has_an_id_of_its_own_and_the_database_can_stand_in_the_enviro
     assert run("status", out.strip())[1].startswith("queued, since ")
 
 
-def test_an_unknown_run_is_an_error(run, here):
+def test_an_unknown_run_is_an_error(run, here, submit):
+    submit()
     assert run("status", "order-9", "--db", "runs.sqlite") == (
         1,
         "",
         f"error: There is no run 'order-9' in the database {str(here / 'runs.sqlite')!r}. Submit it first.\n",
     )
+
+
+@pytest.mark.parametrize("command", ["status", "result", "cancel", "decide shop:agent", "resume shop:agent"])
+def test_a_database_that_is_not_there_is_not_made(run, here, submit, command):
+    submit()
+    before = sorted(here.iterdir())
+    name, *agent = command.split()
+    assert run(name, *agent, "order-9", "--db", "run.sqlite") == (
+        2,
+        "",
+        (
+            f"error: There is no database {str(here / 'run.sqlite')!r}. Close to it: {here / 'runs.sqlite'}. Name the "
+            "one that the run was submitted to, by --db or AGENTKIT_DB.\n"
+        ),
+    )
+    assert [one for one in sorted(here.iterdir()) if one.name != "__pycache__"] == [
+        one for one in before if one.name != "__pycache__"
+    ]
 
 
 def test_a_run_that_waits_says_on_what(run, here):

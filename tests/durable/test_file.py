@@ -36,6 +36,14 @@ async def begun(file, run_id="a", at=1.0):
     return number
 
 
+def test_more_runs_can_be_asked_for_than_any_file_has(file):
+    async def main():
+        await begun(file)
+        return [one.run_id for one in await file.runs(10**30, None)]
+
+    assert asyncio.run(main()) == ["a"]
+
+
 def test_it_is_made_for_its_owner_with_a_mark_and_a_version(file, path):
     asyncio.run(begun(file))
     assert {one.name for one in path.parent.iterdir()} == {"runs.db", "runs.db-wal", "runs.db-shm"}
