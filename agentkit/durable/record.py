@@ -27,10 +27,11 @@ Kind = Literal[
 
 
 _NEEDED: Mapping[str, tuple[str, ...]] = {"calling": ("name", "arguments"), "answered": ("answer",)}
-_TYPES: Mapping[str, type] = {
+_TYPES: Mapping[str, type | tuple[type, ...]] = {
     **dict.fromkeys(("agent", "answer", "change", "completion", "decisions", "fields", "given", "passed"), dict),
     **dict.fromkeys(("arguments", "call_id", "error", "name", "output", "parent"), str),
     "instructions": list,
+    "cost": (int, float, str, type(None)),
 }
 
 

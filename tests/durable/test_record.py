@@ -61,6 +61,7 @@ def test_data_that_cannot_be_read_names_the_record(data, why):
         ("answered", "{}", "it has no `answer`"),
         ("changed", '{"change":[1]}', "its `change` is [1]"),
         ("calling", '{"name":null,"arguments":"{}"}', "its `name` is None"),
+        ("replied", '{"cost":[1]}', "its `cost` is [1]"),
         ("asking", '{"instructions":"Be brief."}', "its `instructions` is 'Be brief.'"),
     ],
 )
