@@ -182,9 +182,45 @@ def test_a_function_that_fails_today_is_told():
     dynamic = AGENT.replace(instructions=told)
     assert compare(AGENT, dynamic, LOOK, "4", deps={"said": "Be brief."}).divergence is None
     assert text(AGENT, dynamic, LOOK, "4") == (
-        "Turn 1: the request was made, and cannot be today.\n"
+        "Turn 1: the request was made, and cannot be today without deps.\n"
         "  recorded: (nothing)\n"
         "  today:    TypeError: 'NoneType' object is not subscriptable"
+    )
+    assert text(AGENT, dynamic, LOOK, "4", deps={}) == (
+        "Turn 1: the request was made, and cannot be today.\n  recorded: (nothing)\n  today:    KeyError: 'said'"
+    )
+
+
+def test_arguments_that_cannot_be_read_for_an_error_of_their_validator_end_the_run():
+    def refuse(value):
+        raise LookupError(value)
+
+    @tool(name="look")
+    def other(city: Annotated[str, BeforeValidator(refuse)]) -> str:
+        """Look at a city.
+
+        Args:
+            city: The city.
+        """
+        return city
+
+    broken = AGENT.replace(tools=[other])
+    assert text(AGENT, broken, LOOK, "4") == (
+        "Turn 1: the run went on, and ends today with LookupError.\n"
+        "  recorded: (nothing)\n"
+        "  today:    LookupError: Oslo"
+    )
+
+
+def test_a_filter_of_a_handoff_that_fails_today_is_told():
+    def fail(messages):
+        raise LookupError(len(messages))
+
+    def opener(chosen):
+        return Agent(name="opener", tools=[handoff(Agent(ScriptedModel(["done"]), name="closer"), filter=chosen)])
+
+    assert text(opener(list), opener(fail), call("transfer_to_closer", {}, id="h")) == (
+        "Turn 1: the filter of the handoff cannot be asked today.\n  recorded: (nothing)\n  today:    LookupError: 3"
     )
 
 
