@@ -20,7 +20,7 @@ from agentkit.cli.text import json_text
 from agentkit.cli.worker import DbOption, QueueOption, load_durable
 from agentkit.durable.archive import Archive
 from agentkit.durable.engine import Engine, engine_of
-from agentkit.durable.standing import error_of, status_of
+from agentkit.durable.standing import error_of, output_of, status_of
 from agentkit.durable.watch import wait_for
 from agentkit.errors import ConfigurationError
 
@@ -96,7 +96,7 @@ class ResultCommand:
         if last.outcome == "paused":
             Screen(sys.stderr).line(f"error: {waiting_text(past.state.held, self.run)}")
             return WAITING
-        Screen(sys.stdout).write(f"{past.output}\n")
+        Screen(sys.stdout).write(f"{output_of(past)}\n")
         return 0
 
 

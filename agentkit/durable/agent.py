@@ -22,7 +22,7 @@ from agentkit.durable.gate import Gate
 from agentkit.durable.part import Part, model_name
 from agentkit.durable.recovery import check_id
 from agentkit.durable.spread import DurableWork, Spread
-from agentkit.durable.standing import RunStatus, error_of, owned, status_of
+from agentkit.durable.standing import RunStatus, error_of, output_of, owned, status_of
 from agentkit.durable.watch import wait_for
 from agentkit.durable.worker import Queue, Worker
 from agentkit.durable.workflow import Workflow
@@ -316,16 +316,8 @@ class DurableAgent(Generic[Deps, Output]):
         agent = past.state.agent or self.agent.name
         if last.outcome == "paused":
             return Result(past.state, past.answers, reply=past.reply, agent=agent)
-        if past.output is None:
-            lost = RunError(
-                f"The run {run_id!r} has finished, and its output has no JSON, by which alone it comes from its "
-                "worker. The last reply is in `error.state`. Let the output's function give text, numbers, lists, "
-                "dicts, dataclasses or pydantic models."
-            )
-            lost.state = past.state
-            raise lost
         try:
-            output = self._plan.load(past.output)
+            output = self._plan.load(output_of(past))
         except ValueError as error:
             mismatch = RunMismatchError(
                 f"The run {run_id!r} has finished, and its output is none of what the agent gives now: {error}. Ask "

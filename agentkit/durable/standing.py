@@ -12,7 +12,7 @@ from agentkit.durable.part import Part, number_of
 from agentkit.durable.past import Past
 from agentkit.errors import AgentkitError, ConfigurationError, LimitExceededError, RunCancelledError, RunError
 
-__all__ = ["RunStatus", "Standing", "error_of", "owned", "status_of"]
+__all__ = ["RunStatus", "Standing", "error_of", "output_of", "owned", "status_of"]
 
 Standing = Literal["queued", "running", "paused", "finished", "failed", "cancelled"]
 
@@ -68,6 +68,23 @@ def owned(last: Entry, name: str) -> Entry:
             f"The run {run_id!r} is of the agent {whose!r}, and {name!r} is named. Name the one that it is of."
         )
     return last
+
+
+def output_of(past: Past) -> str:
+    """Give the output of a run that has finished, as JSON.
+
+    Raises:
+        RunError: It has none.
+    """
+    if past.output is not None:
+        return past.output
+    lost = RunError(
+        f"The run {past.state.run_id!r} has finished, and its output has no JSON, by which alone it comes from its "
+        "worker. The last reply is in `error.state`. Let the output's function give text, numbers, lists, dicts, "
+        "dataclasses or pydantic models."
+    )
+    lost.state = past.state
+    raise lost
 
 
 def error_of(last: Entry, past: Past | None) -> AgentkitError:

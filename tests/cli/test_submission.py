@@ -90,3 +90,29 @@ def test_a_run_that_waits_says_on_what(run, here):
         f"error: 1 call waits for approval: pay(amount=5). {SEE}\n",
     )
     assert run("status", "order-7", "--db", "runs.sqlite")[1].startswith("paused at ")
+
+
+def test_an_output_that_has_no_json_is_an_error_and_not_written_as_none(run, here):
+    def thing(text: str):
+        """Make something that only this process has."""
+        return object()
+
+    durable = DurableAgent(Agent(ScriptedModel(['{"text": "x"}']), output=thing, name="shop"), db="runs.sqlite")
+
+    async def work():
+        durable.serve()
+        await durable.submit("go", run_id="order-7")
+        while (await durable.status("order-7")).standing != "finished":
+            await asyncio.sleep(0.05)
+        await durable.aclose()
+
+    asyncio.run(work())
+    assert run("result", "order-7", "--db", "runs.sqlite") == (
+        1,
+        "",
+        (
+            "error: The run 'order-7' has finished, and its output has no JSON, by which alone it comes from its "
+            "worker. The last reply is in `error.state`. Let the output's function give text, numbers, lists, dicts, "
+            "dataclasses or pydantic models.\n"
+        ),
+    )
