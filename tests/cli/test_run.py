@@ -321,8 +321,8 @@ def test_a_run_of_a_journal_without_an_id_gets_one_and_tells_it(run):
         (
             ("--journal", "weather.py"),
             (
-                "The file 'weather.py' cannot be used as a journal: file is not a database. Name a file in a folder that "
-                "exists and can be written, a new one or one that a journal made."
+                "The file 'weather.py' cannot be used as a journal: file is not a database. Name a file in a folder "
+                "that exists and can be written, a new one or one that a journal made."
             ),
         ),
         (

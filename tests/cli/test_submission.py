@@ -5,7 +5,7 @@ import json
 
 import pytest
 
-from agentkit import Agent, tool
+from agentkit import Agent, errors, tool
 from agentkit.durable import DurableAgent
 from agentkit.testing import ScriptedModel
 from agentkit.testing.reply import call
@@ -99,14 +99,9 @@ def test_an_output_that_has_no_json_is_an_error_and_not_written_as_none(run, her
 
     durable = DurableAgent(Agent(ScriptedModel(['{"text": "x"}']), output=thing, name="shop"), db="runs.sqlite")
 
-    async def work():
-        durable.serve()
-        await durable.submit("go", run_id="order-7")
-        while (await durable.status("order-7")).standing != "finished":
-            await asyncio.sleep(0.05)
-        await durable.aclose()
-
-    asyncio.run(work())
+    with pytest.raises(errors.RunError):
+        durable.run_sync("go", run_id="order-7")
+    asyncio.run(durable.aclose())
     assert run("result", "order-7", "--db", "runs.sqlite") == (
         1,
         "",
