@@ -100,11 +100,11 @@ def _time(seconds: float) -> str:
 
 
 def _head(past: Past, records: Sequence[Record]) -> dict[str, Any]:
-    state, agent = past.state, past.first.content.get("agent")
+    state, agent = past.state, past.first.content.get("agent", {}).get("name")
     return {
         "run_id": state.run_id,
         "status": "open" if past.ended is None else past.ended.kind,
-        "agent": agent.get("name") if is_object(agent) else None,
+        "agent": agent if isinstance(agent, str) else None,
         "turns": state.turns,
         "tokens": state.spent.tokens,
         "began": records[0].at,

@@ -214,9 +214,10 @@ def test_what_was_begun_and_has_no_outcome_is_shown_by_the_id_to_decide_on(here,
     assert json.loads(out)["doubtful"] == ["w/s"]
 
 
-def test_times_and_replies_that_another_hand_wrote_are_shown_as_far_as_they_can_be(journal):
+def test_times_names_and_replies_that_another_hand_wrote_are_shown_as_far_as_they_can_be(journal):
     with closing(sqlite3.connect("runs.db")) as file, file:
         file.execute("UPDATE run SET began = 1e300 WHERE id = 'order-43'")
+        file.execute("UPDATE record SET data = replace(data, '\"name\":null', '\"name\":[1]') WHERE kind = 'begin'")
         (data,) = file.execute("SELECT data FROM record WHERE kind = 'replied' AND run_id = 'order-43'").fetchone()
         reply = json.loads(data)
         reply["completion"]["choices"][0]["message"] |= {"content": None, "tool_calls": [{"id": "x"}]}
