@@ -34,18 +34,25 @@ def ask_decision(call: PendingCall, screen: Screen, answers: TextIO) -> Decision
             return _result(answer) if call.external else _leave(answer)
 
 
-def waiting_text(calls: Iterable[PendingCall], run_id: str | None = None) -> str:
-    """Say which calls wait, where nobody can be asked; of a submitted run, by its id, how to decide from the shell."""
+def waiting_text(calls: Iterable[PendingCall], run_id: str | None = None, *, submitted: bool = True) -> str:
+    """Say which calls wait, where nobody can be asked, and how to decide on them.
+
+    Args:
+        calls: Those that wait.
+        run_id: Of a run that is kept somewhere.
+        submitted: Whether that is at workers, and not in a journal.
+    """
     several = tuple(calls)
     waiting = ", ".join(call_text(call.name, call.arguments) for call in several)
     kinds = dict.fromkeys(wanted_of(call) for call in several)
     head = f"{len(several)} {'call waits' if len(several) == 1 else 'calls wait'} for {' or '.join(kinds)}"
-    if run_id is not None:
+    if run_id is not None and submitted:
         return f"{head}: {waiting}. See them, and decide: agentkit decide MODULE:AGENT {run_id}."
-    return (
-        f"{head} and there is no terminal to ask on: {waiting}. Run it in a terminal, or resume it from Python: with "
-        "--json the document holds the state."
-    )
+    if run_id is not None:
+        advice = f"The same command with --run-id {run_id} asks in a terminal; in Python `journal.resume` decides."
+    else:
+        advice = "Run it in a terminal, or resume it from Python: with --json the document holds the state."
+    return f"{head} and there is no terminal to ask on: {waiting}. {advice}"
 
 
 def wanted_of(call: PendingCall) -> str:

@@ -5,18 +5,30 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from typing import Any
+from collections.abc import Callable, Mapping
+from typing import Any, Protocol
 
-from agentkit.agent.agent import Agent
+from agentkit.agent.blocking import SyncStream
 from agentkit.agent.result import Result
 from agentkit.state.decision import Decision, PendingCall
 from agentkit.state.run import RunState
 from agentkit.wire.message import Message
 
-__all__ = ["Conversation"]
+__all__ = ["Conversation", "Speaker"]
 
 _BROKEN_OFF = "Not finished: the user broke off. Its effect may or may not have happened."
+
+
+class Speaker(Protocol):
+    """Who answers: an agent, or one whose runs are written down."""
+
+    def stream_sync(self, prompt: str, /, *, history: tuple[Message, ...]) -> SyncStream[Any]:
+        """Begin a run, and watch it."""
+        ...
+
+    def resume_stream_sync(self, state: RunState, /, *, decisions: Mapping[str, Decision]) -> SyncStream[Any]:
+        """Go on with one that waits."""
+        ...
 
 
 class Conversation:
@@ -32,7 +44,7 @@ class Conversation:
     """
 
     def __init__(
-        self, agent: Agent[Any, Any], show: Callable[[Any], None], decide: Callable[[PendingCall], Decision] | None
+        self, agent: Speaker, show: Callable[[Any], None], decide: Callable[[PendingCall], Decision] | None
     ) -> None:
         self._agent = agent
         self._show = show

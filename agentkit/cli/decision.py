@@ -14,14 +14,13 @@ from pydantic_core import from_json
 
 from agentkit.agent.blocking import block
 from agentkit.cli.approval import waiting_text, wanted_of
-from agentkit.cli.reference import close_to
+from agentkit.cli.likeness import close_to
 from agentkit.cli.screen import Screen
-from agentkit.cli.submission import WAITING, RunArgument
+from agentkit.cli.submission import WAITING, RunArgument, archive_of
 from agentkit.cli.text import call_text, json_text, one_line
 from agentkit.cli.worker import DbOption, QueueOption, load_durable
 from agentkit.durable.agent import DurableAgent
-from agentkit.durable.archive import Archive
-from agentkit.durable.part import Part
+from agentkit.durable.standing import owned
 from agentkit.errors import ConfigurationError, RunError
 from agentkit.state.decision import Approve, Deny, Give, PendingCall
 
@@ -64,7 +63,7 @@ class DecideCommand:
         """List what waits or decide, and give the exit code."""
         self._check()
         durable = load_durable(self.agent, self.db, self.queue)
-        _check_agent(durable, self.run)
+        owned(archive_of(durable.engine).last(self.run), durable.name)
         waiting = block(partial(_waiting, durable, self.run))
         out, err = Screen(sys.stdout), Screen(sys.stderr)
         if self.call is None and not self.approve_all:
@@ -157,27 +156,13 @@ class ResumeCommand:
     def perform(self) -> int:
         """Let the run go on, and give the exit code; one that waits needs a decision."""
         durable = load_durable(self.agent, self.db, self.queue)
-        _check_agent(durable, self.run)
+        owned(archive_of(durable.engine).last(self.run), durable.name)
         if block(lambda: durable.status(self.run)).standing == "paused":
             waiting = block(partial(_waiting, durable, self.run))
             Screen(sys.stderr).line(f"error: {waiting_text(waiting, self.run)}")
             return WAITING
         block(lambda: durable.resume(self.run))
         return 0
-
-
-def _check_agent(durable: DurableAgent[Any, Any], run_id: str) -> None:
-    """See that a run is of the agent into whose queue its next part would go.
-
-    Raises:
-        ConfigurationError: It is another one's.
-        RunError: There is no such run.
-    """
-    whose = Part.from_json(Archive(durable.engine, "").last(run_id).text).agent
-    if whose != durable.name:
-        raise ConfigurationError(
-            f"The run {run_id!r} is of the agent {whose!r}, and {durable.name!r} is named. Name the one that it is of."
-        )
 
 
 async def _waiting(durable: DurableAgent[Any, Any], run_id: str) -> Sequence[PendingCall]:

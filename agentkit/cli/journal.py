@@ -1,19 +1,23 @@
-"""The file of a journal as commands name it: it must be there, and so must the run; `runs` and `replay` read it."""
+"""The file of a journal as commands name it: `runs` and `replay` read what is there, `run` writes a run into it."""
 
 from __future__ import annotations
 
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Mapping
 from pathlib import Path
-from typing import Annotated, TypeVar
+from typing import Annotated, Any, TypeVar
 
 import typer
 
-from agentkit.agent.blocking import block
-from agentkit.cli.reference import close_to
+from agentkit.agent import Agent
+from agentkit.agent.blocking import SyncStream, block
+from agentkit.cli.likeness import close_file, close_to, is_file
 from agentkit.durable import Journal, Record, RunSummary, Status
 from agentkit.errors import ConfigurationError
+from agentkit.state.decision import Decision
+from agentkit.state.run import RunState
+from agentkit.wire.message import Message
 
-__all__ = ["FileArgument", "list_runs", "records_of"]
+__all__ = ["FileArgument", "Written", "list_runs", "records_of"]
 
 _T = TypeVar("_T")
 _MOST = 1000  # runs among whose names those are looked for that are close
@@ -21,6 +25,27 @@ _MOST = 1000  # runs among whose names those are looked for that are close
 FileArgument = Annotated[
     str, typer.Argument(metavar="FILE", help="The journal's file, such as runs.db.", show_default=False)
 ]
+
+
+class Written:
+    """An agent whose one run is written down: it goes on where it was, or waits for the decisions that it waited for.
+
+    Args:
+        agent: The agent.
+        journal: Where it is written.
+        run_id: What the run is called there.
+    """
+
+    def __init__(self, agent: Agent[Any, Any], journal: Journal, run_id: str) -> None:
+        self._agent, self._journal, self._run_id = agent, journal, run_id
+
+    def stream_sync(self, prompt: str, /, *, history: tuple[Message, ...]) -> SyncStream[Any]:
+        """Begin the run, or let it go on, or give what it ended with."""
+        return self._journal.stream_sync(self._agent, prompt, run_id=self._run_id, history=history)
+
+    def resume_stream_sync(self, _state: RunState, /, *, decisions: Mapping[str, Decision]) -> SyncStream[Any]:
+        """Go on with decisions; the journal has the state."""
+        return self._journal.resume_stream_sync(self._agent, self._run_id, decisions=decisions)
 
 
 def list_runs(file: str, limit: int, status: Status | None) -> tuple[RunSummary, ...]:
@@ -57,11 +82,9 @@ def records_of(file: str, run_id: str) -> tuple[Record, ...]:
 
 
 def _read(file: str, ask: Callable[[Journal], Awaitable[_T]]) -> _T:
-    path = Path(file)
-    if not path.is_file():
-        near = [str(path.with_name(one.name)) for one in path.parent.glob("*") if one.is_file()]
-        raise ConfigurationError(f"There is no file {file!r}.{close_to(file, near)}")
-    journal = Journal(path)
+    if not is_file(file):
+        raise ConfigurationError(f"There is no file {file!r}.{close_file(Path(file))}")
+    journal = Journal(file)
 
     async def asked() -> _T:
         return await ask(journal)

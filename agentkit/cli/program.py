@@ -54,7 +54,8 @@ Examples:
   agentkit run "What is 17 * 23?" --tools calculator.py --model openai:gpt-4o-mini
   agentkit run "Weather in Oslo?" -t weather:get_weather -m local --stream
   agentkit run - -m local --output invoice.py:Invoice < mail.txt
-  agentkit run "Refund order 7" -t shop -m groq:llama-3.3-70b-versatile --json"""
+  agentkit run "Refund order 7" -t shop -m groq:llama-3.3-70b-versatile --json
+  agentkit run "Refund order 7" -t shop -m openai:gpt-4o-mini --journal runs.db --run-id order-7"""
 
 _CHAT = """\b
 Examples:

@@ -5,27 +5,29 @@ Everything that goes wrong is a `ConfigurationError` of one line: what was seen,
 
 from __future__ import annotations
 
-import difflib
 import importlib
 import importlib.util
 import json
 import os
 import sys
+import sysconfig
 import traceback
 from collections.abc import Iterable, Iterator
 from functools import reduce
+from importlib.machinery import PathFinder
 from inspect import isfunction, signature
 from pathlib import Path
 from types import FunctionType, ModuleType
 from typing import Any, TypeGuard
 
 from agentkit.agent.agent import Agent
+from agentkit.cli.likeness import close_file, close_module, close_to, is_file
 from agentkit.errors import AgentkitError, ConfigurationError
 from agentkit.kind import is_object
 from agentkit.tools.tool import Tool
 from agentkit.tools.toolbox import Toolbox
 
-__all__ = ["close_to", "load_agent", "load_recorded", "load_tools", "load_type", "load_value"]
+__all__ = ["load_agent", "load_recorded", "load_tools", "load_type", "load_value"]
 
 _BUILTINS = {kind.__name__: kind for kind in (bool, dict, float, int, list, str)}
 _KEYWORDS = {"$ref", "allOf", "anyOf", "const", "enum", "items", "oneOf", "properties", "type"}  # one of them is there
@@ -88,23 +90,63 @@ def load_agent(reference: str) -> Agent[Any, Any]:
 def load_recorded(reference: str) -> Agent[Any, Any]:
     """Give the agent that a record names, `module:agent` or `file.py:agent`; nothing there is called.
 
-    Only what is below the working directory, or a module that Python finds by its name, is imported.
+    Only what plainly stands below the working directory is imported, for anybody may have written the record: no file
+    elsewhere, and nothing that is installed.
 
     Raises:
         ConfigurationError: It names something else, or there is no agent.
     """
-    source = reference.rpartition(":")[0]
-    path = Path(source)
-    if path.suffix == ".py":  # wherever a link leads
-        is_plain = "\\" not in source and not path.is_absolute() and path.resolve().is_relative_to(Path.cwd())
+    source, _, name = reference.rpartition(":")
+    is_file = source.endswith(".py")
+    if is_file:
+        is_plain = "\\" not in source and not Path(source).is_absolute() and _is_below(source)
     else:
         is_plain = all(part.isidentifier() for part in source.split("."))
-    if not is_plain:
-        raise ConfigurationError(f"{reference!r} is neither a name in a module nor one in a file below this folder.")
+    if not is_plain or not name.isidentifier():
+        raise ConfigurationError("That is neither a name in a module nor one in a file below this folder.")
+    if not is_file and not _stands_below(source):
+        raise ConfigurationError(f"The module {source!r} is not in this folder, and only what is there is imported.")
     value: Any = load_value(reference, "agent")
     if not _is_agent(value):
         raise ConfigurationError(f"{reference!r} is a value of type {type(value).__name__}, which is no agent.")
     return value
+
+
+def _is_below(file: str) -> bool:
+    """Tell whether a file is below the working directory, wherever a link leads, and not installed there."""
+    here = Path.cwd()
+    try:
+        path = (here / file).resolve()
+    except (OSError, ValueError, RuntimeError):  # a name that none can be, or a loop of links
+        return False
+    installed = {sysconfig.get_path(one) for one in ("stdlib", "platstdlib", "purelib", "platlib")}
+    named = {"site-packages", "dist-packages"} & {*path.parts}
+    return path.is_relative_to(here) and not named and not any(map(path.is_relative_to, installed))
+
+
+def _stands_below(module: str) -> bool:
+    """Tell whether a module, and each package that is imported before it, stands below the working directory.
+
+    Raises:
+        ConfigurationError: There is none.
+    """
+    _see_folder()
+    name, _, rest = module.partition(".")
+    try:
+        spec = importlib.util.find_spec(name)
+        while spec is not None:
+            own = [spec.origin] if spec.has_location and spec.origin else []
+            files = [*own, *(spec.submodule_search_locations or ())]
+            if not files or not all(map(_is_below, files)):
+                return False
+            if not rest:
+                return True
+            part, _, rest = rest.partition(".")
+            name = f"{name}.{part}"
+            spec = PathFinder.find_spec(name, spec.submodule_search_locations or ())
+    except (ValueError, ImportError):  # `__main__`, and what was put among the modules by hand
+        return False
+    raise _no_module(module)
 
 
 def _is_agent(value: Any) -> TypeGuard[Agent[Any, Any]]:
@@ -124,7 +166,7 @@ def load_value(reference: str, what: str) -> Any:
 
 
 def _load_schema(path: Path) -> dict[str, Any]:
-    if not path.is_file():
+    if not is_file(path):
         raise _no_file(path)
     try:
         schema: Any = json.loads(path.read_bytes())
@@ -150,9 +192,7 @@ def _split(reference: str) -> tuple[str, str]:
 def _load(source: str) -> ModuleType:
     if source.endswith(".py") or "/" in source or os.sep in source:
         return _load_file(Path(source))
-    here = str(Path.cwd())
-    if here not in sys.path:
-        sys.path.insert(0, here)
+    _see_folder()
     try:
         return importlib.import_module(source)
     except (Exception, SystemExit) as error:
@@ -162,8 +202,14 @@ def _load(source: str) -> ModuleType:
         raise _broken(source, error) from error
 
 
+def _see_folder() -> None:
+    here = str(Path.cwd())
+    if here not in sys.path:
+        sys.path.insert(0, here)
+
+
 def _load_file(path: Path) -> ModuleType:
-    if not path.is_file():
+    if not is_file(path):
         raise _no_file(path)
     folder, name = str(path.parent.resolve()), path.stem
     if folder not in sys.path:
@@ -187,17 +233,15 @@ def _load_file(path: Path) -> ModuleType:
 
 
 def _no_file(path: Path) -> ConfigurationError:
-    names = [str(path.with_name(one.name)) for one in path.parent.glob(f"*{path.suffix}")]
-    return ConfigurationError(f"There is no file {str(path)!r}.{close_to(str(path), names)}")
+    return ConfigurationError(f"There is no file {str(path)!r:.200}.{close_file(path)}")
 
 
 def _no_module(source: str) -> ConfigurationError:
     parent, _, last = source.rpartition(".")
     if parent in sys.modules and hasattr(sys.modules[parent], last):
         return ConfigurationError(f"{source!r} is no module: {last!r} is a name in {parent!r}. Write {parent}:{last}.")
-    names = [path.stem for path in Path.cwd().glob("*.py")]
     return ConfigurationError(
-        f"There is no module {source!r}, neither installed nor in this folder.{close_to(source, names)}"
+        f"There is no module {source!r:.200}, neither installed nor in this folder.{close_module(source)}"
     )
 
 
@@ -221,12 +265,6 @@ def _named(module: ModuleType, source: str, name: str) -> Any:
     except AttributeError as error:
         close = close_to(name, [known for known in vars(module) if not known.startswith("_")])
         raise ConfigurationError(f"{source!r} has no {name!r}.{close}") from error
-
-
-def close_to(wanted: str, names: Iterable[str]) -> str:
-    """Say which names are close to the one that is not there; nothing where none is."""
-    close = difflib.get_close_matches(wanted, list(names), n=3)
-    return f" Close to it: {', '.join(close)}." if close else ""
 
 
 def _tools(reference: str) -> Iterator[Any]:

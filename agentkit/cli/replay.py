@@ -78,7 +78,7 @@ class ReplayCommand:
             return load_recorded(source)
         except AgentkitError as error:
             raise ConfigurationError(
-                f"The journal says that the agent of run {self.run!r} is {source!r}, and that gives none. "
+                f"The journal says that the agent of run {self.run!r} is {source!r:.200}, and that gives none. "
                 f"{error} {advice}"
             ) from error
 

@@ -4,20 +4,26 @@ from __future__ import annotations
 
 import json
 import sys
+from collections.abc import Generator
+from contextlib import closing, contextmanager
 from dataclasses import dataclass
 from typing import Annotated, Any
 
 import typer
 
+from agentkit.agent import Agent
 from agentkit.agent.event import ReplyReceived, TextDelta
 from agentkit.agent.result import Result
 from agentkit.cli.approval import ask_decision, waiting_text
 from agentkit.cli.choice import Choice, InstructionsOption, ModelOption, ToolsOption, TurnsOption
-from agentkit.cli.conversation import Conversation
+from agentkit.cli.conversation import Conversation, Speaker
+from agentkit.cli.journal import Written
 from agentkit.cli.screen import Screen, event_line
 from agentkit.cli.text import json_text
+from agentkit.durable import Journal
 from agentkit.errors import ConfigurationError
 from agentkit.state.decision import Decision, PendingCall
+from agentkit.state.run import new_run_id
 from agentkit.wire.content import text_of
 
 __all__ = ["RunCommand", "Spoken", "read_prompt", "result_json"]
@@ -46,6 +52,21 @@ class RunCommand:
         ),
     ] = None
     max_turns: TurnsOption = None
+    journal: Annotated[
+        str | None,
+        typer.Option(
+            "--journal",
+            metavar="FILE",
+            help="Write the run down in a journal, such as runs.db: after a crash the same command goes on.",
+            show_default=False,
+        ),
+    ] = None
+    run_id: Annotated[
+        str | None,
+        typer.Option(
+            "--run-id", metavar="ID", help="The run's id in the journal; a new one, unless given.", show_default=False
+        ),
+    ] = None
     json: Annotated[
         bool,
         typer.Option(
@@ -80,16 +101,36 @@ class RunCommand:
             return ask_decision(call, err, sys.stdin)
 
         asks = err.terminal and sys.stdin.isatty()
-        result = Conversation(agent, show, decide if asks else None).say(prompt)
+        with self._speaker(agent, err) as speaker:
+            result = Conversation(speaker, show, decide if asks else None).say(prompt)
         if self.json and not self.stream:
             out.write(json_text(result_json(result), indent=2 if out.terminal else None) + "\n")
         elif not self.json and not result.pending:
             _print_output(result.output, out, spoken if texts else None)
         out.end_line()
         if result.pending:
-            err.line(f"error: {waiting_text(result.pending)}")
+            known = None if self.journal is None else result.run_id
+            err.line(f"error: {waiting_text(result.pending, known, submitted=False)}")
             return _WAITING
         return 0
+
+    @contextmanager
+    def _speaker(self, agent: Agent[Any, Any], err: Screen) -> Generator[Speaker]:
+        """Give what the prompt is said to: the agent, or the agent in a journal, which is closed afterwards.
+
+        Raises:
+            ConfigurationError: There is an id and no journal, or the file cannot be one.
+        """
+        if self.journal is None:
+            if self.run_id is not None:
+                raise ConfigurationError("--run-id names a run of a journal. Name its file, too: --journal runs.db.")
+            yield agent
+            return
+        with closing(Journal(self.journal)) as journal:
+            run_id = new_run_id() if self.run_id is None else self.run_id
+            if self.run_id is None:
+                err.line(f"The run is {run_id}: with --run-id {run_id} the same command goes on.")
+            yield Written(agent, journal, run_id)
 
 
 class Spoken:

@@ -17,6 +17,7 @@ from agentkit.cli.screen import Screen
 from agentkit.cli.text import call_text, json_text, one_line
 from agentkit.durable import Past, Record, RunSummary, Status, past_of
 from agentkit.kind import is_object
+from agentkit.wire.response import ChatCompletion
 
 __all__ = ["RunsCommand"]
 
@@ -92,15 +93,18 @@ def _row(run: RunSummary) -> tuple[str, ...]:
 
 
 def _time(seconds: float) -> str:
-    return f"{datetime.fromtimestamp(seconds, UTC):%Y-%m-%d %H:%M:%S}"
+    try:
+        return f"{datetime.fromtimestamp(seconds, UTC):%Y-%m-%d %H:%M:%S}"
+    except (OverflowError, ValueError, OSError):  # of a file that was changed by another hand
+        return str(seconds)
 
 
 def _head(past: Past, records: Sequence[Record]) -> dict[str, Any]:
-    state, agent = past.state, past.first.content.get("agent")
+    state, agent = past.state, past.first.content.get("agent", {}).get("name")
     return {
         "run_id": state.run_id,
         "status": "open" if past.ended is None else past.ended.kind,
-        "agent": agent.get("name") if is_object(agent) else None,
+        "agent": agent if isinstance(agent, str) else None,
         "turns": state.turns,
         "tokens": state.spent.tokens,
         "began": records[0].at,
@@ -157,7 +161,7 @@ def _what(record: Record) -> str:
         case "begin":
             return one_line(_said(_last(content.get("state", {}).get("messages"))))
         case "replied":
-            return one_line(_said(content.get("completion", {}).get("choices", [{}])[0].get("message")))
+            return one_line(_said(ChatCompletion.parse(content["completion"]).choices[0].message.to_dict()))
         case "calling":
             return f"{one_line(record.call_id)} {call_text(content.get('name', ''), content.get('arguments', ''))}"
         case "answered":

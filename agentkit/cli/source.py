@@ -16,8 +16,8 @@ from contextlib import suppress
 from pathlib import Path
 
 from agentkit.agent.prompt import Prompt
+from agentkit.cli.likeness import close_file
 from agentkit.cli.record import Item, line_item, text_item
-from agentkit.cli.reference import close_to
 from agentkit.errors import ConfigurationError
 from agentkit.media import MOST_FILE
 from agentkit.wire.mime import media_type_of
@@ -202,12 +202,8 @@ def _read_once(descriptor: int, loop: asyncio.AbstractEventLoop, got: asyncio.Fu
 
 
 def _no_input(path: Path) -> ConfigurationError:
-    try:
-        names = [str(one) for one in path.parent.iterdir()]
-    except (OSError, ValueError):
-        names = []
     return ConfigurationError(
-        f"There is no input {str(path)!r}.{close_to(str(path), names)} Name a file, a folder, or - for stdin."
+        f"There is no input {str(path)!r}.{close_file(path)} Name a file, a folder, or - for stdin."
     )
 
 

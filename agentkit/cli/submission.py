@@ -6,22 +6,25 @@ import os
 import sys
 from dataclasses import asdict, dataclass
 from datetime import UTC, datetime
+from pathlib import Path
 from typing import Annotated
 
 import typer
 
 from agentkit.agent.blocking import block
 from agentkit.cli.approval import waiting_text
+from agentkit.cli.likeness import close_file, is_file
 from agentkit.cli.run import read_prompt
 from agentkit.cli.screen import Screen
 from agentkit.cli.text import json_text
 from agentkit.cli.worker import DbOption, QueueOption, load_durable
 from agentkit.durable.archive import Archive
 from agentkit.durable.engine import Engine, engine_of
-from agentkit.durable.standing import error_of, status_of
+from agentkit.durable.standing import error_of, output_of, status_of
 from agentkit.durable.watch import wait_for
+from agentkit.errors import ConfigurationError
 
-__all__ = ["WAITING", "CancelCommand", "ResultCommand", "RunArgument", "StatusCommand", "SubmitCommand"]
+__all__ = ["WAITING", "CancelCommand", "ResultCommand", "RunArgument", "StatusCommand", "SubmitCommand", "archive_of"]
 
 WAITING = 3  # the exit code of a run that waits for a decision
 
@@ -103,7 +106,7 @@ class ResultCommand:
         if last.outcome == "paused":
             Screen(sys.stderr).line(f"error: {waiting_text(past.state.held, self.run)}")
             return WAITING
-        Screen(sys.stdout).write(f"{past.output}\n")
+        Screen(sys.stdout).write(f"{output_of(past)}\n")
         return 0
 
 
@@ -121,6 +124,20 @@ class CancelCommand:
         return 0
 
 
+def archive_of(engine: Engine) -> Archive:
+    """Give what a database has of runs that were submitted; none is made by asking.
+
+    Raises:
+        ConfigurationError: There is no such file.
+    """
+    if not engine.is_postgres and not is_file(engine.place):
+        raise ConfigurationError(
+            f"There is no database {engine.place!r}.{close_file(Path(engine.place))} Name the one that the run was "
+            "submitted to, by --db or AGENTKIT_DB."
+        )
+    return Archive(engine, "")
+
+
 def _opened(db: str | None) -> tuple[Engine, Archive]:
     engine = engine_of(db or os.environ.get("AGENTKIT_DB") or "agentkit.db")
-    return engine, Archive(engine, "")
+    return engine, archive_of(engine)

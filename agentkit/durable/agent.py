@@ -22,7 +22,7 @@ from agentkit.durable.gate import Gate
 from agentkit.durable.part import Part, model_name
 from agentkit.durable.recovery import check_id
 from agentkit.durable.spread import DurableWork, Spread
-from agentkit.durable.standing import RunStatus, error_of, status_of
+from agentkit.durable.standing import RunStatus, error_of, output_of, owned, status_of
 from agentkit.durable.watch import wait_for
 from agentkit.durable.worker import Queue, Worker
 from agentkit.durable.workflow import Workflow
@@ -235,6 +235,7 @@ class DurableAgent(Generic[Deps, Output]):
 
         Raises:
             StateError: A decision is none, or not on a call that waits; nothing was done.
+            ConfigurationError: The run is of another agent.
             RunError: The run does not wait, or somebody else has just decided.
         """
         await asyncio.to_thread(self._decide, run_id, decisions)
@@ -243,10 +244,11 @@ class DurableAgent(Generic[Deps, Output]):
         """Go on with a run that has failed or was cancelled, at whichever worker takes it.
 
         Raises:
+            ConfigurationError: The run is of another agent.
             RunError: The run goes on already, or has finished.
         """
         last = await asyncio.to_thread(self._open().last, run_id)
-        await asyncio.to_thread(self._archive.go_on, last, {})
+        await asyncio.to_thread(self._archive.go_on, owned(last, self.name), {})
 
     async def cancel(self, run_id: str) -> None:
         """Cancel a run: what goes on stops in about a second, and a call that is on is then in doubt.
@@ -311,7 +313,7 @@ class DurableAgent(Generic[Deps, Output]):
         return self._archive
 
     def _decide(self, run_id: str, decisions: Decisions) -> None:
-        last = self._open().last(run_id)
+        last = owned(self._open().last(run_id), self.name)
         past = self._archive.past(last)
         if past is None:
             raise RunError(f"The run {run_id!r} has not begun yet, so nothing of it waits for a decision.")
@@ -325,16 +327,8 @@ class DurableAgent(Generic[Deps, Output]):
         agent = past.state.agent or self.agent.name
         if last.outcome == "paused":
             return Result(past.state, past.answers, reply=past.reply, agent=agent)
-        if past.output is None:
-            lost = RunError(
-                f"The run {run_id!r} has finished, and its output has no JSON, by which alone it comes from its "
-                "worker. The last reply is in `error.state`. Let the output's function give text, numbers, lists, "
-                "dicts, dataclasses or pydantic models."
-            )
-            lost.state = past.state
-            raise lost
         try:
-            output = self._plan.load(past.output)
+            output = self._plan.load(output_of(past))
         except ValueError as error:
             mismatch = RunMismatchError(
                 f"The run {run_id!r} has finished, and its output is none of what the agent gives now: {error}. Ask "

@@ -2,23 +2,32 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator, Sequence
 from typing import Any, Literal
 
+from pydantic_core import from_json
+
 from agentkit.durable.divergence import Difference, message_difference, text_of_json
-from agentkit.durable.record import Record, read_of
+from agentkit.durable.record import Record, line_of, read_of
+from agentkit.durable.timeline import error_of
+from agentkit.kind import is_array, is_object
+from agentkit.state.limit import RunLimits, told
 from agentkit.state.run import RunState
 from agentkit.tools.execute import CallTool
 from agentkit.wire.content import text_of
 from agentkit.wire.message import ToolCall, ToolMessage
 
-__all__ = ["Batch", "output_difference"]
+__all__ = ["Batch", "failure_difference", "output_difference"]
 
 _What = Literal["ran", "told", "held", "open"]
 """A call ran; was answered without; waits; nothing became of it so far."""
 
 _THEN = {"ran": "ran", "told": "was answered without being run", "held": "waited for a decision"}
 _NOW = {"ran": "runs today", "told": "is not run today", "held": "waits for a decision today"}
+_SET = b'"uniqueItems":true'  # in the schema of a tool that takes a set
+_SURE = ("LengthError", "OutputError", "ToolRetriesExceededError")  # of what was said, not of the world
+_REACHED = re.compile(r"LimitExceededError: The run reached its limit (\w+)=(\S+) ")  # not that of a map
 _TOLD = ("refused", "denied", "given", "cancelled")
 
 
@@ -101,11 +110,14 @@ class Batch:
         return message_difference([message.to_dict()], [other.to_dict()], place)
 
     def _read_otherwise(self, ran: CallTool) -> Difference | None:
-        begun = self._calling[ran.id].content
-        then, today = begun.get("read"), read_of(ran.call.function.arguments, ran.arguments)
+        raw = ran.call.function.arguments
+        then, today = self._calling[ran.id].content.get("read"), read_of(raw, ran.arguments)
         if then == today:
             return None
-        raw = ran.call.function.arguments
+        if _SET in ran.tool.encoded:  # which is written in an order that no two processes share
+            then, today = (_sorted(_parsed(raw) if one is None else one) for one in (then, today))
+            if then == today:
+                return None
         recorded, now = (raw if one is None else text_of_json(one) for one in (then, today))
         return Difference("arguments", f"the arguments of {ran.name} ({ran.id}) are read otherwise.", recorded, now)
 
@@ -123,6 +135,42 @@ def output_difference(before: RunState, after: RunState, now: RunState) -> Diffe
         return Difference("output", "another reply is taken as the output.", after.accepted, now.accepted)
     recorded, asked = ([one.to_dict() for one in state.correction] for state in (after, now))
     return message_difference(recorded, asked, begin=len(after.seen))
+
+
+def failure_difference(record: Record, limits: RunLimits) -> Difference | None:
+    """Compare the error that a run ended with, where today's code goes on, as far as it comes of that code.
+
+    Args:
+        record: The one that may tell of an error.
+        limits: Today's.
+    """
+    if record.kind != "failed":
+        return None
+    text = str(record.content.get("error"))
+    name, reached = error_of(record), _REACHED.match(text)
+    if name in _SURE:
+        return Difference("end", f"the run ended with {name}, and goes on today.", text)
+    if reached is not None and "/" not in record.run_id:  # of a run below it may be that of the one above
+        limit, bound = reached.groups()
+        now: float | None = getattr(limits, limit)
+        if now is None or bound not in (str(now), told(now)):
+            today = "none" if now is None else f"{limit}={now}"
+            return Difference("end", f"the run ended at its limit {limit}={bound}, and there is {today} today.", text)
+    return None
+
+
+def _sorted(plain: Any) -> Any:
+    """Put each list of a JSON value into one order."""
+    if is_object(plain):
+        return {name: _sorted(one) for name, one in plain.items()}
+    return sorted(map(_sorted, plain), key=line_of) if is_array(plain) else plain
+
+
+def _parsed(raw: str) -> Any:
+    try:
+        return from_json(raw)
+    except ValueError:
+        return raw
 
 
 def _begun(before: RunState, earlier: Sequence[Record]) -> dict[str, str]:

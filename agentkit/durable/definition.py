@@ -12,6 +12,7 @@ from pydantic_core import from_json
 
 from agentkit.agent.run import Recipe
 from agentkit.durable.record import line_of
+from agentkit.kind import is_object
 
 __all__ = ["definition_of", "differences"]
 
@@ -49,7 +50,8 @@ def differences(then: Mapping[str, Any], now: Mapping[str, Any]) -> list[str]:
         if part in ("name", "model"):
             found.append(f"{part} {was!r}, now {is_now!r}")
         elif part in ("tools", "settings"):
-            found += [f"{part[:-1]} {what}" for what in _apart(was or {}, is_now or {})]
+            old, new = (one if is_object(one) else {} for one in (was, is_now))
+            found += [f"{part[:-1]} {what}" for what in _apart(old, new)]
         else:
             found.append(part)
     return found

@@ -7,10 +7,13 @@ from __future__ import annotations
 
 import os
 import sqlite3
+from collections.abc import Iterable
 from dataclasses import dataclass
-from functools import partial
+from functools import cache, partial
 from pathlib import Path
-from typing import Literal, NoReturn, TypeVar
+from typing import Any, Literal, NoReturn, TypeVar
+
+from pydantic import TypeAdapter, ValidationError
 
 from agentkit.durable.record import Kind, Record
 from agentkit.durable.writer import Job, Writer
@@ -25,6 +28,7 @@ _T = TypeVar("_T")
 _MARK = 0x61676B72  # "agkr", SQLite's application_id of a file that is ours
 _VERSION = 1
 _PATIENCE = 30.0  # seconds for another process's transaction, of which ours take milliseconds
+_MOST = 2**63 - 1  # rows that SQLite can be asked for
 _QUICK = 100_000  # characters of a record that is written on the event loop
 _SCHEMA = """
 CREATE TABLE journal (id TEXT NOT NULL);
@@ -43,9 +47,9 @@ _ADD = """INSERT INTO record (run, run_id, kind, turn, call_id, data, at)
 SELECT number, ?, ?, ?, ?, ?, ? FROM run WHERE number = ? AND holder = ?"""
 _BEGIN = "UPDATE run SET status = 'open', agent = ?, prompt = ?, began = ? WHERE number = ?"
 _RECORDS = "SELECT run_id, kind, turn, call_id, data, at FROM record WHERE run = ? ORDER BY number"
-_RUNS = """SELECT id, status, agent, prompt, began, holder,
-(SELECT at FROM record WHERE run = run.number ORDER BY record.number DESC LIMIT 1),
-(SELECT turn FROM record WHERE run = run.number AND run_id = run.id ORDER BY record.number DESC LIMIT 1)
+_RUNS = """SELECT id, status, agent, prompt,
+ifnull((SELECT turn FROM record WHERE run = run.number AND run_id = run.id ORDER BY record.number DESC LIMIT 1), 0),
+began, ifnull((SELECT at FROM record WHERE run = run.number ORDER BY record.number DESC LIMIT 1), began), holder
 FROM run WHERE {} ORDER BY number DESC LIMIT ?"""
 
 Shown = tuple[str | None, str, float]
@@ -143,16 +147,25 @@ class RecordFile:
     async def records(self, number: int) -> tuple[Record, ...]:
         """Give what was written of a run and its sub-runs, in that order."""
         rows = await self._read(lambda db: db.execute(_RECORDS, (number,)).fetchall())
-        return tuple(Record(*row) for row in rows)
+        return self._whole(_records(), Record.__slots__, rows)
 
     async def runs(self, limit: int, status: Status | None) -> tuple[RunSummary, ...]:
         """Give runs that have begun, the last one first."""
         where, values = ("status = ?", (status,)) if status else ("status IS NOT NULL", ())
-        rows = await self._read(lambda db: db.execute(_RUNS.format(where), (*values, limit)).fetchall())
-        return tuple(
-            RunSummary(run_id, how, agent, prompt, turns or 0, began, changed or began, holder)
-            for run_id, how, agent, prompt, began, holder, changed, turns in rows
-        )
+        rows = await self._read(lambda db: db.execute(_RUNS.format(where), (*values, min(limit, _MOST))).fetchall())
+        return self._whole(_summaries(), RunSummary.__slots__, rows)
+
+    def _whole(self, kind: TypeAdapter[_T], names: Iterable[str], rows: list[tuple[Any, ...]]) -> _T:
+        """See that rows are what was written, which whoever else writes the file may have changed."""
+        try:
+            return kind.validate_python([dict(zip(names, row, strict=True)) for row in rows])
+        except ValidationError as error:
+            first = error.errors(include_url=False)[0]
+            place, name = first["loc"][:2]
+            raise JournalError(
+                f"The journal {self.name!r} cannot be read: `{name}` of {rows[int(place)][0]!r:.200} is "
+                f"{first['input']!r:.80}, which no journal writes. Put a copy of it back."
+            ) from error
 
     async def delete(self, number: int) -> None:
         """Forget a run."""
@@ -259,6 +272,16 @@ class _Place:
                 "Go on with the release that made it, or name a new file."
             )
         return bool(tables)
+
+
+@cache
+def _records() -> TypeAdapter[tuple[Record, ...]]:
+    return TypeAdapter(tuple[Record, ...])
+
+
+@cache
+def _summaries() -> TypeAdapter[tuple[RunSummary, ...]]:
+    return TypeAdapter(tuple[RunSummary, ...])
 
 
 def _find(run_id: str, db: sqlite3.Connection, *, begun: bool = False) -> int | None:

@@ -14,7 +14,7 @@ from agentkit.agent.prompt import Prompt, user_message
 from agentkit.agent.start import WENT_ON
 from agentkit.durable.past import Past, past_of, states_of
 from agentkit.durable.record import Record
-from agentkit.errors import StateError
+from agentkit.errors import RunMismatchError, StateError
 from agentkit.session.window import is_carrier
 from agentkit.state.run import RunState
 from agentkit.state.subrun import still_held
@@ -49,9 +49,10 @@ def fork_of(
 
     Raises:
         StateError: The run has no such turn or call, or a call of it was begun and nothing says how it ended.
+        RunMismatchError: The run of the fork's id is no fork of this one, for it is this one or an older one.
         InvalidRequestError: The prompt is neither text nor parts.
     """
-    past = past_of(_kept([record for record in records if record.at <= begun], at))
+    past = past_of(_kept(_before(begun, [*records], run_id), at))
     state = past.state
     for call_id, value in (results or {}).items():
         state = _with_result(state, past, call_id, value)
@@ -59,6 +60,16 @@ def fork_of(
     if prompt is not None:
         state = _with_prompt(state, prompt, begins=not at)
     return _renamed(state, state.run_id, run_id)
+
+
+def _before(begun: float, records: Sequence[Record], run_id: str) -> Sequence[Record]:
+    """Give the records that were there when the fork began."""
+    then = [record for record in records if record.at <= begun]
+    source = records[0].run_id if records else run_id
+    if records and (source == run_id or not then):
+        why = "is the one that is to be forked" if source == run_id else f"began before the run {source!r} did"
+        raise RunMismatchError(f"The run {run_id!r} {why}, so it is no fork of it. Give another id, that of a new run.")
+    return then
 
 
 def _kept(records: Sequence[Record], at: int) -> Sequence[Record]:

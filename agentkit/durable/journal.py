@@ -258,13 +258,13 @@ class Journal:
 
         Raises:
             StateError: The other run has no such turn or call, or a call in it is in doubt.
+            RunMismatchError: There is a run of the new id, and it began with something else.
             ConfigurationError: There is no such run.
             AgentkitError: As for `run`.
         """
         there = await self._file.find(check_id(run_id))
         begun = inf if there is None else (await self._file.records(there))[0].at
-        records = await self.records(source)
-        state = fork_of(records, at, run_id, prompt=prompt, results=results, begun=begun)
+        state = fork_of(await self.records(source), at, run_id, prompt=prompt, results=results, begun=begun)
         run = go_on(agent.recipe_for(model, settings, limits), state, None, deps)
         run.origin = Origin(agent, settings, limits)
         return await self._recovery.begin(run)

@@ -205,6 +205,8 @@ class _Fold:
 
     def _answer(self, record: Record, content: dict[str, Any]) -> None:
         answer = answer_of(content.get("answer"))
+        if answer.message.tool_call_id != record.call_id:
+            raise StateError(_unfit(record, f"it answers the call {answer.message.tool_call_id!r:.80}"))
         if record.call_id not in {call.id for call in self.state.open_calls}:
             raise StateError(_unfit(record, f"the call {record.call_id!r} is not open"))
         self.state = self.state.with_answers((answer,))

@@ -26,6 +26,15 @@ Kind = Literal[
 ]
 
 
+_NEEDED: Mapping[str, tuple[str, ...]] = {"calling": ("name", "arguments"), "answered": ("answer",)}
+_TYPES: Mapping[str, type | tuple[type, ...]] = {
+    **dict.fromkeys(("agent", "answer", "change", "completion", "decisions", "fields", "given", "passed"), dict),
+    **dict.fromkeys(("arguments", "call_id", "error", "name", "output", "parent"), str),
+    "instructions": list,
+    "cost": (int, float, str, type(None)),
+}
+
+
 @dataclass(frozen=True, slots=True)
 class Record:
     """What happened in a run, or is about to: `asking` and `calling` are written before, the others after.
@@ -51,7 +60,7 @@ class Record:
         """Give the data, read.
 
         Raises:
-            StateError: It is no JSON object.
+            StateError: It is no JSON object, or not that of such a record.
         """
         try:
             read = from_json(self.data)
@@ -59,6 +68,12 @@ class Record:
             raise StateError(self._broken(str(error))) from error
         if not is_object(read):
             raise StateError(self._broken("it is no JSON object"))
+        for name in _NEEDED.get(self.kind, ()):
+            if name not in read:
+                raise StateError(self._broken(f"it has no `{name}`"))
+        for name, value in read.items():
+            if not isinstance(value, _TYPES.get(name, object)):
+                raise StateError(self._broken(f"its `{name}` is {value!r:.80}"))
         return read
 
     def to_json(self) -> str:

@@ -19,7 +19,7 @@ from agentkit.agent.loop import loop, request_for
 from agentkit.agent.prepare import equip, prepare
 from agentkit.agent.run import Recipe, Run, context_of
 from agentkit.agent.subagent import SubAgent
-from agentkit.durable.comparison import Batch, output_difference
+from agentkit.durable.comparison import Batch, failure_difference, output_difference
 from agentkit.durable.divergence import Difference, Divergence, Where, message_difference, request_difference
 from agentkit.durable.double import Answers, Silent, endpoints_of, judged
 from agentkit.durable.origin import terms_of
@@ -40,7 +40,6 @@ from agentkit.wire.setting import Settings
 __all__ = ["Diverged", "Rerun"]
 
 _Make = Callable[[Silent, Settings | None, RunLimits | None], Recipe]
-_SURE = ("LengthError", "OutputError", "ToolRetriesExceededError")  # of what was said, not of the world or of limits
 
 
 class Diverged(Exception):  # noqa: N818 # an outcome that is caught and told, not a failure
@@ -144,8 +143,8 @@ class Rerun:
         try:
             run.turn = await prepare(run)
         except Exception as error:  # of a function of the agent's, whatever it is
-            raised = f"{type(error).__name__}: {error}"
-            raise self._diverged("end", "the request was made, and cannot be today.", today=raised) from error
+            what = f"the request was made, and cannot be today{' without deps' if self._deps is None else ''}."
+            raise self._diverged("end", what, today=f"{type(error).__name__}: {error}") from error
         self._bounds = run.turn.bounds or self._bounds
         if (found := await self._request_difference(self._timeline.requests[id(record)])) is not None:
             raise self._diverged_by(found)
@@ -187,7 +186,7 @@ class Rerun:
         run.decisions = {one: given for one, given in self._decided.items() if not batch.unknown.get(one)}
         try:
             now = await self._carried_out(CallTools(run.state), batch.reason_of)
-        except AgentkitError as error:
+        except Exception as error:  # noqa: BLE001 # of a function of the agent's, whatever it is: it ends the run
             return self._ended(end, error)
         for call in batch.calls(run.recipe.output_tool):
             ran = keeper.ran.get(call.id)
@@ -198,6 +197,7 @@ class Rerun:
                     self._counted.add(one)
                     self.calls += 1
                 await self._below(ran)
+        self._see_failure(steps[end][0])
         if batch.is_whole and (found := batch.output_difference(now.state)) is not None:
             raise self._diverged_by(found)
         if steps[end][0].kind == "paused" or not steps[end][1].open_calls:
@@ -232,7 +232,7 @@ class Rerun:
             return end  # something was put into the run, which goes on with that
         try:
             checked = await self._carried_out(CheckOutput(before), lambda _: failed[-1].reason if failed else None)
-        except AgentkitError as error:
+        except Exception as error:  # noqa: BLE001 # of a function of the agent's, whatever it is: it ends the run
             return self._ended(end, error)
         if record.kind == "failed":
             self._see_failure(record)
@@ -241,7 +241,7 @@ class Rerun:
             raise self._diverged("output", "the reply was not taken as the output, and is today.", text, _said(before))
         elif not checked.valid and record.kind == "finished":
             news = checked.state.attempts[len(before.attempts) :]
-            reason = news[-1].reason if news else None
+            reason = news[-1].reason if news else "The output is asked for next."
             what = "the reply was taken as the output, and is not today."
             raise self._diverged("output", what, _said(before), reason)
         elif not checked.valid and (found := output_difference(before, after, checked.state)) is not None:
@@ -269,13 +269,18 @@ class Rerun:
         """Compare what the next agent sees; an async filter may ask a model, so that what it gave stands."""
         shown: Sequence[Message] = after.messages[: after.since]
         if handoff.filter is not None:
-            given: Any = handoff.filter(self._run.state.messages)
-            if inspect.isawaitable(given):
-                close = getattr(given, "close", None)
-                if close is not None:
-                    close()
-                return
-            shown = repair(given)
+            try:
+                given: Any = handoff.filter(self._run.state.messages)
+                if inspect.isawaitable(given):
+                    if inspect.iscoroutine(given):
+                        given.close()
+                    return
+                shown = repair(given)
+            except Exception as error:
+                raised = f"{type(error).__name__}: {error}"
+                raise self._diverged(
+                    "handoff", "the filter of the handoff cannot be asked today.", today=raised
+                ) from error
         then = after.messages[: after.since] if after.shown is None else after.shown
         if (found := message_difference([m.to_dict() for m in then], [m.to_dict() for m in shown])) is not None:
             raise self._diverged_by(found)
@@ -312,7 +317,7 @@ class Rerun:
         finally:
             self.turns, self.calls, self.runs = self.turns + sub.turns, self.calls + sub.calls, self.runs + sub.runs
 
-    def _ended(self, place: int, error: AgentkitError) -> int:
+    def _ended(self, place: int, error: Exception) -> int:
         """See that the run ended as it would today; give the place of the record that says so."""
         at = place if self._steps[place][0].kind in ENDS else self._timeline.next(place)
         record, name = self._steps[at][0], type(error).__name__
@@ -323,9 +328,8 @@ class Rerun:
         raise self._diverged("end", f"the run {went}, and ends today with {name}.", recorded, f"{name}: {error}")
 
     def _see_failure(self, record: Record) -> None:
-        if (name := error_of(record)) in _SURE:
-            text = str(record.content.get("error"))
-            raise self._diverged("end", f"the run ended with {name}, and goes on today.", text)
+        if (found := failure_difference(record, self._bounds.limits)) is not None:
+            raise self._diverged_by(found)
 
     def _diverged_by(self, found: Difference) -> Diverged:
         return self._diverged(found.where, found.what, found.recorded, found.today)

@@ -10,9 +10,9 @@ from agentkit import errors
 from agentkit.durable.entry import Entry
 from agentkit.durable.part import Part, number_of
 from agentkit.durable.past import Past
-from agentkit.errors import AgentkitError, LimitExceededError, RunCancelledError, RunError
+from agentkit.errors import AgentkitError, ConfigurationError, LimitExceededError, RunCancelledError, RunError
 
-__all__ = ["RunStatus", "Standing", "error_of", "status_of"]
+__all__ = ["RunStatus", "Standing", "error_of", "output_of", "owned", "status_of"]
 
 Standing = Literal["queued", "running", "paused", "finished", "failed", "cancelled"]
 
@@ -54,6 +54,37 @@ def status_of(last: Entry) -> RunStatus:
     run_id = last.id.partition("/")[0]
     model = Part.from_json(last.text).model
     return RunStatus(run_id, standing, number_of(last.id), last.executor, error, last.begun, last.changed, model)
+
+
+def owned(last: Entry, name: str) -> Entry:
+    """Give the last part of a run as it is, where the run is of the agent in whose queue its next part would wait.
+
+    Raises:
+        ConfigurationError: It is another one's, whose tools and model that agent's workers may not have.
+    """
+    run_id, whose = last.id.partition("/")[0], Part.from_json(last.text).agent
+    if whose != name:
+        raise ConfigurationError(
+            f"The run {run_id!r} is of the agent {whose!r}, and {name!r} is named. Name the one that it is of."
+        )
+    return last
+
+
+def output_of(past: Past) -> str:
+    """Give the output of a run that has finished, as JSON.
+
+    Raises:
+        RunError: It has none.
+    """
+    if past.output is not None:
+        return past.output
+    lost = RunError(
+        f"The run {past.state.run_id!r} has finished, and its output has no JSON, by which alone it comes from its "
+        "worker. The last reply is in `error.state`. Let the output's function give text, numbers, lists, dicts, "
+        "dataclasses or pydantic models."
+    )
+    lost.state = past.state
+    raise lost
 
 
 def error_of(last: Entry, past: Past | None) -> AgentkitError:

@@ -42,7 +42,7 @@ class Timeline:
         for at in range(place + 1, len(self.steps)):
             kind, before = self.steps[at][0].kind, self.steps[at - 1][1]
             if kind in ENDS:
-                return at
+                return at if kind == "paused" or before.open_calls else max(end, place + 1)
             goes_on = not (before.accepted or before.handed or len(before.attempts) > attempts)
             if kind not in ("calling", "answered") and not (kind == "changed" and (before.open_calls or goes_on)):
                 break

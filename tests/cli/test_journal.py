@@ -44,8 +44,7 @@ def test_a_run_that_is_not_there_is_told_with_those_that_are_close(file, run_id,
 def test_a_file_that_is_not_there_is_not_made(file, tmp_path):
     with pytest.raises(errors.ConfigurationError) as caught:
         list_runs(f"{tmp_path}/run.db", 10, None)
-    close = f"{tmp_path}/runs.db, {tmp_path}/runs.db.lock"
-    assert str(caught.value) == f"There is no file '{tmp_path}/run.db'. Close to it: {close}."
+    assert str(caught.value) == f"There is no file '{tmp_path}/run.db'. Close to it: {tmp_path}/runs.db."
     assert not (tmp_path / "run.db").exists()
 
 

@@ -1,10 +1,12 @@
 """`agentkit replay`: recorded runs against the agent in a file."""
 
+import importlib.util
 import json
 import sqlite3
 import subprocess
 import sys
 from contextlib import closing
+from pathlib import Path
 
 import pytest
 
@@ -130,7 +132,7 @@ NAME = "Name an `Agent`, or a function of nothing that gives one."
         ),
         (
             ("run.db", "order-42", "shop:agent"),
-            "There is no file 'run.db'. Close to it: runs.db, runs.db.lock.",
+            "There is no file 'run.db'. Close to it: runs.db.",
         ),
         (
             ("runs.db", "order-42", "shop"),
@@ -207,6 +209,22 @@ def stands(source):
         file.execute("UPDATE record SET data = ? WHERE kind = 'begin'", (begin,))
 
 
+@pytest.fixture
+def trapped(journal, shop, monkeypatch, tmp_path_factory):
+    """The program in a folder with links out of it and with something installed in it, which nobody may import."""
+    (shop / "broken.py").write_text("raise KeyError('no')\n", encoding="utf-8")
+    (shop / "link.py").symlink_to("../elsewhere.py")
+    (shop / "loop.py").symlink_to("loop.py")
+    outside = tmp_path_factory.mktemp("outside")
+    (outside / "shop.py").write_text("raise AssertionError\n", encoding="utf-8")
+    (shop / "linked").symlink_to(outside)
+    site = shop / ".venv" / "site-packages"
+    site.mkdir(parents=True)
+    (site / "installed.py").write_text("raise AssertionError\n", encoding="utf-8")
+    monkeypatch.syspath_prepend(site)
+    return journal
+
+
 @pytest.mark.parametrize(
     ("source", "why"),
     [
@@ -217,26 +235,36 @@ def stands(source):
         ("shop:number", "'shop:number' is a value of type int, which is no agent."),
         ("shop:make", "'shop:make' is a value of type function, which is no agent."),
         *(
-            (source, f"{source!r} is neither a name in a module nor one in a file below this folder.")
+            (source, "That is neither a name in a module nor one in a file below this folder.")
             for source in (
                 "../shop.py:agent",
                 "/tmp/shop.py:agent",
                 "link.py:agent",
+                "loop.py:agent",
+                "a/../../shop.py:agent",
+                ".venv/lib/python3.13/site-packages/shop.py:agent",
+                "C:\\shop.py:agent",
+                "a\0b.py:agent",
                 "a/b:agent",
                 "shop",
+                "shop.py",
                 "",
                 "a-b:agent",
                 ".shop:agent",
+                "shop:a b",
+                "shop:agent.__class__",
             )
         ),
-        ("shop:a b", "'shop:a b' names nothing. Write module, module:name or path/to/file.py:name."),
+        *(
+            (f"{module}:agent", f"The module {module!r} is not in this folder, and only what is there is imported.")
+            for module in ("os", "this", "pip.__main__", "agentkit.agent", "__main__", "installed", "linked.shop")
+        ),
+        ("shop.inner:agent", "There is no module 'shop.inner', neither installed nor in this folder."),
     ],
 )
-def test_an_agent_that_is_not_where_the_journal_says_is_told_and_nothing_is_called(journal, shop, source, why):
-    (shop / "broken.py").write_text("raise KeyError('no')\n", encoding="utf-8")
-    (shop / "link.py").symlink_to("../elsewhere.py")
+def test_an_agent_that_is_not_where_the_journal_says_is_told_and_nothing_is_imported(trapped, source, why):
     stands(source)
-    assert journal("replay", "runs.db", "order-42") == (
+    assert trapped("replay", "runs.db", "order-42") == (
         2,
         "",
         (
@@ -244,7 +272,28 @@ def test_an_agent_that_is_not_where_the_journal_says_is_told_and_nothing_is_call
             f"{why} {ADVICE}\n"
         ),
     )
-    assert journal("replay", "runs.db", "order-42", "shop:agent") == (0, SAME, "")
+    assert trapped("replay", "runs.db", "order-42", "shop:agent") == (0, SAME, "")
+
+
+def test_a_name_that_is_too_long_for_a_file_is_shown_in_part(journal):
+    stands(f"{'x' * 5000}.py:agent")
+    _, _, err = journal("replay", "runs.db", "order-42")
+    said, why = f"is '{'x' * 199}, and that gives none.", f"There is no file '{'x' * 199}."
+    assert err == f"error: The journal says that the agent of run 'order-42' {said} {why} {ADVICE}\n"
+
+
+@pytest.mark.parametrize("root", ["/", sys.base_prefix])
+def test_python_itself_is_not_below_a_folder_that_holds_it(journal, shop, monkeypatch, root):
+    stands(f"{Path(this_file()).relative_to(root).as_posix()}:s")
+    (shop / "runs.db").rename(shop / "old.db")
+    monkeypatch.chdir(root)
+    _, out, err = journal("replay", str(shop / "old.db"), "order-42")
+    assert out == ""
+    assert "That is neither a name in a module nor one in a file below this folder. Name the agent of today" in err
+
+
+def this_file():
+    return importlib.util.find_spec("this").origin
 
 
 @pytest.mark.parametrize("columns", ["30", "200"])

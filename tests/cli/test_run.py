@@ -253,3 +253,87 @@ def test_a_reader_that_leaves_is_no_traceback(program, reach):
             running.stdout.close()
             assert running.stderr.read() == b""
         assert running.returncode == 1
+
+
+DIES = '''
+import os
+from pathlib import Path
+
+from agentkit import tool
+
+DIED = Path("died")
+
+
+@tool(idempotent=True)
+def look(city: str) -> str:
+    """Look at a city."""
+    if not DIED.exists():
+        DIED.touch()
+        os._exit(9)
+    return f"{city}: 4 degrees"
+'''
+
+
+def test_the_same_command_goes_on_in_a_journal_after_a_crash_and_gives_its_result_again(program, reach):
+    (program.folder / "dies.py").write_text(DIES, encoding="utf-8")
+    command = ("run", "Weather?", "-t", "dies", "-m", "openai:fake", "--journal", "runs.db", "--run-id", "order-42")
+    with FakeEndpoint(replies=[call("look", {"city": "Oslo"}, id="call_1"), "It is 4 degrees."]) as endpoint:
+        assert program(*command, **reach(endpoint)).returncode == 9
+        for more in ((), ("--stream",)):
+            done = program(*command, *more, **reach(endpoint))
+            assert (done.returncode, done.stdout, done.stderr) == (0, "It is 4 degrees.\n", "")
+    assert len(endpoint.requests) == 2
+
+
+def test_a_run_of_a_journal_that_waits_is_decided_on_by_the_same_command_in_a_terminal(run, terminal):
+    command = ("run", "Pay 5", "-t", "weather:pay", "-m", "openai:fake", "--journal", "runs.db", "--run-id", "order-42")
+    with FakeEndpoint(replies=[call("pay", {"amount": 5}), "Paid."]) as endpoint:
+        assert run(*command, endpoint=endpoint) == (
+            3,
+            "",
+            (
+                "error: 1 call waits for approval and there is no terminal to ask on: pay(amount=5). The same command "
+                "with --run-id order-42 asks in a terminal; in Python `journal.resume` decides.\n"
+            ),
+        )
+        with terminal(*command, endpoint=endpoint) as shown:
+            shown.expect("?? pay(amount=5)")
+            shown.type("y\n")
+            shown.expect("Paid.")
+            assert shown.end() == 0
+    assert len(endpoint.requests) == 2
+
+
+def test_a_run_of_a_journal_without_an_id_gets_one_and_tells_it(run):
+    with FakeEndpoint(replies=["Hi."]) as endpoint:
+        code, out, err = run("run", "Hello", "-m", "openai:fake", "--journal", "runs.db", endpoint=endpoint)
+        known = re.fullmatch(r"The run is (\w{32}): with --run-id (\w{32}) the same command goes on.\n", err)
+        assert (code, out, known and known[1] == known[2]) == (0, "Hi.\n", True)
+        again = ("--journal", "runs.db", "--run-id", known[1])
+        assert run("run", "Hello", "-m", "openai:fake", *again, endpoint=endpoint) == (0, "Hi.\n", "")
+    assert len(endpoint.requests) == 1
+
+
+@pytest.mark.parametrize(
+    ("more", "said"),
+    [
+        (("--run-id", "a"), "--run-id names a run of a journal. Name its file, too: --journal runs.db."),
+        (
+            ("--journal", "weather.py"),
+            (
+                "The file 'weather.py' cannot be used as a journal: file is not a database. Name a file in a folder "
+                "that exists and can be written, a new one or one that a journal made."
+            ),
+        ),
+        (
+            ("--journal", "runs.db", "--run-id", "a/b"),
+            (
+                "A run's id is 'a/b'. Give a text of 1 to 200 characters, none of them a slash, a control character or "
+                "half of one."
+            ),
+        ),
+    ],
+)
+def test_what_is_no_journal_and_no_id_is_refused(run, more, said):
+    with FakeEndpoint(replies=[]) as endpoint:
+        assert run("run", "Hello", "-m", "openai:fake", *more, endpoint=endpoint) == (2, "", f"error: {said}\n")

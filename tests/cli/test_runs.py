@@ -3,7 +3,9 @@
 import asyncio
 import json
 import re
+import sqlite3
 import threading
+from contextlib import closing
 
 import pytest
 
@@ -210,3 +212,19 @@ def test_what_was_begun_and_has_no_outcome_is_shown_by_the_id_to_decide_on(here,
     assert "begun, no outcome: w/s stop()\n" in out
     _, out, _ = run("runs", "runs.db", "order-44", "--json")
     assert json.loads(out)["doubtful"] == ["w/s"]
+
+
+def test_times_names_and_replies_that_another_hand_wrote_are_shown_as_far_as_they_can_be(journal):
+    with closing(sqlite3.connect("runs.db")) as file, file:
+        file.execute("UPDATE run SET began = 1e300 WHERE id = 'order-43'")
+        file.execute("UPDATE record SET data = replace(data, '\"name\":null', '\"name\":[1]') WHERE kind = 'begin'")
+        (data,) = file.execute("SELECT data FROM record WHERE kind = 'replied' AND run_id = 'order-43'").fetchone()
+        reply = json.loads(data)
+        reply["completion"]["choices"][0]["message"] |= {"content": None, "tool_calls": [{"id": "x"}]}
+        file.execute("UPDATE record SET data = ? WHERE kind = 'replied' AND run_id = 'order-43'", (json.dumps(reply),))
+    code, out, err = journal("runs", "runs.db")
+    assert (code, err) == (0, "")
+    assert out.splitlines()[1].split("\t")[4] == "1e+300"
+    code, out, err = journal("runs", "runs.db", "order-43")
+    assert (code, err) == (0, "")
+    assert out.splitlines()[4].split("\t")[3:] == ["replied", "()"]

@@ -5,7 +5,7 @@ import json
 
 import pytest
 
-from agentkit import Agent, tool
+from agentkit import Agent, errors, tool
 from agentkit.durable import DurableAgent
 from agentkit.testing import FakeEndpoint, ScriptedModel
 from agentkit.testing.reply import call
@@ -74,12 +74,31 @@ def test_a_model_that_no_provider_has_is_refused_before_the_run_is_submitted(run
     assert run("status", "order-7", "--db", "runs.sqlite")[0] == 1
 
 
-def test_an_unknown_run_is_an_error(run, here):
+def test_an_unknown_run_is_an_error(run, here, submit):
+    submit()
     assert run("status", "order-9", "--db", "runs.sqlite") == (
         1,
         "",
         f"error: There is no run 'order-9' in the database {str(here / 'runs.sqlite')!r}. Submit it first.\n",
     )
+
+
+@pytest.mark.parametrize("command", ["status", "result", "cancel", "decide shop:agent", "resume shop:agent"])
+def test_a_database_that_is_not_there_is_not_made(run, here, submit, command):
+    submit()
+    before = sorted(here.iterdir())
+    name, *agent = command.split()
+    assert run(name, *agent, "order-9", "--db", "run.sqlite") == (
+        2,
+        "",
+        (
+            f"error: There is no database {str(here / 'run.sqlite')!r}. Close to it: {here / 'runs.sqlite'}. Name the "
+            "one that the run was submitted to, by --db or AGENTKIT_DB.\n"
+        ),
+    )
+    assert [one for one in sorted(here.iterdir()) if one.name != "__pycache__"] == [
+        one for one in before if one.name != "__pycache__"
+    ]
 
 
 def test_a_run_that_waits_says_on_what(run, here):
@@ -98,3 +117,24 @@ def test_a_run_that_waits_says_on_what(run, here):
         f"error: 1 call waits for approval: pay(amount=5). {SEE}\n",
     )
     assert run("status", "order-7", "--db", "runs.sqlite")[1].startswith("paused at ")
+
+
+def test_an_output_that_has_no_json_is_an_error_and_not_written_as_none(run, here):
+    def thing(text: str):
+        """Make something that only this process has."""
+        return object()
+
+    durable = DurableAgent(Agent(ScriptedModel(['{"text": "x"}']), output=thing, name="shop"), db="runs.sqlite")
+
+    with pytest.raises(errors.RunError):
+        durable.run_sync("go", run_id="order-7")
+    asyncio.run(durable.aclose())
+    assert run("result", "order-7", "--db", "runs.sqlite") == (
+        1,
+        "",
+        (
+            "error: The run 'order-7' has finished, and its output has no JSON, by which alone it comes from its "
+            "worker. The last reply is in `error.state`. Let the output's function give text, numbers, lists, dicts, "
+            "dataclasses or pydantic models.\n"
+        ),
+    )

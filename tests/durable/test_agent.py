@@ -82,6 +82,29 @@ def test_what_has_finished_cannot_be_resumed(make):
 
 
 @sqlite_is_enough
+def test_only_the_agent_of_a_run_decides_on_it_and_goes_on_with_it(make):
+    durable, other = make(approval=True), make(name="other")
+    result = durable.run_sync("go", run_id="order-1")
+
+    async def refused(act):
+        with pytest.raises(ConfigurationError) as caught:
+            await act
+        return str(caught.value)
+
+    async def main():
+        decisions = [result.pending[0].approve()]
+        said = {await refused(other.decide("order-1", decisions)), await refused(other.resume("order-1"))}
+        assert (await durable.status("order-1")).part == 1
+        await durable.decide("order-1", decisions)
+        return said, (await durable.result("order-1")).output
+
+    assert asyncio.run(main()) == (
+        {"The run 'order-1' is of the agent 'demo', and 'other' is named. Name the one that it is of."},
+        "done 1",
+    )
+
+
+@sqlite_is_enough
 def test_an_unknown_run_is_told_of(make):
     durable = make()
     with pytest.raises(RunError) as caught:

@@ -86,3 +86,9 @@ def test_a_setting_that_was_changed_is_named():
 
 def test_a_beginning_that_says_nothing_of_the_agent_differs_in_all():
     assert differences({}, defined())[-1] == "tool 'pay' is new"
+
+
+@pytest.mark.parametrize("tools", [[{"pay": 1}], "pay", None, 5])
+def test_tools_that_another_hand_wrote_are_none(tools):
+    then = from_json(line_of(defined()))
+    assert differences({**then, "tools": tools}, defined()) == ["tool 'pay' is new"]

@@ -36,6 +36,14 @@ async def begun(file, run_id="a", at=1.0):
     return number
 
 
+def test_more_runs_can_be_asked_for_than_any_file_has(file):
+    async def main():
+        await begun(file)
+        return [one.run_id for one in await file.runs(10**30, None)]
+
+    assert asyncio.run(main()) == ["a"]
+
+
 def test_it_is_made_for_its_owner_with_a_mark_and_a_version(file, path):
     asyncio.run(begun(file))
     assert {one.name for one in path.parent.iterdir()} == {"runs.db", "runs.db-wal", "runs.db-shm"}
@@ -357,3 +365,30 @@ def test_it_stays_the_same_file_where_the_working_directory_changes(tmp_path, mo
     asyncio.run(begun(file))
     file.close()
     assert (tmp_path / "runs.db").exists()
+
+
+@pytest.mark.parametrize(
+    ("change", "read", "why"),
+    [
+        ("UPDATE record SET turn = 'x'", "records", "`turn` of 'a' is 'x'"),
+        ("UPDATE record SET kind = 'dreamt'", "records", "`kind` of 'a' is 'dreamt'"),
+        ("UPDATE record SET data = x'ff'", "records", "`data` of 'a' is b'\\xff'"),
+        ("UPDATE record SET at = 'now'", "records", "`at` of 'a' is 'now'"),
+        ("UPDATE run SET began = 'now'", "runs", "`began` of 'a' is 'now'"),
+        ("UPDATE run SET status = 'gone'", "runs", "`status` of 'a' is 'gone'"),
+    ],
+)
+def test_a_row_that_no_journal_wrote_is_told(file, path, change, read, why):
+    async def main():
+        number = await begun(file)
+        db = sqlite3.connect(path)
+        db.execute(change)
+        db.commit()
+        db.close()
+        with pytest.raises(JournalError) as caught:
+            await (file.records(number) if read == "records" else file.runs(1, None))
+        return str(caught.value)
+
+    assert asyncio.run(main()) == (
+        f"The journal {str(path)!r} cannot be read: {why}, which no journal writes. Put a copy of it back."
+    )

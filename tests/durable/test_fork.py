@@ -284,3 +284,24 @@ def test_a_fork_is_found_again_though_the_run_has_gone_on_since(tmp_path):
     assert result.output == "Paid."
     assert [one.run_id for one in fork(model=ScriptedModel([])).pending] == ["b"]
     journal.close()
+
+
+def test_neither_the_run_itself_nor_an_older_one_is_a_fork_of_it(tmp_path):
+    journal, agent = Journal(tmp_path / "runs.db"), Agent(ScriptedModel(["one", "two"]))
+
+    async def refused(run_id):
+        with pytest.raises(errors.RunMismatchError) as caught:
+            await journal.fork(agent, "order-43", at=0, run_id=run_id)
+        return str(caught.value)
+
+    async def both():
+        await journal.run(agent, "Hi", run_id="order-42")
+        await journal.run(agent, "Hi", run_id="order-43")
+        return await refused("order-43"), await refused("order-42")
+
+    advice = "so it is no fork of it. Give another id, that of a new run."
+    assert asyncio.run(both()) == (
+        f"The run 'order-43' is the one that is to be forked, {advice}",
+        f"The run 'order-42' began before the run 'order-43' did, {advice}",
+    )
+    journal.close()

@@ -2,6 +2,7 @@
 
 import asyncio
 import json
+from dataclasses import replace
 
 import pytest
 
@@ -146,3 +147,17 @@ def test_records_that_do_not_fit_are_refused(record, before, why):
 def test_states_of_records_without_a_beginning_are_refused():
     with pytest.raises(StateError, match="do not begin with its beginning"):
         list(states_of([Record("run", "asking", 1)]))
+
+
+def test_an_answer_of_another_call_than_its_records_does_not_fit():
+    _, book, _ = whole(parallel)
+    records = until(book.records, "answered")
+    other = replace(
+        records[-1], data=records[-1].data.replace(f'"tool_call_id":"{records[-1].call_id}"', '"tool_call_id":"other"')
+    )
+    with pytest.raises(StateError) as caught:
+        past_of([*records[:-1], other])
+    assert str(caught.value) == (
+        f"The record 'answered' of the run {other.run_id!r}, turn 1, does not fit those before it: it answers the call "
+        "'other'. Are there records missing, or of another run?"
+    )

@@ -13,10 +13,12 @@ from tests.durable.cut import PIXEL
 
 
 def test_a_record_is_one_line_of_json_and_read_again():
-    record = Record("order-42/call_1", "calling", 3, "call_7", '{"name":"pay"}', 1_700_000_000.5)
-    assert record.to_json() == '["order-42/call_1","calling",3,"call_7","{\\"name\\":\\"pay\\"}",1700000000.5]'
+    record = Record("order-42/call_1", "calling", 3, "call_7", '{"name":"pay","arguments":"{}"}', 1_700_000_000.5)
+    assert record.to_json() == (
+        '["order-42/call_1","calling",3,"call_7","{\\"name\\":\\"pay\\",\\"arguments\\":\\"{}\\"}",1700000000.5]'
+    )
     assert Record.from_json(record.to_json()) == record
-    assert record.content == {"name": "pay"}
+    assert record.content == {"name": "pay", "arguments": "{}"}
 
 
 def test_a_record_has_the_time_at_which_it_was_made():
@@ -49,6 +51,24 @@ def test_data_that_cannot_be_read_names_the_record(data, why):
     with pytest.raises(StateError) as caught:
         _ = Record("run", "replied", 2, data=data).content
     assert str(caught.value) == f"The record 'replied' of the run 'run', turn 2, cannot be read: {why}."
+
+
+@pytest.mark.parametrize(
+    ("kind", "data", "why"),
+    [
+        ("calling", '{"arguments":"{}"}', "it has no `name`"),
+        ("calling", '{"name":"pay"}', "it has no `arguments`"),
+        ("answered", "{}", "it has no `answer`"),
+        ("changed", '{"change":[1]}', "its `change` is [1]"),
+        ("calling", '{"name":null,"arguments":"{}"}', "its `name` is None"),
+        ("replied", '{"cost":[1]}', "its `cost` is [1]"),
+        ("asking", '{"instructions":"Be brief."}', "its `instructions` is 'Be brief.'"),
+    ],
+)
+def test_data_of_another_shape_than_its_kind_has_names_the_record(kind, data, why):
+    with pytest.raises(StateError) as caught:
+        _ = Record("run", kind, 2, data=data).content
+    assert str(caught.value) == f"The record {kind!r} of the run 'run', turn 2, cannot be read: {why}."
 
 
 def test_a_line_holds_no_half_of_a_surrogate_pair():

@@ -1,7 +1,9 @@
 """Recorded runs against the agent of today: the same one, and with one change each."""
 
 import asyncio
+import json
 from contextlib import suppress
+from dataclasses import replace
 from typing import Annotated, Literal
 
 import pytest
@@ -43,6 +45,12 @@ def look(city: str) -> str:
 def pay(amount: int) -> str:
     """Pay an amount."""
     return f"paid {amount}"
+
+
+@tool
+def insist() -> str:
+    """Refuse each time."""
+    raise ToolRetry("more")
 
 
 async def record(agent, *replies, decide=None):
@@ -174,9 +182,45 @@ def test_a_function_that_fails_today_is_told():
     dynamic = AGENT.replace(instructions=told)
     assert compare(AGENT, dynamic, LOOK, "4", deps={"said": "Be brief."}).divergence is None
     assert text(AGENT, dynamic, LOOK, "4") == (
-        "Turn 1: the request was made, and cannot be today.\n"
+        "Turn 1: the request was made, and cannot be today without deps.\n"
         "  recorded: (nothing)\n"
         "  today:    TypeError: 'NoneType' object is not subscriptable"
+    )
+    assert text(AGENT, dynamic, LOOK, "4", deps={}) == (
+        "Turn 1: the request was made, and cannot be today.\n  recorded: (nothing)\n  today:    KeyError: 'said'"
+    )
+
+
+def test_arguments_that_cannot_be_read_for_an_error_of_their_validator_end_the_run():
+    def refuse(value):
+        raise LookupError(value)
+
+    @tool(name="look")
+    def other(city: Annotated[str, BeforeValidator(refuse)]) -> str:
+        """Look at a city.
+
+        Args:
+            city: The city.
+        """
+        return city
+
+    broken = AGENT.replace(tools=[other])
+    assert text(AGENT, broken, LOOK, "4") == (
+        "Turn 1: the run went on, and ends today with LookupError.\n"
+        "  recorded: (nothing)\n"
+        "  today:    LookupError: Oslo"
+    )
+
+
+def test_a_filter_of_a_handoff_that_fails_today_is_told():
+    def fail(messages):
+        raise LookupError(len(messages))
+
+    def opener(chosen):
+        return Agent(name="opener", tools=[handoff(Agent(ScriptedModel(["done"]), name="closer"), filter=chosen)])
+
+    assert text(opener(list), opener(fail), call("transfer_to_closer", {}, id="h")) == (
+        "Turn 1: the filter of the handoff cannot be asked today.\n  recorded: (nothing)\n  today:    LookupError: 3"
     )
 
 
@@ -219,6 +263,37 @@ def test_a_call_that_is_refused_today_is_told_with_what_the_model_would_be():
     )
     back = text(AGENT.replace(tools=[other]), AGENT, LOOK, "4")
     assert back.startswith("Turn 1: the call look (a) was answered without being run, and runs today.\n  recorded: ")
+
+
+@tool
+def mark(names: set[str], order: list[str]) -> str:
+    """Mark."""
+    return f"marked {len(names)}: {', '.join(order)}"
+
+
+@pytest.mark.parametrize(
+    ("written", "told"),
+    [
+        ('{"names":["b","a"],"order":["d","c"]}', None),
+        ('{"names":["a","b"],"order":["d","c"]}', None),
+        (None, None),  # just what the model wrote
+        ('{"names":["a","z"],"order":["d","c"]}', "the arguments of mark (a) are read otherwise."),
+    ],
+)
+def test_a_set_that_another_process_wrote_in_another_order_is_the_same(written, told):
+    def turned(one):
+        if one.kind != "calling":
+            return one
+        data = {name: value for name, value in one.content.items() if name != "read"}
+        return replace(one, data=json.dumps(data if written is None else data | {"read": json.loads(written)}))
+
+    async def both():
+        agent = Agent(tools=[mark])
+        records = await record(agent, call("mark", {"names": ["b", "a"], "order": ["d", "c"]}, id="a"), "done")
+        return await replay(map(turned, records), agent)
+
+    found = asyncio.run(both()).divergence
+    assert (found and found.what) == told
 
 
 def test_arguments_that_are_read_otherwise_are_told():
@@ -466,6 +541,52 @@ def test_a_replay_is_spent_by_no_budget():
     with Budget(tool_calls=5) as budget:
         asyncio.run(replay(records, AGENT))
     assert budget.spent.tool_calls == 0
+
+
+@pytest.mark.parametrize(
+    ("before", "after", "told"),
+    [
+        ({"turns": 1}, {"turns": 2}, "Turn 1: the run ended at its limit turns=1, and there is turns=2 today."),
+        ({"turns": 1}, {"turns": None}, "Turn 1: the run ended at its limit turns=1, and there is none today."),
+        (
+            {"tool_calls": 0},
+            {"tool_calls": 1},
+            "Turn 1: the run ended at its limit tool_calls=0, and there is tool_calls=1 today.",
+        ),
+        ({"turns": 1}, {"turns": 1, "tokens": 10_000}, "None"),
+        ({"tool_calls": 0}, {"tool_calls": 0}, "None"),
+    ],
+)
+def test_a_limit_at_which_a_run_ended_is_compared(before, after, told):
+    bounded, freer = (AGENT.replace(limits=RunLimits(**limits)) for limits in (before, after))
+    assert text(bounded, freer, LOOK, "4").partition("\n")[0] == told
+
+
+def test_a_run_below_that_ended_at_a_limit_of_the_one_above_is_the_same():
+    low = Agent(ScriptedModel([LOOK, LOOK]), name="low", tools=[look])
+    bounded = Agent(tools=[low.as_tool()], limits=RunLimits(tool_calls=1))
+    assert compare(bounded, bounded, call("low", {"prompt": "go"}, id="w"), "done").divergence is None
+
+
+def test_the_retries_of_a_tool_are_compared():
+    again = Agent(tools=[insist])
+    patient = Agent(tools=[insist.replace(retries=9)])
+    said = [call("insist", {}, id=f"c{number}") for number in range(5)]
+    assert compare(again, again, *said).divergence is None
+    assert text(again, patient, *said).startswith(
+        "Turn 4: the run ended with ToolRetriesExceededError, and goes on today.\n  recorded: ToolRetriesExceededError"
+    )
+    assert text(patient, again, *said).startswith(
+        "Turn 4: the run went on, and ends today with ToolRetriesExceededError.\n  recorded: (nothing)\n  today:    T"
+    )
+
+
+def test_an_output_that_is_text_no_more_is_told():
+    assert text(AGENT, AGENT.replace(output=Receipt), LOOK, "4") == (
+        "Turn 2: the reply was taken as the output, and is not today.\n"
+        "  recorded: 4\n"
+        "  today:    The output is asked for next."
+    )
 
 
 def test_no_key_is_needed():

@@ -3,8 +3,8 @@
 import pytest
 
 from agentkit.durable.entry import Entry
-from agentkit.durable.standing import error_of, status_of
-from agentkit.errors import LimitExceededError, RunCancelledError, RunError
+from agentkit.durable.standing import error_of, owned, status_of
+from agentkit.errors import ConfigurationError, LimitExceededError, RunCancelledError, RunError
 
 PART = '{"agent": "demo", "run_id": "order-1", "number": 2, "model": "openai:gpt-4o-mini"}'
 
@@ -29,6 +29,16 @@ def test_each_status_of_the_engine_has_a_word(status, outcome, standing):
     found = status_of(entry(status, outcome))
     assert (found.run_id, found.standing, found.part, found.worker) == ("order-1", standing, 2, "worker")
     assert found.model == "openai:gpt-4o-mini"
+
+
+def test_a_run_is_that_of_the_agent_that_it_was_submitted_for():
+    last = entry("ENQUEUED")
+    assert owned(last, "demo") is last
+    with pytest.raises(ConfigurationError) as caught:
+        owned(last, "other")
+    assert str(caught.value) == (
+        "The run 'order-1' is of the agent 'demo', and 'other' is named. Name the one that it is of."
+    )
 
 
 def test_a_limit_that_was_reached_is_named():

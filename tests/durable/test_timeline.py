@@ -38,6 +38,19 @@ def test_a_batch_that_waits_ends_with_the_pause():
     assert timeline.steps[timeline.end_of_batch(begin)][0].kind == "paused"
 
 
+def test_an_error_after_a_batch_is_no_part_of_it():
+    timeline = timeline_of(parallel)
+    begin = first(timeline, "replied")
+    end = timeline.end_of_batch(begin)
+    state = timeline.steps[end][1]
+    failed = Record(state.run_id, "failed", 1, data='{"error":"ValueError: no"}')
+    timeline.steps[end + 1 :] = [(failed, state)]
+    assert timeline.end_of_batch(begin) == end
+    begun = first(timeline, "calling")
+    timeline.steps[begun + 1 :] = [(failed, timeline.steps[begun][1])]
+    assert timeline.end_of_batch(begin) == begun + 1
+
+
 def test_a_handoff_is_no_part_of_the_batch_before():
     timeline = timeline_of(handed)
     begin = timeline.end_of_batch(first(timeline, "replied"))
