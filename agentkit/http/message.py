@@ -22,6 +22,7 @@ __all__ = ["messages_for", "spoken_by"]
 _T = TypeVar("_T", bound=WireValue)
 
 _SPOKEN = attrgetter("_spoken")
+_note: Callable[[WireValue, Any], None] = WireValue.__dict__["_spoken"].__set__
 _LETTERS = digits + ascii_letters
 _FIELDS = {"reasoning": "reasoning_text"}  # the field of the contract and ours, where they differ
 _DETAILS = "reasoning_details"
@@ -64,7 +65,7 @@ def spoken_by(values: tuple[_T, ...], profile: Profile, speak: Callable[[_T, Pro
 def _mark(value: _T, profile: Profile, speak: Callable[[_T, Profile], _T | None]) -> Any:
     made = speak(value, profile)
     mark = profile if made is value else (profile, made)  # never the value itself: that would be a circle
-    object.__setattr__(value, "_spoken", mark)
+    _note(value, mark)
     return mark
 
 

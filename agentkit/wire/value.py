@@ -46,11 +46,13 @@ class WireValue(BaseModel):
     def encoded(self) -> bytes:
         """Give the compact JSON, encoded once for the life of the value; a copy encodes anew."""
         try:
-            return _kept(self)
+            encoded = _kept(self)
         except AttributeError:
+            encoded = None
+        if encoded is None:
             encoded = self.to_json()
-            _put(self, "_encoded", encoded)
-            return encoded
+            _keep(self, encoded)
+        return encoded
 
     def to_json(self, *, without: Collection[str] = ()) -> bytes:
         """Encode as compact JSON without the fields that are not set.
@@ -85,26 +87,37 @@ class WireValue(BaseModel):
 
     @classmethod
     def of_fields(cls, **fields: Any) -> Self:
-        """Make a value of all its fields, which are taken as they are, for they are known to be right."""
-        return _made(cls, fields, {}, set(fields))
+        """Make a value of all its fields, which are taken as they are, for they are known to be right.
+
+        That nothing is kept of it yet is written down: an empty slot would be an exception at each of the three looks.
+        """
+        made = _made(cls, fields, {}, set(fields))
+        for clear in _CLEAR:
+            clear(made, None)
+        return made
 
 
 _Value = TypeVar("_Value", bound=WireValue)
 
-_new, _put = object.__new__, object.__setattr__
+_new = object.__new__
+# Slots are set and read by their own descriptors: `setattr` takes half as long again, and pydantic's look-up thrice.
+_set_fields: Callable[[Any, dict[str, Any]], None] = BaseModel.__dict__["__dict__"].__set__
+_set_extra: Callable[[Any, dict[str, Any]], None] = BaseModel.__dict__["__pydantic_extra__"].__set__
+_set_given: Callable[[Any, set[str]], None] = BaseModel.__dict__["__pydantic_fields_set__"].__set__
+_set_private: Callable[[Any, None], None] = BaseModel.__dict__["__pydantic_private__"].__set__
+_kept: Callable[[WireValue], bytes | None] = WireValue.__dict__["_encoded"].__get__
+_keep: Callable[[WireValue, bytes], None] = WireValue.__dict__["_encoded"].__set__
+_CLEAR: list[Callable[[WireValue, None], None]] = [WireValue.__dict__[slot].__set__ for slot in WireValue.__slots__]
 
 
 def _made(cls: type[_Value], fields: dict[str, Any], extra: dict[str, Any], given: set[str]) -> _Value:
     """Do what pydantic's own copying does, at a quarter of its cost: each request and reply is a few copies."""
     made = _new(cls)  # looking `__new__` up in a model's class costs as much as the call
-    _put(made, "__dict__", fields)
-    _put(made, "__pydantic_extra__", extra)
-    _put(made, "__pydantic_fields_set__", given)
-    _put(made, "__pydantic_private__", None)
+    _set_fields(made, fields)
+    _set_extra(made, extra)
+    _set_given(made, given)
+    _set_private(made, None)
     return made
-
-
-_kept: Callable[[WireValue], bytes] = WireValue.__dict__["_encoded"].__get__  # pydantic's own look-up takes longer
 
 
 def encode_map(values: Mapping[str, Any], owner: str) -> bytes:
@@ -136,16 +149,14 @@ def _encode_slowly(values: Mapping[str, Any], owner: str, what: str) -> bytes:
 
 def known_until(values: Sequence[WireValue], slot: str) -> int:
     """Count the values before those at the end whose slot is empty: a history grows there."""
-    look: Any = WireValue.__dict__[slot].__get__  # pydantic's own look-up takes three times as long where nothing is
-    known = len(values)
-    while known:
+    look: Any = WireValue.__dict__[slot].__get__
+    for known in range(len(values), 0, -1):
         try:
-            look(values[known - 1])
+            if look(values[known - 1]) is not None:
+                return known
         except AttributeError:
-            known -= 1
-        else:
-            break
-    return known
+            pass
+    return 0
 
 
 _ENCODED = attrgetter("_encoded")
@@ -155,9 +166,12 @@ _NEW = 4  # values at the end that may be new: a turn with two calls has three
 def join_encoded(values: Sequence[WireValue], before: bytes = b"", after: bytes = b"") -> bytes:
     """Join the encoded values with commas between what stands before and after, at the cost of copying them once."""
     try:
-        encoded = [*map(_ENCODED, values[:-_NEW]), *[value.encoded for value in values[-_NEW:]]]
-    except AttributeError:  # more than those at the end are new
-        encoded = [value.encoded for value in values]
+        return _join([*map(_ENCODED, values[:-_NEW]), *[value.encoded for value in values[-_NEW:]]], before, after)
+    except (AttributeError, TypeError):  # more than those at the end are new, and of some that is written down
+        return _join([value.encoded for value in values], before, after)
+
+
+def _join(encoded: list[bytes], before: bytes, after: bytes) -> bytes:
     if not encoded:
         return before + after
     encoded[0] = before + encoded[0]
