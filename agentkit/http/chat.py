@@ -248,9 +248,9 @@ class ChatModel:
                 return reply
 
     def _exchange(self, request: ChatRequest, profile: Profile, *, stream: bool) -> Exchange:
-        request = spell(request, profile, stream=stream, model=self.name)
-        check_request(request)
-        return Exchange(self._route(profile, request.model or self.name, request.extra_headers), request.encode())
+        spelled, name = spell(request, profile, stream=stream), request.model or self.name
+        check_request(spelled)
+        return Exchange(self._route(profile, name, spelled.extra_headers), spelled.encode(model=name))
 
     def _route(self, profile: Profile, model: str, added: Mapping[str, str] | None) -> Route:
         """Give the way that requests go; it is the same until the endpoint teaches more, or one has its own headers."""

@@ -54,7 +54,7 @@ def check_request(request: ChatRequest) -> None:
         _check_format(request)
     if request.tools:
         _check_tools(request)
-    if request.model_extra or request.extra_body:
+    if request.__pydantic_extra__ or request.extra_body:
         _check_unknown(request)
     _check_messages(request)
 

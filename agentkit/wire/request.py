@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from functools import lru_cache
 from typing import Annotated, Any, Self
 
 from pydantic import Field, ValidationError
@@ -83,9 +84,19 @@ class ChatRequest(Settings):
         except ValidationError as error:
             raise refused(error) from error
 
-    def encode(self) -> bytes:
-        """Give the JSON body: messages and tools are joined from their cached bytes, the few other fields encoded."""
-        begin = self.to_json(without=self._left_out())[:-1]
+    def encode(self, *, model: str | None = None) -> bytes:
+        """Give the JSON body: messages and tools are joined from their cached bytes, the few other fields encoded.
+
+        Args:
+            model: The model's name, in the place of the request's own.
+        """
+        named = self.model if model is None else model
+        if self.__pydantic_fields_set__ <= _JOINED and not self.__pydantic_extra__:
+            begin = _begin(named)  # as of most agents: pydantic would walk all fields to find one
+        elif named is not self.model:
+            return self.replace(model=named).encode()
+        else:
+            begin = self.to_json(without=self._left_out())[:-1]
         comma = b"," if len(begin) > 1 else b""
         instead = self.extra_body or {}
         more: list[bytes] = []
@@ -107,3 +118,12 @@ class ChatRequest(Settings):
         if not self.stream:
             left_out.add("stream_options")
         return left_out
+
+
+_JOINED = frozenset(("messages", "model", "tools"))
+
+
+@lru_cache(maxsize=64)
+def _begin(model: str | None) -> bytes:
+    """Encode what a request has where it has nothing but messages, tools and a model's name, without the last brace."""
+    return b"{" if model is None else encode_map({"model": model}, "ChatRequest")[:-1]

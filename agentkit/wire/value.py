@@ -165,10 +165,12 @@ _NEW = 4  # values at the end that may be new: a turn with two calls has three
 
 def join_encoded(values: Sequence[WireValue], before: bytes = b"", after: bytes = b"") -> bytes:
     """Join the encoded values with commas between what stands before and after, at the cost of copying them once."""
-    try:
-        return _join([*map(_ENCODED, values[:-_NEW]), *[value.encoded for value in values[-_NEW:]]], before, after)
-    except (AttributeError, TypeError):  # more than those at the end are new, and of some that is written down
-        return _join([value.encoded for value in values], before, after)
+    if len(values) > _NEW:
+        try:
+            return _join([*map(_ENCODED, values[:-_NEW]), *[value.encoded for value in values[-_NEW:]]], before, after)
+        except (AttributeError, TypeError):
+            pass  # more than those at the end are new; of some that is written down, by a None
+    return _join([value.encoded for value in values], before, after)
 
 
 def _join(encoded: list[bytes], before: bytes, after: bytes) -> bytes:
