@@ -80,6 +80,8 @@ class Steering:
 
     def close(self, why: str = ENDED) -> tuple[UserMessage, ...]:
         """Take nothing more, and give what waited."""
+        if self._over and not self._waiting:
+            return ()
         with self._lock:
             taken, self._waiting = (*self._waiting,), []
             self._over = self._over or why
