@@ -146,6 +146,8 @@ def _land(run: Run, answer: Answer) -> None:
 
 async def _run_all(run: Run, calls: list[CallTool]) -> list[Answer]:
     """Run calls at once, but a barrier alone, and all one by one where the settings say so."""
+    if len(calls) < 2:
+        return [await _run_one(run, call, None) for call in calls]
     one_by_one = run.recipe.settings.parallel_tool_calls is False
     answers: list[Answer] = []
     group: list[CallTool] = []

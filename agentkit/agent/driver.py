@@ -213,7 +213,8 @@ async def carry_out(run: Run, effect: Effect) -> Outcome:
         case AskModel():
             run.state = await ask_model(run, effect.request)
         case CallTools():
-            await equip(run)
+            if run.recipe.choose is not None:
+                await equip(run)
             calls, output_tool = run.state.open_calls, run.recipe.output_tool
             outputs = tuple(call for call in calls if call.function.name == output_tool) if output_tool else ()
             others = tuple(call for call in calls if call not in outputs) if outputs else calls
@@ -221,7 +222,8 @@ async def carry_out(run: Run, effect: Effect) -> Outcome:
             if outputs and not run.state.held:
                 run.state = await answer_outputs(run, outputs, alone=len(outputs) == len(run.state.calls))
         case CheckOutput():
-            await equip(run)
+            if run.recipe.choose is not None:
+                await equip(run)
             checked = await check_output(run)
             run.state = checked.state
             return checked

@@ -17,7 +17,7 @@ from pydantic_core import from_json, to_json
 from agentkit.errors import InvalidResponseError
 from agentkit.kind import is_array, is_object
 from agentkit.wire.deviation import CALL, CHOICE, ENVELOPE, MESSAGE, WHOLE_MESSAGE
-from agentkit.wire.ending import is_broken_off, is_no_end
+from agentkit.wire.ending import ENDS, is_broken_off, is_no_end
 from agentkit.wire.reading import json_text, whole_number
 from agentkit.wire.value import well_formed
 
@@ -76,7 +76,8 @@ def needs_repair(completion: Any) -> bool:
         calls = message.tool_calls
         if message.function_call is not None or (message.content and "<think>" in message.content):
             return True
-        if is_broken_off(choice.finish_reason) or is_no_end(choice.finish_reason):
+        reason = choice.finish_reason
+        if reason not in ENDS and (is_broken_off(reason) or is_no_end(reason)):
             return True
         if usage is None and "usage" in choice.model_extra:
             return True

@@ -154,7 +154,9 @@ class ResponseMessage(WireValue):
             content=self.content,
             refusal=self.refusal or None,
             name=None,
-            tool_calls=_told_apart(tuple([_without_index(call) for call in self.tool_calls])),
+            tool_calls=_told_apart(tuple([_without_index(call) for call in self.tool_calls]))
+            if self.tool_calls
+            else (),
             function_call=self.function_call,
             audio={"id": audio} if audio else None,
             reasoning_text=self.reasoning_text or None,
@@ -167,6 +169,8 @@ class ResponseMessage(WireValue):
 
 def _told_apart(calls: tuple[ToolCall, ...]) -> tuple[ToolCall, ...]:
     """Let no two calls have one id: `repair` sees to it for what an endpoint sent, not for what was made or changed."""
+    if len(calls) == 1:
+        return calls
     ids = [call.id for call in calls]
     if len(set(ids)) == len(ids):
         return calls
@@ -177,7 +181,7 @@ def _told_apart(calls: tuple[ToolCall, ...]) -> tuple[ToolCall, ...]:
 
 def _without_index(call: ToolCall) -> ToolCall:
     """Leave out a place that means something in streams only (Mistral, OpenRouter); OpenAI refuses to take it back."""
-    extra = call.model_extra
+    extra = call.__pydantic_extra__
     if not extra or "index" not in extra:
         return call
     fields = {"id": call.id, "type": call.type, "function": call.function, "custom": call.custom, **extra}

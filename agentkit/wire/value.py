@@ -92,8 +92,9 @@ class WireValue(BaseModel):
         That nothing is kept of it yet is written down: an empty slot would be an exception at each of the three looks.
         """
         made = _made(cls, fields, {}, set(fields))
-        for clear in _CLEAR:
-            clear(made, None)
+        _note(made, None)
+        _keep(made, None)
+        _speak(made, None)
         return made
 
 
@@ -106,8 +107,9 @@ _set_extra: Callable[[Any, dict[str, Any]], None] = BaseModel.__dict__["__pydant
 _set_given: Callable[[Any, set[str]], None] = BaseModel.__dict__["__pydantic_fields_set__"].__set__
 _set_private: Callable[[Any, None], None] = BaseModel.__dict__["__pydantic_private__"].__set__
 _kept: Callable[[WireValue], bytes | None] = WireValue.__dict__["_encoded"].__get__
-_keep: Callable[[WireValue, bytes], None] = WireValue.__dict__["_encoded"].__set__
-_CLEAR: list[Callable[[WireValue, None], None]] = [WireValue.__dict__[slot].__set__ for slot in WireValue.__slots__]
+_keep: Callable[[WireValue, bytes | None], None] = WireValue.__dict__["_encoded"].__set__
+_note: Callable[[WireValue, None], None] = WireValue.__dict__["_checked"].__set__
+_speak: Callable[[WireValue, None], None] = WireValue.__dict__["_spoken"].__set__
 
 
 def _made(cls: type[_Value], fields: dict[str, Any], extra: dict[str, Any], given: set[str]) -> _Value:
