@@ -161,7 +161,8 @@ def _carry(run: Run, error: BaseException) -> None:
 async def _perform_all(run: Run, state: RunState) -> Finished | Paused:
     run.state, run.cut = state, None
     run.steering.open()
-    await go_on_as(run)
+    if state.agent is not None:
+        await go_on_as(run)
     steps = loop(run.state, run.recipe.bounds)
     seconds = run.recipe.bounds.limits.seconds
     perform = carry_out if seconds is None else _perform_in_time

@@ -53,8 +53,9 @@ class Steering:
 
     def open(self) -> None:
         """Take messages again, where a middleware lets the run happen once more."""
-        with self._lock:
-            self._over = ""
+        if self._over:
+            with self._lock:
+                self._over = ""
 
     @property
     def waiting(self) -> tuple[UserMessage, ...]:

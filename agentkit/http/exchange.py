@@ -95,7 +95,7 @@ class Exchange:
     async def _open(self, attempt: int, first: float | None) -> Reply:
         route = self.route
         headers, asked, name = route.headers, route.asked, route.key_header
-        if route.key is not None and (key := await route.key.read()):
+        if route.key is not None and (key := route.key.fixed or await route.key.read()):
             headers = [*headers, (name, f"Bearer {key}" if name == "authorization" else key)]
         report(RequestSent(asked.endpoint, asked.model, attempt, len(self.body), route.price))
         reply = await route.transport.send(

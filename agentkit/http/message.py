@@ -86,13 +86,15 @@ def _message_for(message: Message, profile: Profile, ids: dict[str, str] | None 
 
 
 def _assistant(message: AssistantMessage, profile: Profile, ids: dict[str, str] | None) -> AssistantMessage | None:
-    wanted = _reasoning(message, profile).items()
-    changes: dict[str, Any] = {name: value for name, value in wanted if value != getattr(message, name)}
+    changes: dict[str, Any] = {}
+    if profile.echo or _reasons(message):
+        wanted = _reasoning(message, profile).items()
+        changes = {name: value for name, value in wanted if value != getattr(message, name)}
     if message.tool_calls and (profile.call_ids == "nine_alphanumeric" or not profile.extra_content):
         calls = tuple(_call(call, profile, ids) for call in message.tool_calls)
         if any(made is not call for made, call in zip(calls, message.tool_calls, strict=True)):
             changes["tool_calls"] = calls
-    if not profile.extra_content and (message.model_extra or {}).get("extra_content") is not None:
+    if not profile.extra_content and (message.__pydantic_extra__ or {}).get("extra_content") is not None:
         changes["extra_content"] = None
     if not profile.empty_content and _says_nothing(message.content):
         if not (message.tool_calls or message.refusal or message.audio or message.function_call):
@@ -102,6 +104,11 @@ def _assistant(message: AssistantMessage, profile: Profile, ids: dict[str, str] 
     if not profile.null_content and message.tool_calls and changes.get("content", message.content) is None:
         changes["content"] = ""
     return message.replace(**changes) if changes else message
+
+
+def _reasons(message: AssistantMessage) -> bool:
+    """Tell whether a field of reasoning is set."""
+    return not (message.reasoning_text is message.reasoning_content is message.reasoning_details is None)
 
 
 def _reasoning(message: AssistantMessage, profile: Profile) -> dict[str, Any]:
@@ -123,7 +130,7 @@ def _call(call: ToolCall, profile: Profile, ids: dict[str, str] | None) -> ToolC
         wanted = (ids or {}).get(call.id) or _short(call.id)
         if wanted != call.id:
             changes["id"] = wanted
-    if not profile.extra_content and (call.model_extra or {}).get("extra_content") is not None:
+    if not profile.extra_content and (call.__pydantic_extra__ or {}).get("extra_content") is not None:
         changes["extra_content"] = None
     return call.replace(**changes) if changes else call
 

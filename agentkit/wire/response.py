@@ -39,7 +39,10 @@ class _Counts(WireValue):
     """What can be summed, field by field; where one says nothing, the other counts."""
 
     def __add__(self, other: Self) -> Self:
-        sums = {**self.__dict__}
+        counts = self.__dict__
+        if not (any(other.__dict__.values()) or None in counts.values() or self.__pydantic_extra__):
+            return self  # most details are zeros
+        sums = {**counts}
         for name, theirs in other.__dict__.items():
             if theirs is not None:
                 mine = sums[name]
