@@ -92,8 +92,9 @@ async def drive(run: Run) -> Finished | Paused:
 def _close(run: Run, end: Finished | Paused) -> None:
     """Take the last state of this part of the run, and nothing from outside any more."""
     run.steering.end()
-    run.state = end.state.replace(seconds=run.seconds)
-    run.started = time.monotonic()  # the seconds are counted up to now
+    now = time.monotonic()
+    run.state = end.state.replace(seconds=run.state.seconds + now - run.started)
+    run.started = now  # the seconds are counted up to now
     if run.chain[0].news:
         _take_over(run)
     run.settle(ENDED if isinstance(end, Finished) else PAUSED)

@@ -230,8 +230,9 @@ class ChatModel:
 
     async def _send(self, request: ChatRequest, way: Callable[[Exchange, int], Awaitable[_T]], *, stream: bool) -> _T:
         """Send, and send again where the endpoint's refusal clearly says how it wants the same to be asked."""
-        request = _with_settings(request, self._settings)
-        exchange = self._exchange(request, self.profile, stream=stream)
+        if self._settings is not None:
+            request = _with_settings(request, self._settings)
+        exchange = self._exchange(request, self._memory.profile, stream=stream)
         correction: Correction | None = None
         while True:
             try:

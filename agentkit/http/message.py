@@ -26,6 +26,7 @@ _note: Callable[[WireValue, Any], None] = WireValue.__dict__["_spoken"].__set__
 _LETTERS = digits + ascii_letters
 _FIELDS = {"reasoning": "reasoning_text"}  # the field of the contract and ours, where they differ
 _DETAILS = "reasoning_details"
+_SILENT = (None, None, None)
 _MEDIA_TYPES = {"mp3": "audio/mpeg"}
 
 
@@ -87,7 +88,7 @@ def _message_for(message: Message, profile: Profile, ids: dict[str, str] | None 
 
 def _assistant(message: AssistantMessage, profile: Profile, ids: dict[str, str] | None) -> AssistantMessage | None:
     changes: dict[str, Any] = {}
-    if profile.echo or _reasons(message):
+    if profile.echo or (message.reasoning_text, message.reasoning_content, message.reasoning_details) != _SILENT:
         wanted = _reasoning(message, profile).items()
         changes = {name: value for name, value in wanted if value != getattr(message, name)}
     if message.tool_calls and (profile.call_ids == "nine_alphanumeric" or not profile.extra_content):
@@ -104,11 +105,6 @@ def _assistant(message: AssistantMessage, profile: Profile, ids: dict[str, str] 
     if not profile.null_content and message.tool_calls and changes.get("content", message.content) is None:
         changes["content"] = ""
     return message.replace(**changes) if changes else message
-
-
-def _reasons(message: AssistantMessage) -> bool:
-    """Tell whether a field of reasoning is set."""
-    return not (message.reasoning_text is message.reasoning_content is message.reasoning_details is None)
 
 
 def _reasoning(message: AssistantMessage, profile: Profile) -> dict[str, Any]:

@@ -157,9 +157,7 @@ class ResponseMessage(WireValue):
             content=self.content,
             refusal=self.refusal or None,
             name=None,
-            tool_calls=_told_apart(tuple([_without_index(call) for call in self.tool_calls]))
-            if self.tool_calls
-            else (),
+            tool_calls=_told_apart(tuple(map(_without_index, self.tool_calls))) if self.tool_calls else (),
             function_call=self.function_call,
             audio={"id": audio} if audio else None,
             reasoning_text=self.reasoning_text or None,
@@ -227,7 +225,7 @@ class ChatCompletion(WireValue):
         Raises:
             InvalidResponseError: It is no reply, or an error in its place (`.error` then has that).
         """
-        raw = as_bytes(reply)
+        raw = reply if isinstance(reply, bytes) else as_bytes(reply)
         try:
             completion: Self = cls.__pydantic_validator__.validate_json(raw)
         except ValidationError:

@@ -167,17 +167,19 @@ _NEW = 4  # values at the end that may be new: a turn with two calls has three
 
 def join_encoded(values: Sequence[WireValue], before: bytes = b"", after: bytes = b"") -> bytes:
     """Join the encoded values with commas between what stands before and after, at the cost of copying them once."""
-    if len(values) > _NEW:
-        try:
-            return _join([*map(_ENCODED, values[:-_NEW]), *[value.encoded for value in values[-_NEW:]]], before, after)
-        except (AttributeError, TypeError):
-            pass  # more than those at the end are new; of some that is written down, by a None
-    return _join([value.encoded for value in values], before, after)
-
-
-def _join(encoded: list[bytes], before: bytes, after: bytes) -> bytes:
+    encoded = [value.encoded for value in values] if len(values) <= _NEW else _grown(values)
     if not encoded:
         return before + after
     encoded[0] = before + encoded[0]
     encoded[-1] += after
     return b",".join(encoded)
+
+
+def _grown(values: Sequence[WireValue]) -> list[bytes]:
+    """Encode a long history, of which most was before."""
+    try:
+        encoded = [*map(_ENCODED, values[:-_NEW]), *[value.encoded for value in values[-_NEW:]]]
+    except AttributeError:
+        encoded = []
+    # more than those at the end may be new, and of some a None says so
+    return encoded if encoded and all(encoded) else [value.encoded for value in values]
