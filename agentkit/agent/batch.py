@@ -110,10 +110,8 @@ def _read(run: Run, call: ToolCall) -> CallTool | Answer:
             )
         unknown = f"There is no tool '{shorten(name)}'. The tools are: {known}. Call one of them, or answer."
         return answer_error(call.id, name, ArgumentError(unknown), status="refused")
-    changed, begun = (
-        _changed(run, call.id) if run.decisions else None,
-        None if run.keeper is None else run.keeper.begun(run, call.id),
-    )
+    changed = _changed(run, call.id) if run.decisions else None
+    begun = None if run.keeper is None else run.keeper.begun(run, call.id)
     if changed is not None or begun is not None:
         arguments = to_json(dict(changed)).decode() if changed is not None else str(begun)
         call = call.replace(function=function.replace(arguments=arguments))

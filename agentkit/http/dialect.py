@@ -34,6 +34,19 @@ def spell(request: ChatRequest, profile: Profile, *, stream: bool) -> ChatReques
     Raises:
         UnsupportedRequestError: It asks for what the endpoint does not take, and it cannot be said otherwise.
     """
+    changes = {} if request.is_plain and not stream else _options(request, profile, stream=stream)
+    if request.tools:
+        changes |= _tools(request, profile)
+    messages = messages_for(request.messages, profile)
+    if messages is not request.messages:
+        changes["messages"] = messages
+    if profile.unsupported:
+        changes |= {name: None for name in profile.unsupported if name in changes or name in request.model_fields_set}
+    return request.replace(**changes) if changes else request
+
+
+def _options(request: ChatRequest, profile: Profile, *, stream: bool) -> dict[str, Any]:
+    """Give what changes of the fields that a plain request does not have."""
     changes: dict[str, Any] = {}
     if request.stream is not (stream or None):
         changes["stream"] = stream or None
@@ -41,16 +54,9 @@ def spell(request: ChatRequest, profile: Profile, *, stream: bool) -> ChatReques
         changes |= _limit(request, profile)
     if stream and profile.stream_usage and "include_usage" not in (request.stream_options or {}):
         changes["stream_options"] = {"include_usage": True, **(request.stream_options or {})}
-    if request.tools:
-        changes |= _tools(request, profile)
     if request.response_format is not None:
         changes["response_format"] = _response_format(request.response_format, profile)
-    messages = messages_for(request.messages, profile)
-    if messages is not request.messages:
-        changes["messages"] = messages
-    if profile.unsupported:
-        changes |= {name: None for name in profile.unsupported if name in changes or name in request.model_fields_set}
-    return request.replace(**changes) if changes else request
+    return changes
 
 
 def choice_form(choice: Any) -> str | None:

@@ -46,17 +46,22 @@ def check_request(request: ChatRequest) -> None:
     """
     if request.check_contract is False:
         return
+    if not request.is_plain:
+        _check_options(request)
+    if request.tools:
+        _check_tools(request)
+    _check_messages(request)
+
+
+def _check_options(request: ChatRequest) -> None:
     if not _BOUNDED.isdisjoint(request.__pydantic_fields_set__):  # most requests set none of them
         _check_numbers(request)
         _check_together(request)
         _check_lists(request)
     if request.response_format is not None:
         _check_format(request)
-    if request.tools:
-        _check_tools(request)
     if request.__pydantic_extra__ or request.extra_body:
         _check_unknown(request)
-    _check_messages(request)
 
 
 def _check_numbers(request: ChatRequest) -> None:

@@ -84,6 +84,11 @@ class ChatRequest(Settings):
         except ValidationError as error:
             raise refused(error) from error
 
+    @property
+    def is_plain(self) -> bool:
+        """Tell whether nothing is set but messages, tools and a model's name, as of most agents."""
+        return self.__pydantic_fields_set__ <= _JOINED and not self.__pydantic_extra__
+
     def encode(self, *, model: str | None = None) -> bytes:
         """Give the JSON body: messages and tools are joined from their cached bytes, the few other fields encoded.
 
@@ -91,12 +96,12 @@ class ChatRequest(Settings):
             model: The model's name, in the place of the request's own.
         """
         named = self.model if model is None else model
-        if self.__pydantic_fields_set__ <= _JOINED and not self.__pydantic_extra__:
-            begin = _begin(named)  # as of most agents: pydantic would walk all fields to find one
-        elif named is not self.model:
+        if self.is_plain:  # pydantic would walk all fields to find the one
+            after = join_encoded(self.tools, b'],"tools":[', b"]}") if self.tools else b"]}"
+            return join_encoded(self.messages, _begin(named), after)
+        if named is not self.model:
             return self.replace(model=named).encode()
-        else:
-            begin = self.to_json(without=self._left_out())[:-1]
+        begin = self.to_json(without=self._left_out())[:-1]
         comma = b"," if len(begin) > 1 else b""
         instead = self.extra_body or {}
         more: list[bytes] = []
@@ -125,5 +130,5 @@ _JOINED = frozenset(("messages", "model", "tools"))
 
 @lru_cache(maxsize=64)
 def _begin(model: str | None) -> bytes:
-    """Encode what a request has where it has nothing but messages, tools and a model's name, without the last brace."""
-    return b"{" if model is None else encode_map({"model": model}, "ChatRequest")[:-1]
+    """Give the body of a plain request up to its first message."""
+    return b'{"messages":[' if model is None else encode_map({"model": model}, "ChatRequest")[:-1] + b',"messages":['

@@ -151,18 +151,19 @@ class ResponseMessage(WireValue):
         That is the reasoning in the field that it came in, and `extra_content` (Gemini's signatures), here and in the
         calls; which endpoint is sent it is decided where the request is spelled.
         """
-        audio = self.audio.id if self.audio and isinstance(self.audio, AudioReply) else None
+        said = self.__dict__  # looked up in the value, each field costs as much as a call
+        audio, calls = said["audio"], said["tool_calls"]
         made = AssistantMessage.of_fields(
             role="assistant",
-            content=self.content,
-            refusal=self.refusal or None,
+            content=said["content"],
+            refusal=said["refusal"] or None,
             name=None,
-            tool_calls=_told_apart(tuple(map(_without_index, self.tool_calls))) if self.tool_calls else (),
-            function_call=self.function_call,
-            audio={"id": audio} if audio else None,
-            reasoning_text=self.reasoning_text or None,
-            reasoning_content=self.reasoning_content or None,
-            reasoning_details=self.reasoning_details or None,
+            tool_calls=_told_apart(tuple(map(_without_index, calls))) if calls else (),
+            function_call=said["function_call"],
+            audio={"id": audio.id} if isinstance(audio, AudioReply) and audio.id else None,
+            reasoning_text=said["reasoning_text"] or None,
+            reasoning_content=said["reasoning_content"] or None,
+            reasoning_details=said["reasoning_details"] or None,
         )
         signed = (self.__pydantic_extra__ or {}).get("extra_content")
         return made.replace(extra_content=signed) if signed else made
