@@ -24,7 +24,7 @@ from agentkit.state.run import RunState
 from agentkit.state.subrun import held_below, still_held
 from agentkit.tools.answer import Answer, answer_error
 from agentkit.tools.execute import CallTool, execute
-from agentkit.wire.ending import is_cut
+from agentkit.wire.ending import ENDS, is_cut
 from agentkit.wire.message import ToolCall
 
 __all__ = ["call_tools"]
@@ -44,7 +44,8 @@ async def call_tools(run: Run, calls: tuple[ToolCall, ...]) -> RunState:
     """
     run.passed = _passed(run) if run.decisions else {}
     read = [_read(run, call) for call in calls]
-    run.recipe.bounds.limits.check_calls(run.state, len([entry for entry in read if isinstance(entry, CallTool)]))
+    if run.recipe.bounds.limits.tool_calls is not None:
+        run.recipe.bounds.limits.check_calls(run.state, len([entry for entry in read if isinstance(entry, CallTool)]))
     ready: list[CallTool] = []
     answers: list[Answer] = []
     held: list[PendingCall] = []
@@ -56,7 +57,8 @@ async def call_tools(run: Run, calls: tuple[ToolCall, ...]) -> RunState:
                 answers.append(answer)
             case pending:
                 held.append(pending)
-    _hold(run, tuple(held))
+    if held or run.state.held or run.state.subs:
+        _hold(run, tuple(held))
     for answer in answers:
         _land(run, answer)
     if run.keeper is not None:
@@ -67,7 +69,8 @@ async def call_tools(run: Run, calls: tuple[ToolCall, ...]) -> RunState:
         count_calls(run.chain, len(ready) - begun)
     answers += [answer for answer in await _run_all(run, ready) if answer.status != "held"]
     run.decisions, run.passed = {}, {}  # they were on this batch; some endpoints use an id again in the next
-    return still_held(run.state.with_refusals(tuple(answers)))
+    state = run.state.with_refusals(tuple(answers))
+    return still_held(state) if state.held or state.subs else state
 
 
 def _passed(run: Run) -> dict[str, dict[str, Decision]]:
@@ -85,7 +88,7 @@ def _hold(run: Run, held: tuple[PendingCall, ...]) -> None:
     if state.subs:  # what a run did for other arguments is no answer to these
         subs = {one: sub for one, sub in state.subs.items() if _changed(run, one) is None}
         run.state = still_held(state.replace(held=held, subs=subs))
-    elif held or state.held:
+    else:
         run.state = state.replace(held=held)
 
 
@@ -107,11 +110,12 @@ def _read(run: Run, call: ToolCall) -> CallTool | Answer:
             )
         unknown = f"There is no tool '{shorten(name)}'. The tools are: {known}. Call one of them, or answer."
         return answer_error(call.id, name, ArgumentError(unknown), status="refused")
-    changed, begun = _changed(run, call.id), None if run.keeper is None else run.keeper.begun(run, call.id)
+    changed = _changed(run, call.id) if run.decisions else None
+    begun = None if run.keeper is None else run.keeper.begun(run, call.id)
     if changed is not None or begun is not None:
         arguments = to_json(dict(changed)).decode() if changed is not None else str(begun)
         call = call.replace(function=function.replace(arguments=arguments))
-    elif is_cut(run.state.finish_reason) and _may_be_cut(run, call):
+    elif run.state.finish_reason not in ENDS and is_cut(run.state.finish_reason) and _may_be_cut(run, call):
         return answer_error(call.id, name, ArgumentError(_CUT), status="refused")
     try:
         values = tool.read(arguments)
@@ -146,6 +150,8 @@ def _land(run: Run, answer: Answer) -> None:
 
 async def _run_all(run: Run, calls: list[CallTool]) -> list[Answer]:
     """Run calls at once, but a barrier alone, and all one by one where the settings say so."""
+    if len(calls) == 1:
+        return [await _run_one(run, calls[0], None)]
     one_by_one = run.recipe.settings.parallel_tool_calls is False
     answers: list[Answer] = []
     group: list[CallTool] = []

@@ -123,7 +123,7 @@ async def answer_outputs(run: Run, calls: tuple[ToolCall, ...], *, alone: bool) 
 async def _read(run: Run, text: str) -> Any:
     plan = run.recipe.plan
     # nothing is no None then, a bare number or word may go on, and what stands among words may be a draft
-    if is_cut(run.state.finish_reason) and not plan.is_text and not _BEGUN.match(text.rpartition(_THOUGHT)[2]):
+    if not plan.is_text and is_cut(run.state.finish_reason) and not _BEGUN.match(text.rpartition(_THOUGHT)[2]):
         if not plan.allows_text:
             raise Rejected.broken("it was cut")
         return await plan.finish(text, context_of(run))

@@ -43,8 +43,8 @@ async def finish(run: Run) -> Result[Any]:
         run.settle()
     answers = tuple(run.answers)
     if isinstance(end, Finished):
-        return Result(end.state, answers, end.output, run.reply, run.recipe.name)
-    return Result(end.state, answers, reply=run.reply, agent=run.recipe.name)
+        return Result(run.state, answers, end.output, run.reply, run.recipe.name)
+    return Result(run.state, answers, reply=run.reply, agent=run.recipe.name)
 
 
 async def _drive_in(run: Run, session: Session) -> Finished | Paused:
@@ -65,7 +65,7 @@ async def _drive_in(run: Run, session: Session) -> Finished | Paused:
                 with suppress(SessionBusyError, OSError):  # the run's own error says more
                     await turn.keep((), pending=run.state.to_json())
             raise
-        await _keep(turn, before, end.state)
+        await _keep(turn, before, run.state)
         return end
 
 

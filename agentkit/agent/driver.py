@@ -51,7 +51,7 @@ _WAITED = "Not run: the run ended while this call waited for a decision."
 
 
 async def drive(run: Run) -> Finished | Paused:
-    """Perform one effect after another until the loop ends.
+    """Perform one effect after another within the middleware, until the loop ends; `run.state` is then the last one.
 
     Every error leaves with the state so far, as `error.state`; that of a cancelled run has all calls answered. A run
     that nobody watches shows its events to whoever watches the run that started it.
@@ -64,7 +64,12 @@ async def drive(run: Run) -> Finished | Paused:
     if run.watcher is not None:
         run.emit(RunStarted(run.state.run_id))
     try:
-        end = await _go(run)
+        if run.keeper is not None:
+            await run.keeper.open(run)
+        end: Finished | Paused = await run.fold("run", _perform_all)(run.state)
+        _close(run, end)
+        if run.keeper is not None:
+            await run.keeper.close(run, end)
     except (asyncio.CancelledError, Exception) as error:
         own = await _stop(run, error)
         if own is not None:
@@ -76,28 +81,23 @@ async def drive(run: Run) -> Finished | Paused:
         listener.reset(token)
         current.reset(inside)
         ledgers.reset(account)
-    state = run.state
     if run.watcher is not None:
         if isinstance(end, Finished):
             run.emit(OutputReady(end.output))
+        state = run.state
         run.end(RunEnded(state.run_id, state.finish_reason, state.turns, state.usage, len(state.held)))
-    return Finished(state, end.output) if isinstance(end, Finished) else Paused(state)
+    return end
 
 
-async def _go(run: Run) -> Finished | Paused:
-    """Perform all within the middleware; the state is then the last one of this part of the run."""
-    if run.keeper is not None:
-        await run.keeper.open(run)
-    end: Finished | Paused = await run.fold("run", _perform_all)(run.state)
+def _close(run: Run, end: Finished | Paused) -> None:
+    """Take the last state of this part of the run, and nothing from outside any more."""
     run.steering.end()
-    run.state = end.state.replace(seconds=run.seconds)
-    run.started = time.monotonic()  # the seconds are counted up to now
+    now = time.monotonic()
+    run.state = end.state.replace(seconds=run.state.seconds + now - run.started)
+    run.started = now  # the seconds are counted up to now
     if run.chain[0].news:
         _take_over(run)
     run.settle(ENDED if isinstance(end, Finished) else PAUSED)
-    if run.keeper is not None:
-        await run.keeper.close(run, end)
-    return end
 
 
 async def _stop(run: Run, error: BaseException) -> RunCancelledError | None:
@@ -162,7 +162,8 @@ def _carry(run: Run, error: BaseException) -> None:
 async def _perform_all(run: Run, state: RunState) -> Finished | Paused:
     run.state, run.cut = state, None
     run.steering.open()
-    await go_on_as(run)
+    if state.agent is not None:
+        await go_on_as(run)
     steps = loop(run.state, run.recipe.bounds)
     seconds = run.recipe.bounds.limits.seconds
     perform = carry_out if seconds is None else _perform_in_time
@@ -214,7 +215,8 @@ async def carry_out(run: Run, effect: Effect) -> Outcome:
         case AskModel():
             run.state = await ask_model(run, effect.request)
         case CallTools():
-            await equip(run)
+            if run.recipe.choose is not None:
+                await equip(run)
             calls, output_tool = run.state.open_calls, run.recipe.output_tool
             outputs = tuple(call for call in calls if call.function.name == output_tool) if output_tool else ()
             others = tuple(call for call in calls if call not in outputs) if outputs else calls
@@ -222,7 +224,8 @@ async def carry_out(run: Run, effect: Effect) -> Outcome:
             if outputs and not run.state.held:
                 run.state = await answer_outputs(run, outputs, alone=len(outputs) == len(run.state.calls))
         case CheckOutput():
-            await equip(run)
+            if run.recipe.choose is not None:
+                await equip(run)
             checked = await check_output(run)
             run.state = checked.state
             return checked

@@ -47,7 +47,11 @@ async def gate(run: Run, entry: CallTool | Answer) -> CallTool | Answer | Pendin
     if decision is not None or call_id in run.state.subs:  # it was let through before, and its own run has begun
         return entry
     approval = entry.tool.approval
-    if entry.tool.is_external or _waits(run, call_id) or (approval is not False and await _asks(entry, approval)):
+    if (
+        entry.tool.is_external
+        or (run.state.held and _waits(run, call_id))
+        or (approval is not False and await _asks(entry, approval))
+    ):
         arguments = entry.call.function.arguments
         return PendingCall(call_id, name, arguments, run.state.run_id, run.state.turns, entry.tool.is_external)
     return entry

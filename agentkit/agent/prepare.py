@@ -14,7 +14,7 @@ from agentkit.state.run import RunState
 from agentkit.tools.context import Context
 from agentkit.wire.message import AssistantMessage, Message, SystemMessage
 
-__all__ = ["equip", "prepare"]
+__all__ = ["equip", "prepare", "steady_turn"]
 
 _FREE = (None, "none", "auto")
 _ANY = ("required", "any")
@@ -29,6 +29,8 @@ async def prepare(run: Run) -> Turn:
     Raises:
         ConfigurationError: What a function gave cannot be used.
     """
+    if run.recipe.steady is not None:
+        return run.recipe.steady
     at = run.state.turns, len(run.state.attempts)
     if run.asked_at != at:
         if run.recipe.choose is not None:
@@ -48,6 +50,16 @@ async def prepare(run: Run) -> Turn:
     if before.blank is blank and before.instructions is instructions and before.bounds is recipe.bounds:
         return before
     return Turn(instructions, recipe.toolbox, blank, recipe.bounds)
+
+
+def steady_turn(recipe: Recipe) -> Turn | None:
+    """Give what each request is made of besides the history; None where that may change from one to the next."""
+    if recipe.choose is not None or recipe.final is not None or recipe.settings.tool_choice not in _FREE:
+        return None
+    if not all(isinstance(one, str) for one in recipe.instructions):
+        return None
+    text = _text(recipe, [])
+    return Turn((_fixed(text),) if text else (), recipe.toolbox, recipe.blank, recipe.bounds)
 
 
 async def equip(run: Run) -> None:

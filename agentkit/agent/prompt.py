@@ -27,6 +27,8 @@ def user_message(prompt: Any) -> UserMessage:
     Raises:
         InvalidRequestError: It is neither text nor parts.
     """
+    if type(prompt) is str:  # there is nothing to refuse
+        return UserMessage.of_fields(role="user", content=prompt, name=None)
     if isinstance(prompt, str):
         return UserMessage(content=prompt)
     parts: list[Any] = [*prompt] if isinstance(prompt, Sequence) and not isinstance(prompt, _BYTES) else [prompt]

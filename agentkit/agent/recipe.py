@@ -4,11 +4,13 @@ from __future__ import annotations
 
 import inspect
 from collections.abc import Callable, Mapping, Sequence
+from dataclasses import replace
 from functools import partial, wraps
 from typing import Any, cast
 
 from agentkit.agent.chooser import Chooser
 from agentkit.agent.effect import Bounds
+from agentkit.agent.prepare import steady_turn
 from agentkit.agent.run import Instructions, Recipe, Told, outermost
 from agentkit.errors import ConfigurationError
 from agentkit.model import Model
@@ -71,7 +73,7 @@ def _make(
     again = partial(
         _make, model, plan, fields, limits, toolbox=toolbox, settings=settings, choose=choose, insists=insists
     )
-    return Recipe(
+    recipe = Recipe(
         model=model,
         plan=plan,
         mode=mode,
@@ -90,6 +92,7 @@ def _make(
         choose=choose,
         insists=insists,
     )
+    return replace(recipe, steady=steady_turn(recipe))
 
 
 def _output_tool(asked: Asked, toolbox: Toolbox) -> str | None:

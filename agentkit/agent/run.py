@@ -98,6 +98,7 @@ class Recipe:
         name: The agent's, if it has one.
         choose: Gives the recipe of each turn, where tools or settings are functions of the context; else None.
         insists: Whether the choice among tools is this turn's own, and is sent though it was obeyed before.
+        steady: What each request is made of besides the history, where that is the same for all of them; else None.
     """
 
     model: Model
@@ -117,6 +118,7 @@ class Recipe:
     name: str | None = None
     choose: Callable[[Context[Any]], Awaitable[Recipe]] | None = None
     insists: bool = False
+    steady: Turn | None = None
 
     @property
     def way(self) -> tuple[Any, ...]:
@@ -295,10 +297,13 @@ class Run:
 
     def fold(self, method: str, core: Callable[[Run, Any], Awaitable[Any]]) -> Callable[[Any], Awaitable[Any]]:
         """Stack the middleware that have a method round one core, the first outermost; once for a run."""
+        layers = (self.first or self.recipe).middleware
+        if not layers:
+            return partial(core, self)
         step = self._stacks.get(method)
         if step is None:
             step = partial(core, self)
-            for layer in reversed((self.first or self.recipe).middleware):
+            for layer in reversed(layers):
                 if getattr(type(layer), method) is not getattr(Middleware, method):
                     step = partial(_through, getattr(layer, method), self, step)
             self._stacks[method] = step

@@ -18,7 +18,7 @@ from agentkit.agent.result import Output, Result
 from agentkit.agent.run import Recipe
 from agentkit.agent.start import go_on, start
 from agentkit.agent.stream import AgentStream
-from agentkit.agent.swap import swapped
+from agentkit.agent.swap import swapped, swaps
 from agentkit.many import Many, OnError, Progress, Terms, Work
 from agentkit.model import Model
 from agentkit.output import OutputPlan
@@ -272,7 +272,8 @@ class Runner(Generic[Deps, Output]):
         Raises:
             ConfigurationError: No run can be made of them.
         """
-        model = swapped(self, model)
+        if swaps:
+            model = swapped(self, model)
         plain = model is None and settings is None and limits is None
         if plain and self._recipe is not None:
             self._recipe = self._recipe.renewed()

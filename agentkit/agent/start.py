@@ -53,7 +53,7 @@ def start(
     parent = running.get()
     run_id = parent.next_id() if parent else new_run_id()
     state = _blank().replace(run_id=run_id, messages=messages, start=begin, refused={}, subs={}, carried={})
-    turn = Turn((), recipe.toolbox, recipe.blank, recipe.bounds)
+    turn = recipe.steady or Turn((), recipe.toolbox, recipe.blank, recipe.bounds)
     return Run(recipe, state, deps=deps, turn=turn, session=session)
 
 

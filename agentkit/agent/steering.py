@@ -53,8 +53,9 @@ class Steering:
 
     def open(self) -> None:
         """Take messages again, where a middleware lets the run happen once more."""
-        with self._lock:
-            self._over = ""
+        if self._over:
+            with self._lock:
+                self._over = ""
 
     @property
     def waiting(self) -> tuple[UserMessage, ...]:
@@ -80,6 +81,8 @@ class Steering:
 
     def close(self, why: str = ENDED) -> tuple[UserMessage, ...]:
         """Take nothing more, and give what waited."""
+        if self._over and not self._waiting:
+            return ()
         with self._lock:
             taken, self._waiting = (*self._waiting,), []
             self._over = self._over or why

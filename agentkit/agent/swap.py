@@ -15,7 +15,5 @@ context variable would not reach threads that others started."""
 
 def swapped(agent: object, model: str | Model | None) -> str | Model | None:
     """Give the model that was put in the place of all that this agent may name, else the one given."""
-    if not swaps:
-        return model
     fits = (other for other, agents in reversed(swaps) if not agents or any(one is agent for one in agents))
     return next(fits, model)

@@ -38,7 +38,7 @@ from agentkit.kind import is_object
 from agentkit.secret import scrub
 from agentkit.state.run import RunState
 from agentkit.wire.chunk import ChatCompletionChunk
-from agentkit.wire.ending import is_filtered
+from agentkit.wire.ending import ENDS, is_filtered
 from agentkit.wire.merge import Merger
 from agentkit.wire.message import AssistantMessage
 from agentkit.wire.opencall import OpenCall
@@ -90,7 +90,8 @@ async def ask_model(run: Run, request: ChatRequest) -> RunState:
         message = cast("AssistantMessage", run.state.messages[-1])
         run.emit(ReplyReceived(message, choice.message.reasoning, choice.finish_reason, completion.usage))
         run.emit(UsageReported(completion.usage, run.state.usage))
-    _refuse(run, completion)
+    if choice.finish_reason not in ENDS or choice.message.refusal:
+        _refuse(run, completion)
     return run.state
 
 

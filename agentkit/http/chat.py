@@ -230,8 +230,9 @@ class ChatModel:
 
     async def _send(self, request: ChatRequest, way: Callable[[Exchange, int], Awaitable[_T]], *, stream: bool) -> _T:
         """Send, and send again where the endpoint's refusal clearly says how it wants the same to be asked."""
-        request = _with_settings(request, self._settings)
-        exchange = self._exchange(request, self.profile, stream=stream)
+        if self._settings is not None:
+            request = _with_settings(request, self._settings)
+        exchange = self._exchange(request, self._memory.profile, stream=stream)
         correction: Correction | None = None
         while True:
             try:
@@ -248,9 +249,9 @@ class ChatModel:
                 return reply
 
     def _exchange(self, request: ChatRequest, profile: Profile, *, stream: bool) -> Exchange:
-        request = spell(request, profile, stream=stream, model=self.name)
-        check_request(request)
-        return Exchange(self._route(profile, request.model or self.name, request.extra_headers), request.encode())
+        spelled, name = spell(request, profile, stream=stream), request.model or self.name
+        check_request(spelled)
+        return Exchange(self._route(profile, name, spelled.extra_headers), spelled.encode(model=name))
 
     def _route(self, profile: Profile, model: str, added: Mapping[str, str] | None) -> Route:
         """Give the way that requests go; it is the same until the endpoint teaches more, or one has its own headers."""

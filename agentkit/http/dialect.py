@@ -23,32 +23,40 @@ _FORMATS = ("text", "json_object", "json_schema")
 _FORCED = ("required", "any")
 
 
-def spell(request: ChatRequest, profile: Profile, *, stream: bool, model: str | None = None) -> ChatRequest:
-    """Give the request as the endpoint wants it.
+def spell(request: ChatRequest, profile: Profile, *, stream: bool) -> ChatRequest:
+    """Give the request as the endpoint wants it; itself where it takes it as it is, as most do.
 
     Args:
         request: As agents and users make it; it stays as it is.
         profile: What the endpoint wants.
         stream: Whether the reply is asked for in pieces.
-        model: The model's name, where the request has none.
 
     Raises:
         UnsupportedRequestError: It asks for what the endpoint does not take, and it cannot be said otherwise.
     """
-    changes: dict[str, Any] = {"model": request.model or model, "stream": stream or None}
-    changes |= _limit(request, profile)
-    if stream and profile.stream_usage and "include_usage" not in (request.stream_options or {}):
-        changes["stream_options"] = {"include_usage": True, **(request.stream_options or {})}
+    changes = {} if request.is_plain and not stream else _options(request, profile, stream=stream)
     if request.tools:
         changes |= _tools(request, profile)
-    if request.response_format is not None:
-        changes["response_format"] = _response_format(request.response_format, profile)
     messages = messages_for(request.messages, profile)
     if messages is not request.messages:
         changes["messages"] = messages
     if profile.unsupported:
         changes |= {name: None for name in profile.unsupported if name in changes or name in request.model_fields_set}
-    return request.replace(**changes)
+    return request.replace(**changes) if changes else request
+
+
+def _options(request: ChatRequest, profile: Profile, *, stream: bool) -> dict[str, Any]:
+    """Give what changes of the fields that a plain request does not have."""
+    changes: dict[str, Any] = {}
+    if request.stream is not (stream or None):
+        changes["stream"] = stream or None
+    if request.max_tokens is not None or request.max_completion_tokens is not None:
+        changes |= _limit(request, profile)
+    if stream and profile.stream_usage and "include_usage" not in (request.stream_options or {}):
+        changes["stream_options"] = {"include_usage": True, **(request.stream_options or {})}
+    if request.response_format is not None:
+        changes["response_format"] = _response_format(request.response_format, profile)
+    return changes
 
 
 def choice_form(choice: Any) -> str | None:
@@ -76,7 +84,9 @@ def _tools(request: ChatRequest, profile: Profile) -> dict[str, Any]:
         _check_needless(request.tool_choice, tools)
         return {"tools": ()}
     if request.tool_choice is not None:
-        changes["tool_choice"], tools = _chosen(request.tool_choice, tools, profile)
+        choice, tools = _chosen(request.tool_choice, tools, profile)
+        if choice is not request.tool_choice:
+            changes["tool_choice"] = choice
     if profile.inline_refs or profile.unsupported_keywords or not profile.strict:
         tools = spoken_by(tools, profile, _tool_for)
     if tools is not request.tools:

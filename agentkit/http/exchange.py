@@ -71,11 +71,11 @@ class Exchange:
         Raises:
             APIError: There is none; the classes are those of the contract's statuses.
         """
-        incoming = Incoming(await self._open(attempt, first=None), self.route)
+        reply = await self._open(attempt, first=None)
         try:
-            return await incoming.whole()
+            return await Incoming(reply, self.route).whole()
         finally:
-            await incoming.aclose()
+            await reply.aclose()
 
     async def start(self, attempt: int) -> Incoming:
         """Send the request and wait for the first chunk of the reply.
@@ -95,7 +95,7 @@ class Exchange:
     async def _open(self, attempt: int, first: float | None) -> Reply:
         route = self.route
         headers, asked, name = route.headers, route.asked, route.key_header
-        if route.key is not None and (key := await route.key.read()):
+        if route.key is not None and (key := route.key.fixed or await route.key.read()):
             headers = [*headers, (name, f"Bearer {key}" if name == "authorization" else key)]
         report(RequestSent(asked.endpoint, asked.model, attempt, len(self.body), route.price))
         reply = await route.transport.send(
@@ -182,9 +182,9 @@ class Incoming:
     async def _document(self, head: bytes) -> ChatCompletion:
         """Read the rest of a body that is one JSON document."""
         parts = [head]
-        while parts[-1]:
-            parts.append(await self._piece(self._read))
         try:
+            while parts[-1]:
+                parts.append(await self._reply.read(self._read))
             return ChatCompletion.parse(b"".join(parts))
         except InvalidResponseError as error:
             failed = inner_error(error, self._reply.headers, self._asked)

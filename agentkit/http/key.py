@@ -20,14 +20,18 @@ class Key:
         given: The key, or a function that gives it, sync or async; "" is no key.
         source: Where it came from, in words for errors.
 
+    Attributes:
+        fixed: The key, where it is the same for all requests, so that nobody has to wait for it.
+
     Raises:
         ConfigurationError: The key has characters that no header may hold.
     """
 
-    __slots__ = ("_given", "source")
+    __slots__ = ("_given", "fixed", "source")
 
     def __init__(self, given: str | Callable[[], str | Awaitable[str]], source: str = "the argument api_key") -> None:
         self._given = self._checked(given, source) if isinstance(given, str) else given
+        self.fixed = self._given if isinstance(self._given, str) else None
         self.source = source
 
     @classmethod

@@ -22,9 +22,11 @@ __all__ = ["messages_for", "spoken_by"]
 _T = TypeVar("_T", bound=WireValue)
 
 _SPOKEN = attrgetter("_spoken")
+_note: Callable[[WireValue, Any], None] = WireValue.__dict__["_spoken"].__set__
 _LETTERS = digits + ascii_letters
 _FIELDS = {"reasoning": "reasoning_text"}  # the field of the contract and ours, where they differ
 _DETAILS = "reasoning_details"
+_SILENT = (None, None, None)
 _MEDIA_TYPES = {"mp3": "audio/mpeg"}
 
 
@@ -64,7 +66,7 @@ def spoken_by(values: tuple[_T, ...], profile: Profile, speak: Callable[[_T, Pro
 def _mark(value: _T, profile: Profile, speak: Callable[[_T, Profile], _T | None]) -> Any:
     made = speak(value, profile)
     mark = profile if made is value else (profile, made)  # never the value itself: that would be a circle
-    object.__setattr__(value, "_spoken", mark)
+    _note(value, mark)
     return mark
 
 
@@ -85,13 +87,15 @@ def _message_for(message: Message, profile: Profile, ids: dict[str, str] | None 
 
 
 def _assistant(message: AssistantMessage, profile: Profile, ids: dict[str, str] | None) -> AssistantMessage | None:
-    wanted = _reasoning(message, profile).items()
-    changes: dict[str, Any] = {name: value for name, value in wanted if value != getattr(message, name)}
+    changes: dict[str, Any] = {}
+    if profile.echo or (message.reasoning_text, message.reasoning_content, message.reasoning_details) != _SILENT:
+        wanted = _reasoning(message, profile).items()
+        changes = {name: value for name, value in wanted if value != getattr(message, name)}
     if message.tool_calls and (profile.call_ids == "nine_alphanumeric" or not profile.extra_content):
         calls = tuple(_call(call, profile, ids) for call in message.tool_calls)
         if any(made is not call for made, call in zip(calls, message.tool_calls, strict=True)):
             changes["tool_calls"] = calls
-    if not profile.extra_content and (message.model_extra or {}).get("extra_content") is not None:
+    if not profile.extra_content and (message.__pydantic_extra__ or {}).get("extra_content") is not None:
         changes["extra_content"] = None
     if not profile.empty_content and _says_nothing(message.content):
         if not (message.tool_calls or message.refusal or message.audio or message.function_call):
@@ -122,7 +126,7 @@ def _call(call: ToolCall, profile: Profile, ids: dict[str, str] | None) -> ToolC
         wanted = (ids or {}).get(call.id) or _short(call.id)
         if wanted != call.id:
             changes["id"] = wanted
-    if not profile.extra_content and (call.model_extra or {}).get("extra_content") is not None:
+    if not profile.extra_content and (call.__pydantic_extra__ or {}).get("extra_content") is not None:
         changes["extra_content"] = None
     return call.replace(**changes) if changes else call
 

@@ -46,7 +46,9 @@ class Validator:
             ArgumentError: When the text or a value in it does not fit.
         """
         data = read_object(text)
-        whole = self._sort_out(data)
+        whole = data.keys() <= self._known
+        if not whole:
+            self._sort_out(data)
         try:
             # the model's own text keeps every digit; only what was taken apart is written anew
             made = self._compiled.validate_json(text if whole and text.startswith("{") else _encode(data), strict=True)
@@ -57,11 +59,9 @@ class Validator:
             values.update(values.pop(_REST, {}))
         return values
 
-    def _sort_out(self, data: dict[str, Any]) -> bool:
-        """Drop a value for the context, move what `**kwargs` takes, refuse the rest; True where nothing was touched."""
+    def _sort_out(self, data: dict[str, Any]) -> None:
+        """Drop a value for the context, move what `**kwargs` takes, refuse the rest."""
         unknown = [name for name in data if name not in self._known]
-        if not unknown:
-            return True
         rest = {name: data.pop(name) for name in unknown}
         if self._context is not None:
             rest.pop(self._context, None)
@@ -71,7 +71,6 @@ class Validator:
             raise no_argument(strange, [parameter.key for parameter in self._arguments])
         if rest:
             data[_REST] = rest
-        return False
 
     @cached_property
     def _compiled(self) -> Any:

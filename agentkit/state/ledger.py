@@ -114,11 +114,12 @@ class Ledger:
     def bind(self, limits: RunLimits | None) -> None:
         """Take other bounds from now on."""
         self.limits = limits
-        counted = limits.counted if limits is not None else ()
-        bounds = [(name, int(limit * _PICO) if name == "cost" else limit) for name, limit in counted]
-        self._bounds, self.bounded = bounds, bool(bounds)
-        self.priced = "cost" in dict(bounds)
+        self._bounds: list[tuple[str, int]] = []
+        self.bounded = self.priced = False
         self.floor = limits.output_floor if limits is not None else 1
+        if limits is not None and limits.counted:
+            self._bounds = [(name, int(limit * _PICO) if name == "cost" else limit) for name, limit in limits.counted]
+            self.bounded, self.priced = True, "cost" in dict(self._bounds)
 
     def _open(self) -> None:
         self.holders, self.order, self._held, self._process = 0, Order(), [0] * 6, os.getpid()

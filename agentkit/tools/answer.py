@@ -100,7 +100,7 @@ def answer_value(
         if value.error and status == "ok":
             status = "error"
     text, parts = content_of(value, name, MOST_CHARACTERS if most is None else most)
-    message = ToolMessage(tool_call_id=call_id, content=text)
+    message = ToolMessage.of_fields(role="tool", tool_call_id=call_id, content=text, name=None)
     return Answer(message, status, name, value=value, parts=parts, seconds=seconds)
 
 

@@ -5,7 +5,6 @@ from __future__ import annotations
 import math
 import re
 from collections.abc import Mapping
-from contextlib import suppress
 from typing import Any
 
 from agentkit.errors import InvalidRequestError
@@ -47,17 +46,22 @@ def check_request(request: ChatRequest) -> None:
     """
     if request.check_contract is False:
         return
+    if not request.is_plain:
+        _check_options(request)
+    if request.tools:
+        _check_tools(request)
+    _check_messages(request)
+
+
+def _check_options(request: ChatRequest) -> None:
     if not _BOUNDED.isdisjoint(request.__pydantic_fields_set__):  # most requests set none of them
         _check_numbers(request)
         _check_together(request)
         _check_lists(request)
     if request.response_format is not None:
         _check_format(request)
-    if request.tools:
-        _check_tools(request)
-    if request.model_extra or request.extra_body:
+    if request.__pydantic_extra__ or request.extra_body:
         _check_unknown(request)
-    _check_messages(request)
 
 
 def _check_numbers(request: ChatRequest) -> None:
@@ -224,12 +228,12 @@ def _check_messages(request: ChatRequest) -> None:
         raise _unanswered(waiting)
     if known < len(messages):
         if known:
-            with suppress(AttributeError):  # another thread did it
-                object.__delattr__(messages[known - 1], "_checked")
+            _note(messages[known - 1], None)
         _mark(messages)
 
 
 _look: Any = WireValue.__dict__["_checked"].__get__  # pydantic's own look-up takes longer where nothing is
+_note: Any = WireValue.__dict__["_checked"].__set__
 
 
 def _checked_until(values: tuple[WireValue, ...]) -> int:
@@ -242,13 +246,14 @@ def _checked_until(values: tuple[WireValue, ...]) -> int:
             before = _look(values[position - 1])
         except AttributeError:
             continue
-        return position if values[: position - 1] == before else 0
+        if before is not None:
+            return position if values[: position - 1] == before else 0
     return 0
 
 
 def _mark(values: tuple[WireValue, ...]) -> None:
     """Note on the last one that all are right together."""
-    object.__setattr__(values[-1], "_checked", values[:-1])
+    _note(values[-1], values[:-1])
 
 
 def _unanswered(waiting: dict[str, None]) -> InvalidRequestError:

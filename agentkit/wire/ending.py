@@ -5,7 +5,10 @@
 
 from __future__ import annotations
 
-__all__ = ["is_broken_off", "is_cut", "is_filtered", "is_no_end"]
+__all__ = ["ENDS", "is_broken_off", "is_cut", "is_filtered", "is_no_end"]
+
+ENDS = frozenset(("stop", "tool_calls"))
+"""How nearly all replies end: nothing about them is to be put right or refused."""
 
 _CUT = {
     "length",

@@ -107,8 +107,9 @@ class AssistantMessage(WireValue):
 
     def to_json(self, *, without: Collection[str] = ()) -> bytes:
         """Encode; a missing content beside calls is sent as null, which some servers demand to see."""
-        if any(call.custom for call in self.tool_calls):
-            return to_json(self._with_custom_calls())
+        for call in self.tool_calls:
+            if call.custom:
+                return to_json(self._with_custom_calls())
         encoded = super().to_json(without=without)
         if self.content is None and self.tool_calls:
             return encoded.replace(b'{"role":"assistant",', b'{"role":"assistant","content":null,', 1)

@@ -17,7 +17,7 @@ from pydantic_core import from_json, to_json
 from agentkit.errors import InvalidResponseError
 from agentkit.kind import is_array, is_object
 from agentkit.wire.deviation import CALL, CHOICE, ENVELOPE, MESSAGE, WHOLE_MESSAGE
-from agentkit.wire.ending import is_broken_off, is_no_end
+from agentkit.wire.ending import ENDS, is_broken_off, is_no_end
 from agentkit.wire.reading import json_text, whole_number
 from agentkit.wire.value import well_formed
 
@@ -66,7 +66,10 @@ def needs_counts(usage: Any) -> bool:
 def needs_repair(completion: Any) -> bool:
     """Tell whether a reply that the types accepted holds a deviation that they do not notice."""
     usage = completion.usage
-    if "x_groq" in completion.model_extra if usage is None else not usage.model_fields_set or needs_counts(usage):
+    if usage is None:
+        if "x_groq" in completion.__pydantic_extra__:
+            return True
+    elif not usage.__pydantic_fields_set__ or (usage.__pydantic_extra__ and needs_counts(usage)):
         return True
     choices = completion.choices
     if len(choices) > 1 and any(one.index > other.index for one, other in pairwise(choices)):
@@ -76,16 +79,16 @@ def needs_repair(completion: Any) -> bool:
         calls = message.tool_calls
         if message.function_call is not None or (message.content and "<think>" in message.content):
             return True
-        if is_broken_off(choice.finish_reason) or is_no_end(choice.finish_reason):
+        reason = choice.finish_reason
+        if reason not in ENDS and (is_broken_off(reason) or is_no_end(reason)):
             return True
-        if usage is None and "usage" in choice.model_extra:
+        if usage is None and "usage" in choice.__pydantic_extra__:
             return True
-        if calls and (
-            len({call.id for call in calls}) < len(calls)
-            or len(calls) > MOST_CALLS
-            or any(call.custom and not call.custom.name for call in calls)
-        ):
+        if len(calls) > 1 and (len({call.id for call in calls}) < len(calls) or len(calls) > MOST_CALLS):
             return True
+        for call in calls:
+            if call.custom and not call.custom.name:
+                return True
     return False
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from functools import lru_cache
 from typing import Annotated, Any, Self
 
 from pydantic import Field, ValidationError
@@ -83,8 +84,23 @@ class ChatRequest(Settings):
         except ValidationError as error:
             raise refused(error) from error
 
-    def encode(self) -> bytes:
-        """Give the JSON body: messages and tools are joined from their cached bytes, the few other fields encoded."""
+    @property
+    def is_plain(self) -> bool:
+        """Tell whether nothing is set but messages, tools and a model's name, as of most agents."""
+        return self.__pydantic_fields_set__ <= _JOINED and not self.__pydantic_extra__
+
+    def encode(self, *, model: str | None = None) -> bytes:
+        """Give the JSON body: messages and tools are joined from their cached bytes, the few other fields encoded.
+
+        Args:
+            model: The model's name, in the place of the request's own.
+        """
+        named = self.model if model is None else model
+        if self.is_plain:  # pydantic would walk all fields to find the one
+            after = join_encoded(self.tools, b'],"tools":[', b"]}") if self.tools else b"]}"
+            return join_encoded(self.messages, _begin(named), after)
+        if named is not self.model:
+            return self.replace(model=named).encode()
         begin = self.to_json(without=self._left_out())[:-1]
         comma = b"," if len(begin) > 1 else b""
         instead = self.extra_body or {}
@@ -107,3 +123,12 @@ class ChatRequest(Settings):
         if not self.stream:
             left_out.add("stream_options")
         return left_out
+
+
+_JOINED = frozenset(("messages", "model", "tools"))
+
+
+@lru_cache(maxsize=64)
+def _begin(model: str | None) -> bytes:
+    """Give the body of a plain request up to its first message."""
+    return b'{"messages":[' if model is None else encode_map({"model": model}, "ChatRequest")[:-1] + b',"messages":['

@@ -39,7 +39,10 @@ class _Counts(WireValue):
     """What can be summed, field by field; where one says nothing, the other counts."""
 
     def __add__(self, other: Self) -> Self:
-        sums = {**self.__dict__}
+        counts = self.__dict__
+        if not (any(other.__dict__.values()) or None in counts.values() or self.__pydantic_extra__):
+            return self  # most details are zeros
+        sums = {**counts}
         for name, theirs in other.__dict__.items():
             if theirs is not None:
                 mine = sums[name]
@@ -148,18 +151,19 @@ class ResponseMessage(WireValue):
         That is the reasoning in the field that it came in, and `extra_content` (Gemini's signatures), here and in the
         calls; which endpoint is sent it is decided where the request is spelled.
         """
-        audio = self.audio.id if self.audio and isinstance(self.audio, AudioReply) else None
+        said = self.__dict__  # looked up in the value, each field costs as much as a call
+        audio, calls = said["audio"], said["tool_calls"]
         made = AssistantMessage.of_fields(
             role="assistant",
-            content=self.content,
-            refusal=self.refusal or None,
+            content=said["content"],
+            refusal=said["refusal"] or None,
             name=None,
-            tool_calls=_told_apart(tuple([_without_index(call) for call in self.tool_calls])),
-            function_call=self.function_call,
-            audio={"id": audio} if audio else None,
-            reasoning_text=self.reasoning_text or None,
-            reasoning_content=self.reasoning_content or None,
-            reasoning_details=self.reasoning_details or None,
+            tool_calls=_told_apart(tuple(map(_without_index, calls))) if calls else (),
+            function_call=said["function_call"],
+            audio={"id": audio.id} if isinstance(audio, AudioReply) and audio.id else None,
+            reasoning_text=said["reasoning_text"] or None,
+            reasoning_content=said["reasoning_content"] or None,
+            reasoning_details=said["reasoning_details"] or None,
         )
         signed = (self.__pydantic_extra__ or {}).get("extra_content")
         return made.replace(extra_content=signed) if signed else made
@@ -167,6 +171,8 @@ class ResponseMessage(WireValue):
 
 def _told_apart(calls: tuple[ToolCall, ...]) -> tuple[ToolCall, ...]:
     """Let no two calls have one id: `repair` sees to it for what an endpoint sent, not for what was made or changed."""
+    if len(calls) == 1:
+        return calls
     ids = [call.id for call in calls]
     if len(set(ids)) == len(ids):
         return calls
@@ -177,7 +183,7 @@ def _told_apart(calls: tuple[ToolCall, ...]) -> tuple[ToolCall, ...]:
 
 def _without_index(call: ToolCall) -> ToolCall:
     """Leave out a place that means something in streams only (Mistral, OpenRouter); OpenAI refuses to take it back."""
-    extra = call.model_extra
+    extra = call.__pydantic_extra__
     if not extra or "index" not in extra:
         return call
     fields = {"id": call.id, "type": call.type, "function": call.function, "custom": call.custom, **extra}
@@ -220,7 +226,7 @@ class ChatCompletion(WireValue):
         Raises:
             InvalidResponseError: It is no reply, or an error in its place (`.error` then has that).
         """
-        raw = as_bytes(reply)
+        raw = reply if isinstance(reply, bytes) else as_bytes(reply)
         try:
             completion: Self = cls.__pydantic_validator__.validate_json(raw)
         except ValidationError:

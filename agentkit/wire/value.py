@@ -46,11 +46,13 @@ class WireValue(BaseModel):
     def encoded(self) -> bytes:
         """Give the compact JSON, encoded once for the life of the value; a copy encodes anew."""
         try:
-            return _kept(self)
+            encoded = _kept(self)
         except AttributeError:
+            encoded = None
+        if encoded is None:
             encoded = self.to_json()
-            _put(self, "_encoded", encoded)
-            return encoded
+            _keep(self, encoded)
+        return encoded
 
     def to_json(self, *, without: Collection[str] = ()) -> bytes:
         """Encode as compact JSON without the fields that are not set.
@@ -85,26 +87,39 @@ class WireValue(BaseModel):
 
     @classmethod
     def of_fields(cls, **fields: Any) -> Self:
-        """Make a value of all its fields, which are taken as they are, for they are known to be right."""
-        return _made(cls, fields, {}, set(fields))
+        """Make a value of all its fields, which are taken as they are, for they are known to be right.
+
+        That nothing is kept of it yet is written down: an empty slot would be an exception at each of the three looks.
+        """
+        made = _made(cls, fields, {}, set(fields))
+        _note(made, None)
+        _keep(made, None)
+        _speak(made, None)
+        return made
 
 
 _Value = TypeVar("_Value", bound=WireValue)
 
-_new, _put = object.__new__, object.__setattr__
+_new = object.__new__
+# Slots are set and read by their own descriptors: `setattr` takes half as long again, and pydantic's look-up thrice.
+_set_fields: Callable[[Any, dict[str, Any]], None] = BaseModel.__dict__["__dict__"].__set__
+_set_extra: Callable[[Any, dict[str, Any]], None] = BaseModel.__dict__["__pydantic_extra__"].__set__
+_set_given: Callable[[Any, set[str]], None] = BaseModel.__dict__["__pydantic_fields_set__"].__set__
+_set_private: Callable[[Any, None], None] = BaseModel.__dict__["__pydantic_private__"].__set__
+_kept: Callable[[WireValue], bytes | None] = WireValue.__dict__["_encoded"].__get__
+_keep: Callable[[WireValue, bytes | None], None] = WireValue.__dict__["_encoded"].__set__
+_note: Callable[[WireValue, None], None] = WireValue.__dict__["_checked"].__set__
+_speak: Callable[[WireValue, None], None] = WireValue.__dict__["_spoken"].__set__
 
 
 def _made(cls: type[_Value], fields: dict[str, Any], extra: dict[str, Any], given: set[str]) -> _Value:
     """Do what pydantic's own copying does, at a quarter of its cost: each request and reply is a few copies."""
     made = _new(cls)  # looking `__new__` up in a model's class costs as much as the call
-    _put(made, "__dict__", fields)
-    _put(made, "__pydantic_extra__", extra)
-    _put(made, "__pydantic_fields_set__", given)
-    _put(made, "__pydantic_private__", None)
+    _set_fields(made, fields)
+    _set_extra(made, extra)
+    _set_given(made, given)
+    _set_private(made, None)
     return made
-
-
-_kept: Callable[[WireValue], bytes] = WireValue.__dict__["_encoded"].__get__  # pydantic's own look-up takes longer
 
 
 def encode_map(values: Mapping[str, Any], owner: str) -> bytes:
@@ -136,16 +151,14 @@ def _encode_slowly(values: Mapping[str, Any], owner: str, what: str) -> bytes:
 
 def known_until(values: Sequence[WireValue], slot: str) -> int:
     """Count the values before those at the end whose slot is empty: a history grows there."""
-    look: Any = WireValue.__dict__[slot].__get__  # pydantic's own look-up takes three times as long where nothing is
-    known = len(values)
-    while known:
+    look: Any = WireValue.__dict__[slot].__get__
+    for known in range(len(values), 0, -1):
         try:
-            look(values[known - 1])
+            if look(values[known - 1]) is not None:
+                return known
         except AttributeError:
-            known -= 1
-        else:
-            break
-    return known
+            pass
+    return 0
 
 
 _ENCODED = attrgetter("_encoded")
@@ -154,12 +167,19 @@ _NEW = 4  # values at the end that may be new: a turn with two calls has three
 
 def join_encoded(values: Sequence[WireValue], before: bytes = b"", after: bytes = b"") -> bytes:
     """Join the encoded values with commas between what stands before and after, at the cost of copying them once."""
-    try:
-        encoded = [*map(_ENCODED, values[:-_NEW]), *[value.encoded for value in values[-_NEW:]]]
-    except AttributeError:  # more than those at the end are new
-        encoded = [value.encoded for value in values]
+    encoded = [value.encoded for value in values] if len(values) <= _NEW else _grown(values)
     if not encoded:
         return before + after
     encoded[0] = before + encoded[0]
     encoded[-1] += after
     return b",".join(encoded)
+
+
+def _grown(values: Sequence[WireValue]) -> list[bytes]:
+    """Encode a long history, of which most was before."""
+    try:
+        encoded = [*map(_ENCODED, values[:-_NEW]), *[value.encoded for value in values[-_NEW:]]]
+    except AttributeError:
+        encoded = []
+    # more than those at the end may be new, and of some a None says so
+    return encoded if encoded and all(encoded) else [value.encoded for value in values]

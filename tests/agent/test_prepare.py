@@ -133,3 +133,24 @@ def test_fixed_instructions_are_one_message_in_all_runs():
     agent.run_sync("x")
     first, second = (request.messages[0] for request in model.requests)
     assert first is second
+
+
+@pytest.mark.parametrize(
+    ("fields", "same"),
+    [
+        ({}, True),
+        ({"instructions": ("Be brief.", "Be kind."), "tools": [now]}, True),
+        ({"settings": Settings(temperature=0, tool_choice="auto"), "tools": [now]}, True),
+        ({"instructions": lambda: "Be brief."}, False),
+        ({"tools": lambda _: [now]}, False),
+        ({"settings": lambda _: Settings()}, False),
+        ({"settings": Settings(tool_choice="required"), "tools": [now]}, False),
+    ],
+)
+def test_what_cannot_change_between_requests_is_made_once(fields, same):
+    recipe = Agent(ScriptedModel(["done"]), **fields).recipe_for()
+    assert (recipe.steady is not None) is same
+    if recipe.steady is not None:
+        texts = [message.content for message in recipe.steady.instructions]
+        assert texts == (["Be brief.\n\nBe kind."] if "instructions" in fields else [])
+        assert recipe.steady.blank is recipe.blank

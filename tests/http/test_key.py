@@ -24,6 +24,11 @@ def test_a_key_given_as_text_function_or_coroutine_is_read_and_trimmed():
     assert asyncio.run(Key(later).read()) == "sk-3"
 
 
+def test_only_a_key_given_as_text_is_known_before_it_is_read():
+    assert Key("sk-1 ").fixed == "sk-1"
+    assert Key(lambda: "sk-2").fixed is None
+
+
 def test_a_key_that_was_read_is_hidden_everywhere():
     asyncio.run(Key(lambda: "sk-very-secret-4").read())
     assert scrub("it was sk-very-secret-4.") == "it was [secret]."

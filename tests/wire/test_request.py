@@ -1,11 +1,14 @@
 import json
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from agentkit.errors import InvalidRequestError
 from agentkit.wire import ChatRequest, JsonSchema, ResponseFormat, ToolDefinition, UserMessage
 from agentkit.wire.value import WireValue
 
+HI = {"role": "user", "content": "hi"}
 TOOL = {
     "type": "function",
     "function": {"name": "f", "description": "d", "parameters": {"type": "object"}, "strict": True},
@@ -175,3 +178,28 @@ def test_a_token_limit_in_the_extra_body_stands_for_either_spelling(spelling):
     limited = {"max_completion_tokens": 3, "extra_body": {spelling: 9}}
     request = ChatRequest(messages=(UserMessage(content="x"),), **limited)
     assert json.loads(request.encode()) | {"messages": []} == {"messages": [], spelling: 9}
+
+
+SOME = {name: WHOLE[name] for name in ("tools", "tool_choice", "max_tokens", "top_k", "user", "model") if name in WHOLE}
+
+
+@given(st.sets(st.sampled_from(sorted(SOME))), st.none() | st.text(), st.none() | st.text())
+def test_a_request_of_few_fields_has_the_bytes_that_all_its_fields_give(names, own, model):
+    fields = {name: SOME[name] for name in names} | ({} if own is None else {"model": own})
+    request = ChatRequest.parse({"messages": [HI], **fields})
+    walked = request.replace(temperature=None)  # a field that was set, so that none is passed over
+    assert request.encode(model=model) == walked.encode(model=model)
+    named = request if model is None else request.replace(model=model)
+    assert request.encode(model=model) == named.encode() == walked.replace(model=named.model).encode()
+
+
+def test_a_model_name_that_no_utf8_holds_is_mended():
+    request = ChatRequest.parse({"messages": [HI]})
+    assert request.encode(model="m\ud800") == request.replace(temperature=None).encode(model="m\ud800")
+    assert json.loads(request.encode(model="m\ud800"))["model"] == "m\ufffd"
+
+
+def test_a_model_that_is_given_stands_in_the_place_of_the_requests_own():
+    request = ChatRequest.parse({"messages": [HI], "model": "own", "temperature": 1})
+    assert json.loads(request.encode(model="other")) == {"messages": [HI], "model": "other", "temperature": 1}
+    assert json.loads(request.encode()) == {"messages": [HI], "model": "own", "temperature": 1}

@@ -4,6 +4,7 @@ import pytest
 
 from agentkit.wire import AssistantMessage, ChatCompletion, ResponseMessage, Usage
 from agentkit.wire import response as response_module
+from agentkit.wire.response import PromptTokensDetails
 
 CALLS = [
     {"id": "a", "type": "function", "function": {"name": "f", "arguments": "{}"}},
@@ -178,3 +179,13 @@ def test_text_is_read_where_json_is_stretched(written, content):
 
 def test_a_reply_that_is_text_already_may_hold_half_a_pair():
     assert ChatCompletion.parse('{"choices":[{"index":0,"message":{"content":"a\ud83d"}}]}').message.content == "a?"
+
+
+def test_nothing_more_leaves_a_sum_as_it_is_but_for_what_has_no_sum():
+    some = PromptTokensDetails(cached_tokens=3, audio_tokens=0)
+    assert some + PromptTokensDetails(cached_tokens=0) == some
+    assert PromptTokensDetails(audio_tokens=3) + PromptTokensDetails(cached_tokens=0) == PromptTokensDetails(
+        cached_tokens=0, audio_tokens=3
+    )
+    priced = PromptTokensDetails(cached_tokens=3, audio_tokens=0, price=1)
+    assert priced + PromptTokensDetails() == some

@@ -116,6 +116,14 @@ def test_encoded_values_are_joined_wherever_one_is_not_encoded_yet():
     assert join_encoded([], b"[", b"]") == b"[]"
 
 
+def test_values_of_all_their_fields_are_encoded_once_too_however_many_are_new():
+    values = [UserMessage.of_fields(role="user", content=text, name=None) for text in "abcdefg"]
+    together = b",".join(UserMessage(content=text).encoded for text in "abcdefg")
+    assert join_encoded(values) == together
+    assert join_encoded(values, b"[", b"]") == b"[%b]" % together
+    assert values[0].encoded is values[0].encoded
+
+
 def test_a_value_of_all_its_fields_is_as_one_that_was_read():
     made = UserMessage.of_fields(role="user", content="hi", name=None)
     read = UserMessage(content="hi", name=None)
