@@ -12,7 +12,7 @@ import sqlite3
 import sys
 import threading
 from collections.abc import AsyncIterator, Callable
-from contextlib import suppress
+from contextlib import closing, suppress
 from functools import partial
 from importlib import import_module
 from pathlib import Path
@@ -309,7 +309,11 @@ def _make_file(path: str) -> None:
         raise JournalError(
             f"The database {path!r} cannot be made: {error}. Name a file in a folder that exists and can be written."
         ) from error
-    db = sqlite3.connect(path)
-    with suppress(sqlite3.Error):  # what is wrong with it is said by its first use
+    with closing(sqlite3.connect(path)) as db, suppress(sqlite3.Error):  # what is wrong is said by its first use
+        ((mark,),) = db.execute("PRAGMA application_id")
+        if mark:
+            raise ConfigurationError(
+                f"The file {path!r} is a database of something else, such as a journal or sessions (application_id "
+                f"{mark:#x}). Give another one, such as runs.sqlite."
+            )
         set_wal(db)
-    db.close()

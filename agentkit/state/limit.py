@@ -83,9 +83,13 @@ _NOT_SENT = "the next request was not sent"
 def check_bound(owner: str, name: str, value: float | None) -> None:
     """Raise `ConfigurationError` for what is no bound."""
     least = _LEAST.get(name, 0)
-    if (value is None and least) or (value is not None and not least <= value < math.inf):
+    try:
+        fits = not least if value is None else least <= value < math.inf
+    except TypeError:  # it is no number
+        fits = False
+    if not fits:
         allowed = f"{least} or more" if least else "0 or more, or None"
-        raise ConfigurationError(f"{owner}: {name}={value} is no bound. Give {allowed}.")
+        raise ConfigurationError(f"{owner}: {name}={value!r} is no bound. Give {allowed}.")
 
 
 def told(value: float) -> str:

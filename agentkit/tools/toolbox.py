@@ -26,6 +26,11 @@ class Toolbox:
     def __init__(self, tools: Iterable[Tool[Any] | Function] = ()) -> None:
         self._tools: dict[str, Tool[Any]] = {}
         if callable(tools):
+            if getattr(tools, "__name__", "") == "<lambda>":
+                raise ToolDefinitionError(
+                    "A lambda stands alone where several tools are taken. One that gives an agent's tools takes the "
+                    "context: `tools=lambda context: [...]`."
+                )
             name = as_tool(tools).name
             raise ToolDefinitionError(
                 f"Tool {name!r} stands alone where several are taken. Put it in a list: `[{name}]`."

@@ -12,7 +12,7 @@ from itertools import pairwise
 from operator import itemgetter
 from typing import Any
 
-from pydantic_core import from_json, to_json
+from pydantic_core import PydanticSerializationError, from_json, to_json
 
 from agentkit.errors import InvalidResponseError
 from agentkit.kind import is_array, is_object
@@ -49,7 +49,14 @@ def as_bytes(reply: Mapping[str, Any] | str | bytes) -> bytes:
     """Give the JSON of a reply that may be decoded already."""
     if isinstance(reply, bytes):
         return reply
-    return reply.encode("utf-8", "replace") if isinstance(reply, str) else to_json(reply)
+    if isinstance(reply, str):
+        return reply.encode("utf-8", "replace")
+    try:
+        return to_json(reply)
+    except PydanticSerializationError as error:
+        if "surrogates" not in str(error):
+            raise
+        return well_formed(json.dumps(reply, ensure_ascii=False)).encode()
 
 
 def too_many_calls() -> str:

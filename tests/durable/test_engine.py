@@ -1,11 +1,13 @@
 """A database of workflows: what may be one, and what is told of it."""
 
+import asyncio
 import subprocess
 import sys
 
 import pytest
 
 from agentkit import errors
+from agentkit.durable import Journal
 from agentkit.durable import engine as module
 from agentkit.durable.engine import Engine, engine_of
 
@@ -131,6 +133,17 @@ def test_workflows_are_submitted_once_listed_and_cancelled(db):
     assert engine.steps("order-1") == []
     assert engine.execute("SELECT :number + 1, NOW > 1e9", number=4)[0][0] == 5
     engine.close()
+
+
+def test_a_journal_is_no_file_for_workflows(tmp_path):
+    path = str(tmp_path / "runs.db")
+    asyncio.run(Journal(path).runs())
+    with pytest.raises(errors.ConfigurationError) as caught:
+        Engine(path).open()
+    assert str(caught.value) == (
+        f"The file {path!r} is a database of something else, such as a journal or sessions (application_id "
+        "0x61676b72). Give another one, such as runs.sqlite."
+    )
 
 
 def test_the_file_is_its_owners_alone(tmp_path):

@@ -81,6 +81,7 @@ def test_large_and_broken_numbers_are_told_readably():
         ({"output_floor": 0}, "RunLimits: output_floor=0 is no bound. Give 1 or more."),
         ({"concurrency": 0}, "RunLimits: concurrency=0 is no bound. Give 1 or more."),
         ({"concurrency": None}, "RunLimits: concurrency=None is no bound. Give 1 or more."),
+        ({"tokens": "5"}, "RunLimits: tokens='5' is no bound. Give 0 or more, or None."),
     ],
 )
 def test_what_is_no_bound_is_refused(bound, text):

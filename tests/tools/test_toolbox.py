@@ -121,6 +121,15 @@ def test_hints_that_never_resolved_are_refused_when_the_toolbox_is_made():
     assert "the annotation of 'a' cannot be resolved: name 'Never' is not defined." in str(caught.value)
 
 
+def test_a_lambda_without_a_list_is_told_what_one_that_gives_tools_takes():
+    with pytest.raises(ToolDefinitionError) as caught:
+        Toolbox(lambda: [add])
+    assert str(caught.value) == (
+        "A lambda stands alone where several tools are taken. One that gives an agent's tools takes the context: "
+        "`tools=lambda context: [...]`."
+    )
+
+
 @pytest.mark.parametrize(("alone", "name"), [(add, "add"), (halt, "halt")])
 def test_one_tool_without_a_list_is_refused(alone, name):
     with pytest.raises(ToolDefinitionError) as caught:

@@ -3,6 +3,7 @@ import json
 import pytest
 from hypothesis import example, given
 from hypothesis import strategies as st
+from pydantic_core import PydanticSerializationError
 
 from agentkit.errors import InvalidResponseError
 from agentkit.wire import ChatCompletion, ChatCompletionChunk
@@ -144,3 +145,10 @@ def test_whatever_comes_is_read_or_refused_as_no_reply(parse, body):
     stretched = "NaN" in text or "Infinity" in text  # no JSON: written as null, which is not kept
     assert again.encoded == got.encoded or stretched
     assert parse(again.encoded).encoded == again.encoded
+
+
+def test_a_reply_that_was_decoded_elsewhere_may_have_half_a_character():
+    reply = {"choices": [{"message": {"role": "assistant", "content": "a\ud800b \ud83d\ude00"}}]}
+    assert ChatCompletion.parse(reply).choices[0].message.content == "a\ufffdb \U0001f600"
+    with pytest.raises(PydanticSerializationError):
+        ChatCompletion.parse({"choices": [object()]})
