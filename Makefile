@@ -3,7 +3,7 @@ VENV := .venv
 PYTHON := $(VENV)/bin/python
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test real aimock lint check bench bench-check bench-peers peers lines quality soak soak-runs kill overhead
+.PHONY: help demo test real aimock lint check bench bench-check bench-peers peers lines quality soak soak-runs kill overhead sizing
 
 help: ## Show the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  %-12s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -64,3 +64,6 @@ kill: $(VENV)/.ready ## Kill durable runs at every boundary of an effect and in 
 
 overhead: $(VENV)/.ready ## Measure what the journal costs a turn, beside the same run without it
 	$(PYTHON) tests/durable/overhead.py
+
+sizing: $(VENV)/.ready ## Measure what one and two workers carry, on SQLite and Postgres (3 minutes)
+	$(PYTHON) tests/durable/sizing.py
