@@ -11,6 +11,7 @@ import importlib.util
 import subprocess
 import sys
 import tempfile
+import threading
 import time
 from contextlib import ExitStack, contextmanager
 from pathlib import Path
@@ -64,8 +65,7 @@ def work(db):
     """Be a worker until killed."""
     durable(db).serve()
     tell("works")
-    while True:
-        time.sleep(60)
+    threading.Event().wait()
 
 
 @contextmanager
