@@ -304,9 +304,9 @@ class DurableAgent(Generic[Deps, Output]):
     async def __aexit__(self, *_: object) -> None:
         await self.aclose()
 
-    async def carry_out(self, workflow: str, text: str, gate: Gate, /) -> str:
+    async def carry_out(self, text: str, gate: Gate, /) -> str:
         """Carry out one part of a run; the worker calls it."""
-        return await self._workflow.carry_out(workflow, text, gate)
+        return await self._workflow.carry_out(text, gate)
 
     def _open(self) -> Archive:
         roster.use(self.engine, self)

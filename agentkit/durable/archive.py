@@ -90,7 +90,7 @@ class Archive:
             raise RunError(
                 f"The run {run_id!r} is queued or goes on, so it is not deleted. Cancel it first, or wait for its end."
             )
-        self._engine.delete([Part(agent="", run_id=run_id, number=one).id for one in range(1, number_of(last.id) + 1)])
+        self._engine.delete(_ids(run_id, number_of(last.id) + 1))
 
     def last(self, run_id: str) -> Entry:
         """Give the last part of a run.
@@ -111,19 +111,20 @@ class Archive:
 
     def records(self, run_id: str, before: int) -> list[Record]:
         """Read the records of a run's parts before one, by its number."""
-        ids = [Part(agent="", run_id=run_id, number=number).id for number in range(1, before)]
-        return [record for one in ids for _, record in self._read(self._engine.steps(one))]
+        return [record for one in _ids(run_id, before) for _, record in self._read(self._engine.steps(one))]
 
-    def take_over(self, id: str) -> tuple[int, list[tuple[int, Record]]]:  # noqa: A002 # as DBOS names it
-        """Give the number of a part's last step, and its records with their places.
+    def take_over(self, part: Part) -> tuple[int, list[Record], list[tuple[int, Record]]]:
+        """Give the number of a part's last step, the records of the parts before it, and its own with their places.
 
-        Whoever had the part before may still write what is below it, until that is cancelled; so it is, and read then.
+        Whoever had one of them may still write what is below it, until that is cancelled; so it is, and read then.
         """
-        steps = self._engine.steps(id)
-        below = {step.below for step in steps if step.below}
+        parts = [self._engine.steps(one) for one in _ids(part.run_id, part.number + 1)]
+        below = {step.below for steps in parts for step in steps if step.below}
         if below:
             self._engine.cancel(*below)
-        return max((step.number for step in steps), default=0), self._read(steps)
+        *before, own = map(self._read, parts)
+        number = max((step.number for step in parts[-1]), default=0)
+        return number, [record for one in before for _, record in one], own
 
     def _read(self, steps: list[Step]) -> list[tuple[int, Record]]:
         return in_order(self._texts(steps))
@@ -150,6 +151,10 @@ class Archive:
         if self.records(part.run_id, part.number):  # else no worker has begun the run, and what it was given is here
             part = replace(part, history=(), prompt=None)
         return self._engine.submit(part.id, queue or self._queue, part.to_json())
+
+
+def _ids(run_id: str, before: int) -> list[str]:
+    return [Part(agent="", run_id=run_id, number=number).id for number in range(1, before)]
 
 
 def _check_same(now: Part, then: Part) -> None:

@@ -8,7 +8,7 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Awaitable, Callable, Iterable
 from contextlib import suppress
-from itertools import takewhile
+from itertools import count, takewhile
 from typing import Any
 
 from agentkit.agent.result import Result
@@ -158,5 +158,4 @@ def in_order(texts: Iterable[str]) -> list[tuple[int, Record]]:
         if text:
             place, _, lines = text.partition(" ")
             found |= {int(place) + later: Record.from_json(line) for later, line in enumerate(lines.split("\n"))}
-    whole = takewhile(lambda one: one[0] in found, enumerate(sorted(found), min(found, default=0)))
-    return [(place, found[place]) for place, _ in whole]
+    return [(place, found[place]) for place in takewhile(found.__contains__, count(1))]

@@ -76,7 +76,7 @@ class Served(Protocol):
         """Where its runs wait."""
         ...
 
-    async def carry_out(self, workflow: str, text: str, gate: Gate, /) -> str:
+    async def carry_out(self, text: str, gate: Gate, /) -> str:
         """Carry out one part of a run."""
         ...
 
@@ -220,7 +220,7 @@ class Worker:
         self._tasks[task] = asyncio.get_running_loop()
         self._ids.append(workflow)
         try:
-            return await agent.carry_out(workflow, text, self._gate)
+            return await agent.carry_out(text, self._gate)
         finally:
             self._tasks.pop(task, None)
             self._ids.remove(workflow)

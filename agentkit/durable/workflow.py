@@ -62,17 +62,16 @@ class Workflow:
         self._on_unknown: OnUnknown = on_unknown
         self._deps = deps
 
-    async def carry_out(self, workflow: str, text: str, gate: Gate) -> str:
+    async def carry_out(self, text: str, gate: Gate) -> str:
         """Carry out a part, and give how it ended: "finished" or "paused".
 
         Raises:
             Exception: It failed; class and text of the error are this one's text.
         """
         part = Part.from_json(text)
-        number, own = await _patiently(self._archive.take_over, workflow)
+        number, before, own = await _patiently(self._archive.take_over, part)
         go_on_after(number)
-        records = await _patiently(self._archive.records, part.run_id, part.number)
-        records += [record for _, record in own]
+        records = [*before, *(record for _, record in own)]
         past = past_of(records) if records else None
         if own and past is not None and past.ended is not None:  # the worker was lost after the last record
             async with spending(StepBook(gate), self._engine, part.budget, part.run_id, _spent(past)):

@@ -2,6 +2,7 @@
 
 import asyncio
 import threading
+from dataclasses import replace
 
 import pytest
 
@@ -56,7 +57,8 @@ def test_parts_are_in_the_order_of_their_numbers_and_nothing_is_on_record_of_wha
     assert archive.past(archive.last("order-1")) is None
 
 
-def test_who_takes_a_part_over_cuts_off_what_is_below_it_and_reads_it_then(archive):
+@pytest.mark.parametrize("again", [False, True])
+def test_who_takes_a_part_over_or_begins_the_next_one_cuts_off_what_is_below_and_reads_it_then(archive, again):
     archive, engine = archive
     engine.put_queue("q", concurrency=None, at_once=4, rate=None)
     left = threading.Event()
@@ -83,15 +85,23 @@ def test_who_takes_a_part_over_cuts_off_what_is_below_it_and_reads_it_then(archi
 
     archive.submit(Part(agent="demo", run_id="order-1"))
     process.begin(engine, "worker", ["q"], perform)
+    part = Part(agent="demo", run_id="order-1")
     try:
         assert left.wait(20)
-        number, records = archive.take_over("order-1")
-        assert number == 2
-        assert [(place, record.run_id) for place, record in records] == [(1, "order-1"), (2, "order-1/call_1")]
+        if again:  # whoever cancelled it was killed before it came to what is below
+            engine.open().cancel_workflows(["order-1"])
+            archive.go_on(archive.last("order-1"), {})
+            number, records, own = archive.take_over(replace(part, number=2))
+            assert (number, own) == (0, [])
+        else:
+            number, before, own = archive.take_over(part)
+            assert (number, before, [place for place, _ in own]) == (2, [], [1, 2])
+            records = [record for _, record in own]
+        assert [record.run_id for record in records] == ["order-1", "order-1/call_1"]
         (below_it,) = [step.below for step in engine.steps("order-1") if step.below]
         (entry,) = engine.entries(name=BELOW, workflow_ids=[below_it])
         assert (entry.status, entry.text) == ("CANCELLED", "order-1/call_1")
-        assert archive.records("order-1", 2) == [record for _, record in records]
+        assert archive.records("order-1", 2) == records
     finally:
         process.end()
 

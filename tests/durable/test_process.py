@@ -199,6 +199,32 @@ def test_while_the_database_is_away_what_was_done_waits_and_is_written_then(engi
     assert "A step could not be written, and is tried again: " in caplog.text
 
 
+def test_a_step_that_was_written_though_the_database_could_not_say_so_is_written_once_more(engine, monkeypatch):
+    from dbos._sys_db import SystemDatabase
+    from sqlalchemy.exc import OperationalError
+
+    monkeypatch.setattr(process, "_AGAIN", 0.0)
+    done, record = [], SystemDatabase.record_operation_result
+
+    def cut(self, result, **options):
+        record(self, result, **options)
+        if result["output"] and len(done) == 1:
+            done.append("cut")
+            raise OperationalError("INSERT", {}, Exception("connection is bad"))
+
+    monkeypatch.setattr(SystemDatabase, "record_operation_result", cut)
+
+    async def perform(workflow, text):
+        async def body():
+            done.append(text)
+            return "done"
+
+        return await process.step("first", body)
+
+    assert carried_out(engine, perform).outcome == "done"
+    assert (done, engine.steps("order-1")) == (["text", "cut"], [Step(1, "done"), Step(2, "done")])
+
+
 def test_while_the_database_is_away_events_wait(engine, monkeypatch, caplog):
     from dbos import DBOS
     from sqlalchemy.exc import OperationalError
