@@ -249,7 +249,7 @@ class Engine:
 def is_of_database(error: Exception) -> bool:
     """Tell whether an error is one of the database, not of what was done with it.
 
-    One of DBOS's own is, too: where a step was written and the answer lost, it writes that as the step's error, in vain.
+    One of DBOS's own is, too: where a step was written and the answer lost, it writes that as the step's error.
     """
     from dbos import error as errors  # noqa: PLC0415 # of an extra
     from sqlalchemy.exc import SQLAlchemyError  # noqa: PLC0415 # of an extra
