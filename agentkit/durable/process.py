@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import asyncio
 import logging
+import threading
 from collections.abc import Awaitable, Callable, Generator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
@@ -49,7 +50,7 @@ class _Door:
     perform: Perform | None = None
     below: Callable[[str], Awaitable[str]]  # as DBOS knows it
     known = False  # to DBOS, which keeps what was registered
-    ends = False  # whoever still writes does not wait for a database that is away
+    ends = threading.Event()  # whoever still writes does not wait for a database that is away
 
     @staticmethod
     async def carry_out(text: str) -> str:
@@ -85,7 +86,8 @@ def begin(engine: Engine, executor: str, queues: list[str], perform: Perform) ->
             f"{engine.place!r} too. Start another process, or stop that worker first."
         )
     engine.open()
-    _Door.engine, _Door.perform, _Door.ends = engine, perform, False
+    _Door.engine, _Door.perform = engine, perform
+    _Door.ends.clear()
     DBOS(config=_config(engine, executor))
     if not _Door.known:
         DBOS.workflow(name=NAME, max_recovery_attempts=_MOST_ATTEMPTS)(_Door.carry_out)
@@ -96,20 +98,35 @@ def begin(engine: Engine, executor: str, queues: list[str], perform: Perform) ->
     try:
         with ThreadPoolExecutor(1) as aside:  # DBOS would take over an event loop that runs in the thread that asks
             aside.submit(DBOS.launch).result()
-        _wait_for_no_server()
+        _wait_here_alone()
     except BaseException:
         end()
         raise
 
 
-def _wait_for_no_server() -> None:
-    """Have DBOS raise where a server is away, as `step` waits itself.
+def _wait_here_alone() -> None:
+    """Have DBOS raise where a server is away, as `step` waits itself, and write how a workflow ended until it could.
 
-    DBOS would wait in threads that nothing can stop, for longer and longer, up to 90 s after the server is back.
+    DBOS would wait in threads that nothing can stop, for longer and longer, up to 90 s after the server is back. And it
+    would take a connection that broke at the end of a workflow for the error of that one.
     """
     from dbos._dbos import _get_dbos_instance as instance_of  # noqa: PLC0415 # pyright: ignore[reportPrivateUsage] # pinned version
 
-    setattr(instance_of()._sys_db, "_retry_connection_errors", False)  # noqa: B010, SLF001 # pyright: ignore[reportPrivateUsage] # as DBOSClient offers it
+    database: Any = instance_of()._sys_db  # noqa: SLF001 # pyright: ignore[reportPrivateUsage] # pinned version
+    database._retry_connection_errors = False  # noqa: SLF001 # as DBOSClient offers it
+    write = database.update_workflow_outcome
+
+    def update_workflow_outcome(*outcome: Any, **options: Any) -> bool:
+        while True:
+            try:
+                return bool(write(*outcome, **options))
+            except Exception as error:
+                if not is_of_database(error):
+                    raise
+                if _Door.ends.wait(_AGAIN):
+                    raise asyncio.CancelledError from error  # any other error would be written as the workflow's
+
+    database.update_workflow_outcome = update_workflow_outcome
 
 
 def _take_in_turn() -> None:
@@ -148,7 +165,7 @@ def end() -> None:
     """Stop to take workflows; those that run are cancelled, and stay as they are in the database."""
     from dbos import DBOS  # noqa: PLC0415 # of an extra
 
-    _Door.ends = True
+    _Door.ends.set()
     DBOS.destroy()
     _Door.engine = _Door.perform = None
 
@@ -261,7 +278,7 @@ async def _patiently(what: str, write: Callable[[], Awaitable[_T]]) -> _T:
         try:
             return await write()
         except Exception as error:
-            if not is_of_database(error) or _Door.ends:
+            if not is_of_database(error) or _Door.ends.is_set():
                 raise
             level = logging.DEBUG if told else logging.WARNING  # once for each, however long it is away
             _log.log(

@@ -225,6 +225,57 @@ def test_a_step_that_was_written_though_the_database_could_not_say_so_is_written
     assert (done, engine.steps("order-1")) == (["text", "cut"], [Step(1, "done"), Step(2, "done")])
 
 
+@pytest.mark.parametrize("written", [False, True])
+def test_a_connection_that_breaks_at_the_end_of_a_workflow_is_not_its_error(engine, monkeypatch, written):
+    from dbos._sys_db import SystemDatabase
+    from sqlalchemy.exc import OperationalError
+
+    monkeypatch.setattr(process, "_AGAIN", 0.0)
+    asked, write = [], SystemDatabase.update_workflow_outcome
+
+    def cut(self, *outcome, **options):
+        asked.append(outcome[1])
+        if len(asked) > 1:
+            return write(self, *outcome, **options)
+        if written:
+            write(self, *outcome, **options)
+        raise OperationalError("UPDATE", {}, Exception("connection is bad"))
+
+    monkeypatch.setattr(SystemDatabase, "update_workflow_outcome", cut)
+
+    async def perform(workflow, text):
+        return "done"
+
+    entry = carried_out(engine, perform)
+    assert (entry.status, entry.outcome) == ("SUCCESS", "done")
+    if not written:
+        assert asked == ["SUCCESS", "SUCCESS"]
+
+
+def test_a_workflow_whose_end_cannot_be_written_when_the_process_ends_stays_open(engine, monkeypatch):
+    from dbos._sys_db import SystemDatabase
+    from sqlalchemy.exc import OperationalError
+
+    asked, write = threading.Event(), SystemDatabase.update_workflow_outcome
+
+    def away(self, *outcome, **options):
+        if asked.is_set():
+            return write(self, *outcome, **options)
+        asked.set()
+        raise OperationalError("UPDATE", {}, Exception("connection is bad"))
+
+    monkeypatch.setattr(SystemDatabase, "update_workflow_outcome", away)
+
+    async def perform(workflow, text):
+        return "done"
+
+    process.begin(engine, "worker", ["q"], perform)
+    engine.submit("order-1", "q", "text")
+    assert asked.wait(10)
+    process.end()
+    assert [entry.status for entry in engine.entries(workflow_ids=["order-1"])] == ["PENDING"]
+
+
 def test_while_the_database_is_away_events_wait(engine, monkeypatch, caplog):
     from dbos import DBOS
     from sqlalchemy.exc import OperationalError
