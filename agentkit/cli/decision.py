@@ -16,7 +16,7 @@ from agentkit.agent.blocking import block
 from agentkit.cli.approval import waiting_text, wanted_of
 from agentkit.cli.likeness import close_to
 from agentkit.cli.screen import Screen
-from agentkit.cli.submission import WAITING, RunArgument, archive_of
+from agentkit.cli.submission import WAITING, ModelOption, RunArgument, archive_of
 from agentkit.cli.text import call_text, json_text, one_line
 from agentkit.cli.worker import DbOption, QueueOption, load_durable
 from agentkit.durable.agent import DurableAgent
@@ -152,6 +152,7 @@ class ResumeCommand:
     run: RunArgument
     db: DbOption = None
     queue: QueueOption = None
+    model: ModelOption = None
 
     def perform(self) -> int:
         """Let the run go on, and give the exit code; one that waits needs a decision."""
@@ -161,7 +162,7 @@ class ResumeCommand:
             waiting = block(partial(_waiting, durable, self.run))
             Screen(sys.stderr).line(f"error: {waiting_text(waiting, self.run)}")
             return WAITING
-        block(lambda: durable.resume(self.run))
+        block(lambda: durable.resume(self.run, model=self.model))
         return 0
 
 

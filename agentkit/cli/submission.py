@@ -24,10 +24,29 @@ from agentkit.durable.standing import error_of, output_of, status_of
 from agentkit.durable.watch import wait_for
 from agentkit.errors import ConfigurationError
 
-__all__ = ["WAITING", "CancelCommand", "ResultCommand", "RunArgument", "StatusCommand", "SubmitCommand", "archive_of"]
+__all__ = [
+    "WAITING",
+    "CancelCommand",
+    "ModelOption",
+    "ResultCommand",
+    "RunArgument",
+    "StatusCommand",
+    "SubmitCommand",
+    "archive_of",
+]
 
 WAITING = 3  # the exit code of a run that waits for a decision
 
+ModelOption = Annotated[
+    str | None,
+    typer.Option(
+        "--model",
+        "-m",
+        metavar="PROVIDER:MODEL",
+        help="The model in the place of the agent's own, such as openai:gpt-4o-mini; the worker has its key.",
+        show_default=False,
+    ),
+]
 RunArgument = Annotated[str, typer.Argument(metavar="RUN", help="The run's id.", show_default=False)]
 
 
@@ -46,16 +65,7 @@ class SubmitCommand:
     run: Annotated[
         str | None, typer.Option("--run", metavar="ID", help="The run's id; a new one by default.", show_default=False)
     ] = None
-    model: Annotated[
-        str | None,
-        typer.Option(
-            "--model",
-            "-m",
-            metavar="PROVIDER:MODEL",
-            help="The model in the place of the agent's own, such as openai:gpt-4o-mini; the worker has its key.",
-            show_default=False,
-        ),
-    ] = None
+    model: ModelOption = None
 
     def perform(self) -> int:
         """Submit, write the run's id, and give the exit code."""

@@ -19,7 +19,7 @@ from agentkit.durable.archive import Archive
 from agentkit.durable.book import OnUnknown
 from agentkit.durable.engine import engine_of
 from agentkit.durable.gate import Gate
-from agentkit.durable.part import Part, model_name
+from agentkit.durable.part import Part, plain_terms
 from agentkit.durable.recovery import check_id
 from agentkit.durable.spread import DurableWork, Spread
 from agentkit.durable.standing import RunStatus, error_of, output_of, owned, status_of
@@ -191,11 +191,9 @@ class DurableAgent(Generic[Deps, Output]):
             run_id=check_id(new_run_id() if run_id is None else run_id),
             history=tuple(message.to_dict() for message in parse_messages(history)),
             prompt=None if prompt is None else user_message(prompt).to_dict(),
-            settings=Part.plain_settings(settings),
-            limits=Part.plain_limits(limits),
             streamed=streamed,
-            model=model_name(model),
             budget=budget,
+            **plain_terms(model, settings, limits),
         )
         return await asyncio.to_thread(self._open().submit, part)
 
@@ -240,15 +238,28 @@ class DurableAgent(Generic[Deps, Output]):
         """
         await asyncio.to_thread(self._decide, run_id, decisions)
 
-    async def resume(self, run_id: str) -> None:
+    async def resume(
+        self,
+        run_id: str,
+        *,
+        model: str | None = None,
+        settings: Settings | None = None,
+        limits: RunLimits | None = None,
+    ) -> None:
         """Go on with a run that has failed or was cancelled, at whichever worker takes it.
 
+        Args:
+            run_id: The run.
+            model: As of `run`, like the next two; those that are not given are as the run had them.
+            settings: Over the agent's own.
+            limits: In the place of the agent's own.
+
         Raises:
-            ConfigurationError: The run is of another agent.
+            ConfigurationError: The run is of another agent; or as of `submit`.
             RunError: The run goes on already, or has finished.
         """
-        last = await asyncio.to_thread(self._open().last, run_id)
-        await asyncio.to_thread(self._archive.go_on, owned(last, self.name), {})
+        terms = plain_terms(model, settings, limits)
+        await asyncio.to_thread(lambda: self._archive.go_on(owned(self._open().last(run_id), self.name), **terms))
 
     async def cancel(self, run_id: str) -> None:
         """Cancel a run: what goes on stops in about a second, and a call that is on is then in doubt.
@@ -317,7 +328,7 @@ class DurableAgent(Generic[Deps, Output]):
         past = self._archive.past(last)
         if past is None:
             raise RunError(f"The run {run_id!r} has not begun yet, so nothing of it waits for a decision.")
-        self._archive.go_on(last, Part.plain_decisions(rulings(past.state, decisions)))
+        self._archive.go_on(last, decisions=Part.plain_decisions(rulings(past.state, decisions)))
 
     def _result(self, run_id: str) -> Result[Output]:
         last = self._open().last(run_id)

@@ -6,8 +6,9 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator
 from dataclasses import replace
+from typing import Any
 
 from agentkit.durable.engine import Engine
 from agentkit.durable.entry import Entry, Step
@@ -48,15 +49,15 @@ class Archive:
         entries = self._entries(part.run_id)
         _check_same(part, Part.from_json(entries[0].text))
         if entries[-1].status == "ERROR":
-            self._submit_after(entries[-1], {}, now=part)
+            self._submit_after(entries[-1], now=part)
         return part.run_id
 
-    def go_on(self, last: Entry, decisions: Mapping[str, str]) -> None:
+    def go_on(self, last: Entry, **given: Any) -> None:
         """Submit another part of a run that goes on no more and has no output.
 
         Args:
-            last: Its last part, on which the decisions were made.
-            decisions: On the calls that wait, by their ids; JSON.
+            last: Its last part, on which decisions were made.
+            given: What the new part has of its own: `decisions`, `model`, `settings`, `limits`, as a `Part` has them.
 
         Raises:
             RunError: It goes on, has finished, or somebody else has just submitted that part.
@@ -65,17 +66,17 @@ class Archive:
         if last.status not in OVER or last.outcome == "finished":
             how = "has finished" if last.status in OVER else "goes on already"
             raise RunError(f"The run {run_id!r} {how}, so there is nothing to resume. `result` gives what comes of it.")
-        if not self._submit_after(last, decisions) and decisions:
+        if not self._submit_after(last, **given) and given:
             raise RunError(
-                f"Somebody else has just gone on with the run {run_id!r}, and these decisions were not taken. `status` "
-                "tells how it stands now."
+                f"Somebody else has just gone on with the run {run_id!r}, and the {' and '.join(given)} given here "
+                "were not taken. `status` tells how it stands now."
             )
 
     def cancel(self, run_id: str) -> None:
         """Cancel a run that is queued, goes on or waits for decisions; one that is over stays as it is."""
         last = self.last(run_id)
         if last.status == "SUCCESS" and last.outcome == "paused":  # that part is over: it is the next one
-            self._submit_after(last, {}, _NOWHERE)
+            self._submit_after(last, _NOWHERE)
             last = self.last(run_id)
         self._engine.cancel(last.id)
 
@@ -142,12 +143,10 @@ class Archive:
             found += [entry for entry in further if entry.id.startswith(f"{run_id}/")]
         return sorted(found, key=lambda entry: number_of(entry.id))
 
-    def _submit_after(
-        self, last: Entry, decisions: Mapping[str, str], queue: str = "", now: Part | None = None
-    ) -> bool:
+    def _submit_after(self, last: Entry, queue: str = "", now: Part | None = None, **given: Any) -> bool:
         """Submit the next part, with the terms of the one before, or with those that were given now."""
         before = Part.from_json(last.text)
-        part = replace(now or before, number=before.number + 1, decisions=decisions)
+        part = replace(now or before, **{"number": before.number + 1, "decisions": {}, **given})
         if self.records(part.run_id, part.number):  # else no worker has begun the run, and what it was given is here
             part = replace(part, history=(), prompt=None)
         return self._engine.submit(part.id, queue or self._queue, part.to_json())

@@ -21,7 +21,7 @@ from agentkit.state.limit import RunLimits
 from agentkit.wire.message import Message, parse_messages
 from agentkit.wire.setting import Settings
 
-__all__ = ["Part", "model_name", "number_of"]
+__all__ = ["Part", "model_name", "number_of", "plain_terms"]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -98,25 +98,6 @@ class Part:
         return {key: decision_of(text) for key, text in self.decisions.items()}
 
     @staticmethod
-    def plain_settings(settings: Settings | None) -> dict[str, Any] | None:
-        """Give settings as plain values.
-
-        Raises:
-            ConfigurationError: They have headers, which are not kept.
-        """
-        if settings is not None and settings.extra_headers:
-            raise ConfigurationError(
-                "The settings of a run that goes through a database have extra_headers, and it keeps no headers, for "
-                "there may be keys in them. Give them to the agent or its model, at the workers."
-            )
-        return given_of(Origin(None, settings)).get("settings")
-
-    @staticmethod
-    def plain_limits(limits: RunLimits | None) -> dict[str, Any] | None:
-        """Give limits as plain values."""
-        return given_of(Origin(None, limits=limits)).get("limits")
-
-    @staticmethod
     def plain_decisions(decisions: Mapping[str, Decision]) -> dict[str, str]:
         """Give decisions as JSON, by the ids of the calls."""
         whole = {
@@ -146,6 +127,22 @@ def model_name(model: Any) -> str:
     except AgentkitError:
         pass  # what the environment lacks here, that of the workers may have
     return model.strip()
+
+
+def plain_terms(model: Any = None, settings: Settings | None = None, limits: RunLimits | None = None) -> dict[str, Any]:
+    """Give the terms of a run as its part has them; what was not given is left out.
+
+    Raises:
+        ConfigurationError: The settings have headers, which are not kept, or the model is no name of one.
+        UnknownModelError: No provider owns the name.
+    """
+    if settings is not None and settings.extra_headers:
+        raise ConfigurationError(
+            "The settings of a run that goes through a database have extra_headers, and it keeps no headers, for "
+            "there may be keys in them. Give them to the agent or its model, at the workers."
+        )
+    name = model_name(model)
+    return ({"model": name} if name else {}) | given_of(Origin(None, settings, limits))
 
 
 def number_of(workflow: str) -> int:

@@ -18,7 +18,7 @@ from pydantic_core import from_json
 from agentkit.agent.result import Result
 from agentkit.durable.book import Book
 from agentkit.durable.engine import Engine
-from agentkit.durable.part import Part
+from agentkit.durable.part import plain_terms
 from agentkit.durable.record import Record, line_of
 from agentkit.errors import ConfigurationError, JournalError
 from agentkit.model import ledgers
@@ -75,7 +75,7 @@ class Purse:
         Raises:
             JournalError: The database cannot be reached.
         """
-        await asyncio.to_thread(self._make, line_of(Part.plain_limits(limits)))
+        await asyncio.to_thread(self._make, line_of(plain_terms(limits=limits)["limits"]))
         await self.settle()
 
     async def settle(self) -> None:

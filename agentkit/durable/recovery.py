@@ -20,7 +20,7 @@ from agentkit.durable.file import RecordFile
 from agentkit.durable.hold import Hold, hold
 from agentkit.durable.keeping import Keeping
 from agentkit.durable.past import Past, past_of, states_of
-from agentkit.errors import ConfigurationError, RunMismatchError
+from agentkit.errors import ConfigurationError, LimitExceededError, RunMismatchError
 from agentkit.state.decision import Decisions
 from agentkit.state.run import RunState
 from agentkit.wire.content import text_of
@@ -86,7 +86,14 @@ class Recovery:
             for message in past.state.injected:
                 run.inject(message)
         run.keeper = Keeping(held, self._on_unknown, past)
-        return await finish(run)
+        try:
+            return await finish(run)
+        except LimitExceededError as error:
+            error.add_note(
+                f"Run {run.state.run_id!r} goes on where it was by the same call of the journal, with more `limits=` "
+                "or budget. `agent.resume` would leave the journal."
+            )
+            raise
 
 
 async def number_of(file: RecordFile, run_id: str) -> int:

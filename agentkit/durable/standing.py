@@ -97,9 +97,11 @@ def error_of(last: Entry, past: Past | None) -> AgentkitError:
         error = RunCancelledError(f"The run {run_id!r} was cancelled. `resume` goes on with it.")
     elif isinstance(kind, type) and issubclass(kind, RunError):
         error = kind(text)
+        limited = isinstance(error, LimitExceededError)
         if isinstance(error, LimitExceededError) and (reached := _REACHED.search(text)):
             error.limit = reached[1]
-        error.add_note(f"The run {run_id!r} ended with it at its worker; `resume` goes on with it.")
+        how = "`resume(run_id, limits=...)` of the DurableAgent" if limited else "`resume`"
+        error.add_note(f"The run {run_id!r} ended with it at its worker; {how} goes on with it.")
     else:
         told = last.outcome.removesuffix(".") or "it was begun too often without coming to an end"
         error = RunError(f"The run {run_id!r} ended with an error at its worker: {told}. `resume` goes on with it.")

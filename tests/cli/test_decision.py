@@ -207,6 +207,15 @@ def test_a_run_that_was_cancelled_goes_on_and_waits_again(shop):
     assert decide(shop)[1] == LISTED
 
 
+def test_a_run_is_resumed_with_a_model_in_the_place_of_the_agents_own(shop):
+    assert shop("cancel", "order-7", *DB) == (0, "", "")
+    code, out, err = shop("resume", "shop:agent", "order-7", *DB, "--model", "nobody:model")
+    assert (code, out) == (2, "")
+    assert "nobody" in err
+    assert shop("resume", "shop:agent", "order-7", *DB, "--model", "openai:gpt-4o-mini") == (0, "", "")
+    assert json.loads(shop("status", "order-7", *DB, "--json")[1])["model"] == "openai:gpt-4o-mini"
+
+
 def test_a_call_in_doubt_is_shown_with_what_is_known_and_not_approved_with_all(shop, monkeypatch):
     from agentkit.cli import decision
     from agentkit.state.decision import PendingCall

@@ -325,6 +325,27 @@ def test_a_run_that_failed_goes_on_by_what_is_given_with_the_same_call(make):
     assert durable.run_sync("go", run_id="order-1", limits=RunLimits(requests=2)).output == "done 1"
 
 
+def test_a_run_that_failed_is_resumed_by_other_terms_and_keeps_those_that_are_not_given(make):
+    model = ScriptedModel([call("act", {"number": 0}), call("act", {"number": 1}), "done"])
+    durable = make(model=model)
+
+    async def main():
+        with pytest.raises(LimitExceededError):
+            await durable.run("go", run_id="order-1", limits=RunLimits(requests=1), settings=Settings(temperature=0.5))
+        with pytest.raises(ConfigurationError):
+            await durable.resume("order-1", model=model)
+        standing = await durable.status("order-1")
+        await durable.resume("order-1", limits=RunLimits(requests=2))
+        with pytest.raises(LimitExceededError) as caught:
+            await durable.result("order-1")
+        await durable.resume("order-1", limits=RunLimits(requests=3))
+        return standing.part, caught.value.state.turns, await durable.result("order-1")
+
+    part, turns, result = asyncio.run(main())
+    assert (part, turns, result.output, result.state.turns) == (1, 2, "done", 3)
+    assert [request.temperature for request in model.requests] == [0.5] * 3
+
+
 def test_a_run_that_was_deleted_begins_anew_with_another_prompt(make):
     done = []
     durable = make(lambda number: done.append(number) or "did", approval=True)

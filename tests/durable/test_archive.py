@@ -27,7 +27,7 @@ def test_a_run_that_goes_on_cannot_be_resumed(archive):
     archive, _ = archive
     archive.submit(Part(agent="demo", run_id="order-1"))
     with pytest.raises(RunError) as caught:
-        archive.go_on(archive.last("order-1"), {})
+        archive.go_on(archive.last("order-1"))
     assert str(caught.value) == (
         "The run 'order-1' goes on already, so there is nothing to resume. `result` gives what comes of it."
     )
@@ -38,12 +38,12 @@ def test_of_two_who_decide_the_second_is_told(archive):
     archive.submit(Part(agent="demo", run_id="order-1"))
     engine.cancel("order-1")
     last = archive.last("order-1")
-    archive.go_on(last, {"call_1": "true"})
+    archive.go_on(last, decisions={"call_1": "true"})
     with pytest.raises(RunError) as caught:
-        archive.go_on(last, {"call_1": "false"})
+        archive.go_on(last, decisions={"call_1": "false"})
     assert str(caught.value) == (
-        "Somebody else has just gone on with the run 'order-1', and these decisions were not taken. `status` tells how "
-        "it stands now."
+        "Somebody else has just gone on with the run 'order-1', and the decisions given here were not taken. `status` "
+        "tells how it stands now."
     )
 
 
@@ -52,7 +52,7 @@ def test_parts_are_in_the_order_of_their_numbers_and_nothing_is_on_record_of_wha
     archive.submit(Part(agent="demo", run_id="order-1"))
     for _ in range(10):
         engine.cancel(archive.last("order-1").id)
-        archive.go_on(archive.last("order-1"), {})
+        archive.go_on(archive.last("order-1"))
     assert archive.last("order-1").id == "order-1/11"
     assert archive.past(archive.last("order-1")) is None
 
@@ -90,7 +90,7 @@ def test_who_takes_a_part_over_or_begins_the_next_one_cuts_off_what_is_below_and
         assert left.wait(20)
         if again:  # whoever cancelled it was killed before it came to what is below
             engine.open().cancel_workflows(["order-1"])
-            archive.go_on(archive.last("order-1"), {})
+            archive.go_on(archive.last("order-1"))
             number, records, own = archive.take_over(replace(part, number=2))
             assert (number, own) == (0, [])
         else:
@@ -111,5 +111,5 @@ def test_runs_whose_ids_differ_in_capital_letters_or_wildcards_are_others(archiv
     for run_id in ("order_1", "Order_1", "orderX1"):
         archive.submit(Part(agent="demo", run_id=run_id))
     engine.cancel("Order_1")
-    archive.go_on(archive.last("Order_1"), {})
+    archive.go_on(archive.last("Order_1"))
     assert [archive.last(one).id for one in ("order_1", "Order_1", "orderX1")] == ["order_1", "Order_1/2", "orderX1"]

@@ -340,8 +340,14 @@ def test_a_run_that_failed_goes_on_when_it_is_called_again(journal, pay, paid):
 def test_a_limit_counts_what_was_spent_before(journal, pay, paid):
     agent = Agent(ScriptedModel([call("pay", {"to": "Ann"}), "Done."]), tools=[pay])
     for _ in range(2):
-        with pytest.raises(LimitExceededError):
+        with pytest.raises(LimitExceededError) as caught:
             journal.run_sync(agent, "Pay Ann.", run_id="a", limits=RunLimits(turns=1))
+        assert caught.value.__notes__ == [
+            (
+                "Run 'a' goes on where it was by the same call of the journal, with more `limits=` or budget. "
+                "`agent.resume` would leave the journal."
+            )
+        ]
     assert journal.run_sync(agent, "Pay Ann.", run_id="a", limits=RunLimits(turns=2)).output == "Done."
     assert paid == ["Ann"]
 

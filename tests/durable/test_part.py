@@ -3,7 +3,7 @@
 import pytest
 
 from agentkit import RunLimits, Settings
-from agentkit.durable.part import Part, model_name, number_of
+from agentkit.durable.part import Part, model_name, number_of, plain_terms
 from agentkit.errors import ConfigurationError, UnknownModelError
 from agentkit.state.decision import Deny, Give
 from agentkit.testing import ScriptedModel
@@ -18,7 +18,7 @@ def test_a_part_goes_through_json_as_it_was():
         history=(UserMessage(content="before").to_dict(),),
         prompt=UserMessage(content="go").to_dict(),
         settings=Settings(temperature=0.5).to_dict(),
-        limits=Part.plain_limits(RunLimits(turns=3)),
+        limits=plain_terms(limits=RunLimits(turns=3))["limits"],
         decisions=Part.plain_decisions({"a": True, "b": Deny("No."), "c": Give({"x": 1})}),
         streamed=True,
         model="openai:gpt-4o-mini",
@@ -57,7 +57,7 @@ def test_a_model_is_given_by_its_name(monkeypatch):
 
 def test_settings_are_kept_whole_with_what_is_switched_off_and_what_is_not_of_the_contract():
     settings = Settings(temperature=None, extra_body={"top_k": 3}, check_contract=False)
-    part = Part(agent="demo", run_id="order-1", settings=Part.plain_settings(settings))
+    part = Part(agent="demo", run_id="order-1", **plain_terms(settings=settings))
     assert Part.from_json(part.to_json()).terms == (settings, None)
     assert Part.from_json(part.to_json()).terms[0].model_fields_set == settings.model_fields_set
 

@@ -4,7 +4,7 @@ import pytest
 
 from agentkit.durable.entry import Entry
 from agentkit.durable.standing import error_of, owned, status_of
-from agentkit.errors import ConfigurationError, LimitExceededError, RunCancelledError, RunError
+from agentkit.errors import ConfigurationError, LimitExceededError, OutputError, RunCancelledError, RunError
 
 PART = '{"agent": "demo", "run_id": "order-1", "number": 2, "model": "openai:gpt-4o-mini"}'
 
@@ -44,12 +44,17 @@ def test_a_run_is_that_of_the_agent_that_it_was_submitted_for():
 def test_a_limit_that_was_reached_is_named():
     error = error_of(entry("ERROR", "LimitExceededError: The run reached its limit tokens=5 (spent: 7); no."), None)
     assert (type(error), error.limit) == (LimitExceededError, "tokens")
+    (note,) = error.__notes__
+    assert note == (
+        "The run 'order-1' ended with it at its worker; `resume(run_id, limits=...)` of the DurableAgent goes on with "
+        "it."
+    )
 
 
 def test_an_error_is_of_its_class_where_a_text_makes_it():
-    error = error_of(entry("ERROR", "LimitExceededError: Too many turns: 3."), None)
-    assert type(error) is LimitExceededError
-    assert str(error) == "Too many turns: 3."
+    error = error_of(entry("ERROR", "OutputError: None in 3 replies."), None)
+    assert type(error) is OutputError
+    assert str(error) == "None in 3 replies."
     assert error.__notes__ == ["The run 'order-1' ended with it at its worker; `resume` goes on with it."]
 
 
