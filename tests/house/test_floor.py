@@ -1,6 +1,8 @@
 """The floors of the house: arrows run down, nothing goes round in circles, folders are two deep."""
 
 import graphlib
+import re
+from pathlib import Path
 
 FLOORS = {
     "errors": 1,
@@ -48,6 +50,15 @@ def own_imports(source):
 def test_every_folder_and_module_has_a_floor(package):
     unknown = sorted({room(source.module) for source in package} - set(FLOORS))
     assert not unknown, f"{unknown} stand on no floor: put them in the design's house and in FLOORS here"
+
+
+def test_the_readme_shows_the_floors(package):
+    text = (Path(__file__).parents[2] / "README.md").read_text(encoding="utf-8")
+    _, _, text = " ".join(text.split()).partition("They stand on floors:")
+    shown = [re.findall(r"`(\w+)`", floor) for floor in text.partition(" A folder imports")[0].split(";")]
+    built = {room(source.module) for source in package} & FLOORS.keys() - {"agentkit", "__main__"}
+    floors = sorted({FLOORS[name] for name in built})
+    assert shown == [[name for name in FLOORS if FLOORS[name] == floor and name in built] for floor in floors]
 
 
 def test_a_folder_imports_lower_floors_only(package):
