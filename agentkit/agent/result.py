@@ -20,7 +20,10 @@ __all__ = ["Result"]
 Output = TypeVar("Output", default=str, covariant=True)  # noqa: PLC0105 # the word that users see in errors
 
 _NOTHING: Any = object()
-_RESUME = "Go on with `agent.resume(result.state, decisions={call_id: True})`."
+_RESUME = (
+    "Go on with `agent.resume(result.state, decisions={call_id: True})`; a run of a journal or of workers goes on "
+    "there, by its id."
+)
 _AS_TOOL = (
     "A tool ran it, so nobody is asked. Give `agent.as_tool()` to the agent above in the place of the tool: "
     "its calls then wait with those of the run."

@@ -20,7 +20,7 @@ from agentkit.durable.file import RecordFile
 from agentkit.durable.hold import Hold, hold
 from agentkit.durable.keeping import Keeping
 from agentkit.durable.past import Past, past_of, states_of
-from agentkit.errors import ConfigurationError, LimitExceededError, RunMismatchError
+from agentkit.errors import ConfigurationError, RunError, RunMismatchError
 from agentkit.state.decision import Decisions
 from agentkit.state.run import RunState
 from agentkit.wire.content import text_of
@@ -88,10 +88,10 @@ class Recovery:
         run.keeper = Keeping(held, self._on_unknown, past)
         try:
             return await finish(run)
-        except LimitExceededError as error:
+        except RunError as error:
             error.add_note(
-                f"Run {run.state.run_id!r} goes on where it was by the same call of the journal, with more `limits=` "
-                "or budget. `agent.resume` would leave the journal."
+                f"Run {run.state.run_id!r} goes on where it was by the same call of the journal, with more where a "
+                "limit was reached. `agent.resume` would leave the journal."
             )
             raise
 

@@ -91,19 +91,18 @@ def error_of(last: Entry, past: Past | None) -> AgentkitError:
     """Make the error that a run ended with: of its own class where that is made of a text, else one that shows it."""
     error: AgentkitError
     run_id = last.id.partition("/")[0]
-    name, _, text = last.outcome.partition(": ")
+    told = last.outcome.replace("`agent.resume(error.state", f"`durable.resume({run_id!r}")  # not beside the record
+    name, _, text = told.partition(": ")
     kind = getattr(errors, name, None)
     if last.status == "CANCELLED":
         error = RunCancelledError(f"The run {run_id!r} was cancelled. `resume` goes on with it.")
     elif isinstance(kind, type) and issubclass(kind, RunError):
         error = kind(text)
-        limited = isinstance(error, LimitExceededError)
         if isinstance(error, LimitExceededError) and (reached := _REACHED.search(text)):
             error.limit = reached[1]
-        how = "`resume(run_id, limits=...)` of the DurableAgent" if limited else "`resume`"
-        error.add_note(f"The run {run_id!r} ended with it at its worker; {how} goes on with it.")
+        error.add_note(f"The run {run_id!r} ended with it at its worker; `resume` goes on with it.")
     else:
-        told = last.outcome.removesuffix(".") or "it was begun too often without coming to an end"
+        told = told.removesuffix(".") or "it was begun too often without coming to an end"
         error = RunError(f"The run {run_id!r} ended with an error at its worker: {told}. `resume` goes on with it.")
     error.state = None if past is None else past.state
     return error

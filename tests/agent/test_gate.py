@@ -52,7 +52,8 @@ def test_a_call_that_needs_approval_waits_and_says_so():
         _ = result.output
     assert str(caught.value) == (
         "The run has no output yet: it waits for decisions on pay (p). "
-        "Go on with `agent.resume(result.state, decisions={call_id: True})`."
+        "Go on with `agent.resume(result.state, decisions={call_id: True})`; a run of a journal or of workers goes on "
+        "there, by its id."
     )
     assert caught.value.state == result.state
     assert str(result) == "waits for 1 decisions"

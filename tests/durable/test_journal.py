@@ -344,7 +344,7 @@ def test_a_limit_counts_what_was_spent_before(journal, pay, paid):
             journal.run_sync(agent, "Pay Ann.", run_id="a", limits=RunLimits(turns=1))
         assert caught.value.__notes__ == [
             (
-                "Run 'a' goes on where it was by the same call of the journal, with more `limits=` or budget. "
+                "Run 'a' goes on where it was by the same call of the journal, with more where a limit was reached. "
                 "`agent.resume` would leave the journal."
             )
         ]

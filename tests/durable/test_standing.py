@@ -5,6 +5,7 @@ import pytest
 from agentkit.durable.entry import Entry
 from agentkit.durable.standing import error_of, owned, status_of
 from agentkit.errors import ConfigurationError, LimitExceededError, OutputError, RunCancelledError, RunError
+from agentkit.state.limit import over_limit
 
 PART = '{"agent": "demo", "run_id": "order-1", "number": 2, "model": "openai:gpt-4o-mini"}'
 
@@ -42,12 +43,12 @@ def test_a_run_is_that_of_the_agent_that_it_was_submitted_for():
 
 
 def test_a_limit_that_was_reached_is_named():
-    error = error_of(entry("ERROR", "LimitExceededError: The run reached its limit tokens=5 (spent: 7); no."), None)
+    told = str(over_limit("tokens", 7, 5, "the next request was not sent"))
+    error = error_of(entry("ERROR", f"LimitExceededError: {told}"), None)
     assert (type(error), error.limit) == (LimitExceededError, "tokens")
-    (note,) = error.__notes__
-    assert note == (
-        "The run 'order-1' ended with it at its worker; `resume(run_id, limits=...)` of the DurableAgent goes on with "
-        "it."
+    assert str(error) == (
+        "The run reached its limit tokens=5 (spent: 7); the next request was not sent. Go on with "
+        "`durable.resume('order-1', limits=RunLimits(tokens=...))`."
     )
 
 
