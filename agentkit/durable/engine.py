@@ -212,7 +212,8 @@ class Engine:
             return act(self._looked_at(self.open()))
         except (SQLAlchemyError, OSError) as error:
             reason = scrub(str(getattr(error, "orig", None) or error).partition("\n")[0])
-            server, file = "it runs", "the file is there, can be written, and has room on its disk"
+            server = "it runs"
+            file = "the file is there, can be written, has room on its disk, and no process stands still that holds it"
             raise JournalError(
                 f"The database {self.place!r} cannot be reached: {reason}. Runs that it has are not lost: they go on "
                 f"when it is back. Look to it that {server if self.is_postgres else file}, and try again."

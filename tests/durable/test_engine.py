@@ -82,8 +82,8 @@ def test_a_file_that_cannot_be_used_is_told_of(tmp_path):
         engine.entries(workflow_ids=["order-1"])
     assert str(caught.value) == (
         f"The database {str(path)!r} cannot be reached: file is not a database. Runs that it has are not lost: they "
-        "go on when it is back. Look to it that the file is there, can be written, and has room on its disk, and try "
-        "again."
+        "go on when it is back. Look to it that the file is there, can be written, has room on its disk, and no "
+        "process stands still that holds it, and try again."
     )
 
 

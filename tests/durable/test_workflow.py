@@ -1,12 +1,14 @@
 """Runs that lose their worker: what was finished is not done again, and what is in doubt is as was chosen."""
 
 import asyncio
+import os
 import select
 import signal
+import sqlite3
 import subprocess
 import sys
 import threading
-from contextlib import contextmanager
+from contextlib import closing, contextmanager, suppress
 from pathlib import Path
 
 import pytest
@@ -72,6 +74,22 @@ def heard(process, line):
             return
 
 
+def end(process, how, db):
+    """Kill a worker, or stop it where it does not hold the file of SQLite, as in a write: all others would wait."""
+    process.send_signal(how)
+    if how == signal.SIGKILL:
+        process.wait()
+        return
+    os.waitid(os.P_PID, process.pid, os.WSTOPPED)
+    if not db.startswith("postgres"):
+        other = sqlite3.connect(db, timeout=0, isolation_level=None)
+        with closing(other), suppress(sqlite3.OperationalError):
+            other.execute("BEGIN IMMEDIATE")
+            return
+        process.send_signal(signal.SIGCONT)
+        end(process, how, db)
+
+
 def submitted(durable):
     asyncio.run(durable.submit("go", run_id="order-1"))
 
@@ -121,7 +139,7 @@ def test_a_worker_that_stands_still_past_its_lease_writes_nothing_when_it_goes_o
     submitted(durable)
     with worker(db, calls=2, where=0, lease=0.4, idempotent=True) as frozen:
         heard(frozen, "begins 0")
-        frozen.send_signal(signal.SIGSTOP)
+        end(frozen, signal.SIGSTOP, db)
         result = durable.run_sync("go", run_id="order-1")
         steps = durable.engine.steps("order-1")
         first = durable.engine.execute("SELECT id FROM agentkit_worker")
@@ -229,7 +247,7 @@ def test_what_an_agent_below_has_done_is_not_done_again_though_the_worker_is_kil
     submitted(durable)
     with worker(db, where=1, lease=0.4, below=True) as process:
         heard(process, "begins 1")
-        process.send_signal(how)
+        end(process, how, db)
         result = durable.run_sync("go", run_id="order-1")
         process.send_signal(signal.SIGCONT)
         (doubtful,) = result.pending
@@ -313,9 +331,7 @@ def test_what_the_runs_of_a_map_spent_counts_once_though_their_worker_is_killed_
         with worker(db, calls=2, where=1, lease=1.0, idempotent=True) as lost:
             for _ in range(3):  # each has had two replies
                 await asyncio.to_thread(heard, lost, "begins 1")
-            lost.send_signal(signal_)
-            if signal_ == signal.SIGKILL:
-                lost.wait()
+            end(lost, signal_, db)
             durable.serve()
             found = await mapping
             lost.send_signal(signal.SIGCONT)
