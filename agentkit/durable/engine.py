@@ -27,7 +27,7 @@ from agentkit.sqlite import make_private, set_wal
 if TYPE_CHECKING:
     from dbos import DBOSClient
 
-__all__ = ["APPLICATION", "BELOW", "NAME", "TEXTS", "VERSION", "Engine", "engine_of", "is_of_database"]
+__all__ = ["APPLICATION", "BELOW", "IDLE", "NAME", "TEXTS", "VERSION", "Engine", "engine_of", "is_of_database"]
 
 _T = TypeVar("_T")
 
@@ -45,6 +45,12 @@ BELOW = "agentkit.agent"
 
 TEXTS = "agentkit"
 """The key of the stream of a workflow."""
+
+IDLE = 10.0
+"""Seconds after which a server ends a transaction that says nothing: of a process that was frozen or lost in it.
+
+Its locks would keep the others from their runs. Ours are done within milliseconds.
+"""
 
 _PICKUP = 0.1  # seconds between two looks of a worker for work in a queue, and of a reader for texts
 _STEPS = 1000  # read at once
@@ -243,6 +249,7 @@ class Engine:
                     application_name=APPLICATION,
                     serializer=DBOSPortableJSONSerializer(),
                     retry_connection_errors=False,
+                    sys_db_idle_transaction_timeout_sec=IDLE,
                 )
             return self._client
 

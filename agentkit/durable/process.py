@@ -14,7 +14,7 @@ from contextlib import contextmanager
 from contextvars import ContextVar
 from typing import TYPE_CHECKING, Any, TypeVar
 
-from agentkit.durable.engine import APPLICATION, BELOW, NAME, TEXTS, VERSION, Engine, is_of_database
+from agentkit.durable.engine import APPLICATION, BELOW, IDLE, NAME, TEXTS, VERSION, Engine, is_of_database
 from agentkit.errors import ConfigurationError, JournalError
 from agentkit.secret import scrub
 
@@ -152,6 +152,7 @@ def _config(engine: Engine, executor: str) -> DBOSConfig:
     return {
         "name": APPLICATION,
         "system_database_url": engine.url,
+        "sys_db_idle_transaction_timeout_sec": IDLE,
         "application_version": VERSION,
         "executor_id": executor,
         "serializer": DBOSPortableJSONSerializer(),

@@ -3,11 +3,13 @@
 import asyncio
 import sqlite3
 import threading
+from contextlib import closing
 
 import pytest
 
+from agentkit.durable import engine as module
 from agentkit.durable import process
-from agentkit.durable.engine import BELOW, Engine
+from agentkit.durable.engine import BELOW, Engine, is_of_database
 from agentkit.durable.entry import Step
 from agentkit.durable.watch import wait_for
 from agentkit.errors import ConfigurationError
@@ -375,3 +377,30 @@ def test_who_takes_from_a_queue_counts_under_the_lock_that_it_writes_with(engine
         other.execute("BEGIN IMMEDIATE")
     assert str(caught.value) == "database is locked"
     other.close()
+
+
+@pytest.mark.real
+@pytest.mark.parametrize("db", ["postgres"], indirect=True)
+@pytest.mark.parametrize("who", ["worker", "caller"])
+def test_who_stands_still_in_a_transaction_does_not_keep_the_others_from_their_runs(db, monkeypatch, who):
+    from dbos._dbos import _get_dbos_instance as instance_of
+    from sqlalchemy.exc import InternalError
+
+    monkeypatch.setattr(module, "IDLE", 0.2)
+    monkeypatch.setattr(process, "IDLE", 0.2)
+
+    async def perform(workflow, text):
+        return ""
+
+    with closing(Engine(db)) as frozen, closing(Engine(db)) as other:
+        frozen.execute("CREATE TABLE held (id INTEGER)")
+        frozen.execute("INSERT INTO held VALUES (1)")
+        process.begin(frozen, "worker", [], perform)
+        database = instance_of()._sys_db if who == "worker" else frozen.open()._sys_db
+        with pytest.raises(InternalError) as caught, database.engine.begin() as connection:
+            connection.exec_driver_sql("UPDATE held SET id = 2")
+            assert connection.exec_driver_sql("SHOW idle_in_transaction_session_timeout").scalar() == "200ms"
+            other.execute("UPDATE held SET id = 3")
+        assert other.execute("SELECT id FROM held") == [(3,)]
+        assert is_of_database(caught.value)  # so the other one writes again what it was about to
+        process.end()
