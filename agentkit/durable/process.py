@@ -30,6 +30,7 @@ _T = TypeVar("_T")
 Perform = Callable[[str, str], Awaitable[str]]
 """Carries out a workflow: gets its id and its text, gives its outcome."""
 
+_WAITING = "SELECT 1 FROM workflow_status WHERE queue_name = ? AND status = 'ENQUEUED' LIMIT 1"
 _PICKUP = 0.1  # seconds between two looks for notifications
 _AGAIN = 1.0  # seconds until a step is written again
 _MOST_ATTEMPTS = 100  # workers that may be lost by one workflow, as DBOS has it by default
@@ -130,10 +131,11 @@ def _wait_here_alone() -> None:
 
 
 def _take_in_turn() -> None:
-    """Have workers on one file of SQLite take from a queue one after another.
+    """Have workers on one file of SQLite take from a queue one after another, and only where there is something in it.
 
     Python's sqlite3 begins a transaction where the first row is written, so what DBOS counts before, to keep to the
-    limits of a queue, was no longer true when it took: two workers took more.
+    limits of a queue, was no longer true when it took: two workers took more. To look at an empty queue needs no lock
+    of the file: ten times a second, a process that is frozen would now and then hold it.
     """
     from dbos._sys_db_sqlite import SQLiteSystemDatabase  # noqa: PLC0415 # of an extra; pinned version
 
@@ -143,7 +145,12 @@ def _take_in_turn() -> None:
             connection.exec_driver_sql("BEGIN IMMEDIATE")
             yield connection
 
+    def scopes(database: Any, queue: str) -> list[None]:
+        with database.engine.connect() as connection:
+            return [None] if connection.exec_driver_sql(_WAITING, (queue,)).first() else []
+
     setattr(SQLiteSystemDatabase, "_begin", begin)  # noqa: B010 # asked by what takes alone
+    setattr(SQLiteSystemDatabase, "dequeue_scopes", scopes)  # noqa: B010 # before it
 
 
 def _config(engine: Engine, executor: str) -> DBOSConfig:

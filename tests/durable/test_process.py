@@ -379,6 +379,24 @@ def test_who_takes_from_a_queue_counts_under_the_lock_that_it_writes_with(engine
     other.close()
 
 
+@pytest.mark.parametrize("db", ["sqlite"], indirect=True)
+def test_who_looks_at_a_queue_takes_no_lock(engine):
+    async def perform(workflow, text):
+        return ""
+
+    process.begin(engine, "worker", [], perform)
+    from dbos._dbos import _get_dbos_instance as instance_of
+
+    scopes = instance_of()._sys_db.dequeue_scopes
+    with closing(sqlite3.connect(engine.place, isolation_level=None)) as other:
+        other.execute("BEGIN IMMEDIATE")
+        assert scopes("q") == []
+        other.execute("ROLLBACK")
+        engine.submit("order-1", "q", "text")
+        other.execute("BEGIN IMMEDIATE")
+        assert (scopes("q"), scopes("other")) == ([None], [])
+
+
 @pytest.mark.real
 @pytest.mark.parametrize("db", ["postgres"], indirect=True)
 @pytest.mark.parametrize("who", ["worker", "caller"])
