@@ -37,6 +37,7 @@ QueueOption = Annotated[
 ]
 
 _STOPS = (signal.SIGTERM, signal.SIGINT)
+_LOOK = 0.2  # seconds between two looks for one of them
 
 
 @dataclass(frozen=True)
@@ -87,7 +88,8 @@ class WorkerCommand:
         try:
             queues = ", ".join(sorted({agent.queue.name for agent in agents}))
             err.line(f"worker {worker.id}: takes runs of {', '.join(agent.name for agent in agents)} from {queues}")
-            stop.wait()
+            while not stop.wait(_LOOK):  # a signal that another thread got does not wake this one, which handles it
+                pass
             err.line("stopping: what has begun ends, the runs go on elsewhere")
             asyncio.run(worker.drained())
         finally:

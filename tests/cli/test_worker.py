@@ -1,8 +1,10 @@
 """`agentkit worker`: a process that carries out runs until it is told to stop."""
 
+import os
 import select
 import signal
 import subprocess
+import sys
 
 import pytest
 
@@ -48,6 +50,22 @@ def test_a_worker_carries_out_what_was_submitted_and_drains_when_it_is_told_to_s
         assert (result.returncode, result.stdout, result.stderr) == (0, '"shipped"\n', "")
         process.send_signal(how)
         assert process.wait(60) == 0
+        assert process.stderr.read() == "stopping: what has begun ends, the runs go on elsewhere\n"
+    finally:
+        process.kill()
+        process.wait()
+        process.stderr.close()
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="processes are stopped")
+def test_a_worker_that_was_frozen_when_it_was_told_to_stop_stops_as_soon_as_it_goes_on(shop):
+    process, _ = started(shop, "shop:agent", "--db", "runs.sqlite")
+    try:
+        process.send_signal(signal.SIGSTOP)
+        os.waitid(os.P_PID, process.pid, os.WSTOPPED)
+        process.send_signal(signal.SIGCONT)
+        process.send_signal(signal.SIGTERM)  # which thread gets it, while all of them wake up, nobody knows
+        assert process.wait(30) == 0
         assert process.stderr.read() == "stopping: what has begun ends, the runs go on elsewhere\n"
     finally:
         process.kill()
