@@ -30,7 +30,8 @@ _T = TypeVar("_T")
 Perform = Callable[[str, str], Awaitable[str]]
 """Carries out a workflow: gets its id and its text, gives its outcome."""
 
-_WAITING = "SELECT 1 FROM workflow_status WHERE queue_name = ? AND status = 'ENQUEUED' LIMIT 1"
+_WAITING = """SELECT 1 FROM workflow_status WHERE queue_name = ? AND status = 'ENQUEUED'
+    AND status IN ('ENQUEUED', 'PENDING') LIMIT 1"""  # the second one is that of DBOS's index, which is taken for it
 _PICKUP = 0.1  # seconds between two looks for notifications
 _AGAIN = 1.0  # seconds until a step is written again
 _MOST_ATTEMPTS = 100  # workers that may be lost by one workflow, as DBOS has it by default
@@ -134,8 +135,8 @@ def _take_in_turn() -> None:
     """Have workers on one file of SQLite take from a queue one after another, and only where there is something in it.
 
     Python's sqlite3 begins a transaction where the first row is written, so what DBOS counts before, to keep to the
-    limits of a queue, was no longer true when it took: two workers took more. To look at an empty queue needs no lock
-    of the file: ten times a second, a process that is frozen would now and then hold it.
+    limits of a queue, was no longer true when it took: two workers took more. To look at a queue, ten times a second,
+    takes no lock: a worker that is frozen with nothing to do would now and then hold the file.
     """
     from dbos._sys_db_sqlite import SQLiteSystemDatabase  # noqa: PLC0415 # of an extra; pinned version
 

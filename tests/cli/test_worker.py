@@ -5,6 +5,7 @@ import select
 import signal
 import subprocess
 import sys
+from contextlib import contextmanager
 
 import pytest
 
@@ -26,6 +27,7 @@ def shop(program):
     return program
 
 
+@contextmanager
 def started(program, *arguments):
     process = subprocess.Popen(
         program.command("worker", *arguments),
@@ -34,14 +36,19 @@ def started(program, *arguments):
         stderr=subprocess.PIPE,
         encoding="utf-8",
     )
-    assert select.select([process.stderr], [], [], 60)[0], "it says nothing"
-    return process, process.stderr.readline()
+    try:
+        assert select.select([process.stderr], [], [], 60)[0], "it says nothing"
+        yield process, process.stderr.readline()
+    finally:
+        process.kill()
+        process.wait()
+        process.stderr.close()
 
 
 @pytest.mark.parametrize("how", [signal.SIGTERM, signal.SIGINT])
 def test_a_worker_carries_out_what_was_submitted_and_drains_when_it_is_told_to_stop(shop, how):
-    process, line = started(shop, "shop:agent", "--db", "runs.sqlite", "--concurrency", "2", "--rate", "100/60")
-    try:
+    limits = ("--concurrency", "2", "--rate", "100/60")
+    with started(shop, "shop:agent", "--db", "runs.sqlite", *limits) as (process, line):
         assert line.startswith("worker ")
         assert line.endswith(": takes runs of shop from shop\n")
         submitted = shop("submit", "shop:agent", "Ship it.", "--db", "runs.sqlite", "--run", "order-7")
@@ -51,26 +58,17 @@ def test_a_worker_carries_out_what_was_submitted_and_drains_when_it_is_told_to_s
         process.send_signal(how)
         assert process.wait(60) == 0
         assert process.stderr.read() == "stopping: what has begun ends, the runs go on elsewhere\n"
-    finally:
-        process.kill()
-        process.wait()
-        process.stderr.close()
 
 
 @pytest.mark.skipif(sys.platform == "win32", reason="processes are stopped")
 def test_a_worker_that_was_frozen_when_it_was_told_to_stop_stops_as_soon_as_it_goes_on(shop):
-    process, _ = started(shop, "shop:agent", "--db", "runs.sqlite")
-    try:
+    with started(shop, "shop:agent", "--db", "runs.sqlite") as (process, _):
         process.send_signal(signal.SIGSTOP)
         os.waitid(os.P_PID, process.pid, os.WSTOPPED)
         process.send_signal(signal.SIGCONT)
         process.send_signal(signal.SIGTERM)  # which thread gets it, while all of them wake up, nobody knows
         assert process.wait(30) == 0
         assert process.stderr.read() == "stopping: what has begun ends, the runs go on elsewhere\n"
-    finally:
-        process.kill()
-        process.wait()
-        process.stderr.close()
 
 
 def test_agents_of_two_databases_are_refused(shop):

@@ -380,7 +380,7 @@ def test_who_takes_from_a_queue_counts_under_the_lock_that_it_writes_with(engine
 
 
 @pytest.mark.parametrize("db", ["sqlite"], indirect=True)
-def test_who_looks_at_a_queue_takes_no_lock(engine):
+def test_who_looks_at_a_queue_takes_no_lock_and_reads_no_runs_that_are_over(engine):
     async def perform(workflow, text):
         return ""
 
@@ -395,6 +395,8 @@ def test_who_looks_at_a_queue_takes_no_lock(engine):
         engine.submit("order-1", "q", "text")
         other.execute("BEGIN IMMEDIATE")
         assert (scopes("q"), scopes("other")) == ([None], [])
+        ((*_, plan),) = other.execute(f"EXPLAIN QUERY PLAN {process._WAITING}", ("q",))
+    assert plan.startswith("SEARCH workflow_status USING COVERING INDEX ")
 
 
 @pytest.mark.real
