@@ -108,6 +108,7 @@ class _Plain(httpcore.AsyncNetworkStream, asyncio.Protocol):
         self._quick = 0  # reads one after another, each soon after the one before
         self._gathered = False
         self._ended = False
+        self._lost = False
         self._error: Exception | None = None
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
@@ -151,7 +152,7 @@ class _Plain(httpcore.AsyncNetworkStream, asyncio.Protocol):
         self._wake()
 
     def connection_lost(self, exc: Exception | None) -> None:
-        self._ended = True
+        self._ended = self._lost = True
         self._error = exc
         self._wake()
 
@@ -207,7 +208,8 @@ class _Plain(httpcore.AsyncNetworkStream, asyncio.Protocol):
                 self._transport.write(one)
 
     async def aclose(self) -> None:
-        self._transport.abort()  # what was not sent by now is of an exchange that nobody wants any more
+        if not self._lost:  # asyncio's transports fail on it, where the last was sent after the peer had ended
+            self._transport.abort()  # what was not sent by now is of an exchange that nobody wants any more
         await asyncio.sleep(0)  # the loop closes the socket in its next turn
 
     async def start_tls(

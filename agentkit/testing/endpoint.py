@@ -168,7 +168,8 @@ class FakeEndpoint:
                 writer.close()
                 await writer.wait_closed()
         finally:
-            writer.transport.abort()
+            if not writer.is_closing() or writer.transport.get_write_buffer_size():
+                writer.transport.abort()  # never one that is closed: asyncio's transports may fail on it
             self._open.discard(task)
 
     async def _talk(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:

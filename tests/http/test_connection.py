@@ -87,7 +87,8 @@ async def server(answer, host="127.0.0.1", **options):
     finally:
         running.close()
         for writer in served.writers:
-            writer.transport.abort()
+            if not writer.is_closing():  # asyncio's transports may fail on it where they are closed
+                writer.transport.abort()
         await asyncio.sleep(0)
 
 

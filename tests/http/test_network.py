@@ -47,7 +47,8 @@ async def server(talk, host="127.0.0.1", **options):
     finally:
         running.close()
         for writer in writers:
-            writer.transport.abort()
+            if not writer.is_closing():  # asyncio's transports may fail on it where they are closed
+                writer.transport.abort()
         await asyncio.sleep(0)
 
 
@@ -257,6 +258,38 @@ def test_a_peer_that_sends_more_than_is_read_is_held_back():
                 came += len(data)
             assert came == size
             await network.aclose()
+
+    run(main())
+
+
+def test_a_peer_that_ends_first_and_still_takes_what_is_sent_is_left_without_an_error():
+    """Servers linger like that behind an early answer; asyncio's transports fail where they are ended once more."""
+
+    async def main():
+        refused, taken = asyncio.Event(), asyncio.Event()
+        size = 16 * 1024 * 1024
+
+        async def talk(reader, writer):
+            await reader.read(1)
+            writer.write(b"too large")
+            writer.write_eof()
+            await refused.wait()
+            while await reader.read(1024 * 1024):
+                pass
+            taken.set()
+
+        async with server(talk) as port:
+            network = Network()
+            stream = await network.connect_tcp("127.0.0.1", port)
+            await stream.write(b"x" * size)
+            assert await all_of(stream) == b"too large"
+            assert stream._transport.get_write_buffer_size()
+            refused.set()
+            await taken.wait()
+            while not stream._lost:  # noqa: ASYNC110 # a socket has no event for it
+                await asyncio.sleep(0)
+            await stream.aclose()
+            assert await stream.read(10) == b""
 
     run(main())
 

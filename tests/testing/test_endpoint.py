@@ -288,6 +288,23 @@ def test_closing_does_not_wait_for_a_client_that_never_reads():
     assert endpoint.open_connections == 0
 
 
+def test_a_client_that_reads_slowly_ends_a_connection_without_an_error(caplog):
+    """asyncio's transports fail where they are ended once more after the last that was left to send."""
+    said = b"x" * 60_000  # little enough to be left in the transport, and more than the sockets take
+    body = b'{"model": "any", "messages": [{"role": "user", "content": "Hi"}]}'
+    head = b"POST /v1/chat/completions HTTP/1.1\r\nConnection: close\r\nContent-Length: %d\r\n\r\n" % len(body)
+    with FakeEndpoint(replies=[said]) as endpoint:
+        endpoint._server.sockets[0].setsockopt(socket.SOL_SOCKET, socket.SO_SNDBUF, 4096)
+        client = socket.socket()
+        client.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 4096)
+        client.connect(("127.0.0.1", endpoint.port))
+        client.sendall(head + body)
+        taken = sum(map(len, iter(lambda: client.recv(1_000), b"")))
+        client.close()
+    assert taken > len(said)
+    assert not caplog.records
+
+
 def test_a_port_that_is_taken_is_told_by_with():
     with FakeEndpoint() as endpoint, pytest.raises(OSError), FakeEndpoint(port=endpoint.port):
         pass
