@@ -152,8 +152,8 @@ class _Plain(httpcore.AsyncNetworkStream, asyncio.Protocol):
         self._wake()
 
     def connection_lost(self, exc: Exception | None) -> None:
+        self._error = None if self._ended else exc  # what a peer said before it ended is whole, whatever failed after
         self._ended = self._lost = True
-        self._error = exc
         self._wake()
 
     def _wake(self) -> None:

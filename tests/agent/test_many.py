@@ -469,11 +469,11 @@ def test_after_a_kill_nothing_finished_is_asked_again_and_nothing_is_lost(tmp_pa
                         break
                 process.send_signal(signal.SIGKILL)
             assert process.returncode == -signal.SIGKILL
+            while endpoint.open_connections:  # until all is counted that the killed one had sent
+                pass
             repeated = asked(endpoint.requests[before:]).keys() & {f"input {n}" for n in finished}
             assert not repeated, "what was given out before is asked again"
             finished = set(given)
-            while endpoint.open_connections:  # what the killed one had sent is counted before the next one starts
-                pass
         before = len(endpoint.requests)
         with started(endpoint, store, count) as process:
             out, err = process.communicate()

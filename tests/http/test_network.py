@@ -262,34 +262,90 @@ def test_a_peer_that_sends_more_than_is_read_is_held_back():
     run(main())
 
 
+async def refused_early(port):
+    """Send more than is taken of it, and read the answer that came before: what is left waits to be sent."""
+    stream = await Network().connect_tcp("127.0.0.1", port)
+    await stream.write(b"x" * 16 * 1024 * 1024)
+    assert await stream.read(9) == b"too large"
+    while not stream._ended:  # noqa: ASYNC110 # a socket has no event for it
+        await asyncio.sleep(0)
+    assert stream._transport.is_closing()
+    assert stream._transport.get_write_buffer_size()
+    return stream
+
+
+@contextlib.asynccontextmanager
+async def refusing(then):
+    """A server that answers early, ends its half and lingers, as nginx does; give the port."""
+
+    async def talk(reader, writer):
+        await reader.read(1)
+        writer.write(b"too large")
+        writer.write_eof()
+        await then(reader, writer)
+
+    async with server(talk) as port:
+        yield port
+
+
 def test_a_peer_that_ends_first_and_still_takes_what_is_sent_is_left_without_an_error():
-    """Servers linger like that behind an early answer; asyncio's transports fail where they are ended once more."""
+    """asyncio's transports fail where they are ended once more after that."""
 
     async def main():
         refused, taken = asyncio.Event(), asyncio.Event()
-        size = 16 * 1024 * 1024
 
-        async def talk(reader, writer):
-            await reader.read(1)
-            writer.write(b"too large")
-            writer.write_eof()
+        async def take(reader, _):
             await refused.wait()
             while await reader.read(1024 * 1024):
                 pass
             taken.set()
 
-        async with server(talk) as port:
-            network = Network()
-            stream = await network.connect_tcp("127.0.0.1", port)
-            await stream.write(b"x" * size)
-            assert await all_of(stream) == b"too large"
-            assert stream._transport.get_write_buffer_size()
+        async with refusing(take) as port:
+            stream = await refused_early(port)
             refused.set()
             await taken.wait()
             while not stream._lost:  # noqa: ASYNC110 # a socket has no event for it
                 await asyncio.sleep(0)
             await stream.aclose()
             assert await stream.read(10) == b""
+
+    run(main())
+
+
+def test_a_peer_that_ends_first_and_takes_no_more_is_left_at_once():
+    async def main():
+        left = asyncio.Event()
+
+        async def linger(*_):
+            await left.wait()
+
+        async with refusing(linger) as port:
+            stream = await refused_early(port)
+            await stream.aclose()
+            assert stream._lost
+            assert await stream.read(10) == b""
+            left.set()
+
+    run(main())
+
+
+def test_what_fails_after_a_peer_has_ended_does_not_spoil_what_it_said():
+    async def main():
+        refused = asyncio.Event()
+
+        async def reset(_, writer):
+            await refused.wait()
+            linger = struct.pack("ii", 1, 0)
+            writer.get_extra_info("socket").setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, linger)
+            writer.transport.abort()
+
+        async with refusing(reset) as port:
+            stream = await refused_early(port)
+            refused.set()
+            while not stream._lost:  # noqa: ASYNC110 # a socket has no event for it
+                await asyncio.sleep(0)
+            assert await stream.read(10) == b""
+            await stream.aclose()
 
     run(main())
 

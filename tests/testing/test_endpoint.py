@@ -1,12 +1,14 @@
 """The endpoint's life, routes and records, over real sockets."""
 
 import asyncio
+import contextlib
 import gc
 import json
 import socket
 import subprocess
 import sys
 import threading
+import warnings
 from concurrent.futures import ThreadPoolExecutor
 
 import httpx
@@ -288,21 +290,40 @@ def test_closing_does_not_wait_for_a_client_that_never_reads():
     assert endpoint.open_connections == 0
 
 
-def test_a_client_that_reads_slowly_ends_a_connection_without_an_error(caplog):
-    """asyncio's transports fail where they are ended once more after the last that was left to send."""
-    said = b"x" * 60_000  # little enough to be left in the transport, and more than the sockets take
+@contextlib.contextmanager
+def left_unsent(endpoint):
+    """A client of an endpoint that has closed its connection with a part of the answer left to be sent."""
     body = b'{"model": "any", "messages": [{"role": "user", "content": "Hi"}]}'
     head = b"POST /v1/chat/completions HTTP/1.1\r\nConnection: close\r\nContent-Length: %d\r\n\r\n" % len(body)
-    with FakeEndpoint(replies=[said]) as endpoint:
-        endpoint._server.sockets[0].setsockopt(socket.SOL_SOCKET, socket.SO_SNDBUF, 4096)
-        client = socket.socket()
+    endpoint._server.sockets[0].setsockopt(socket.SOL_SOCKET, socket.SO_SNDBUF, 4096)
+    with socket.socket() as client:
         client.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 4096)
         client.connect(("127.0.0.1", endpoint.port))
         client.sendall(head + body)
-        taken = sum(map(len, iter(lambda: client.recv(1_000), b"")))
-        client.close()
-    assert taken > len(said)
+        client.recv(1)  # the answer is on its way, which is closed behind it
+        yield client
+
+
+LITTLE = b"x" * 60_000
+"""Little enough to be left in a transport, and more than the sockets of `left_unsent` take."""
+
+
+def test_a_client_that_reads_slowly_ends_a_connection_without_an_error(caplog):
+    """asyncio's transports fail where they are ended once more after the last that was left to send."""
+    with FakeEndpoint(replies=[LITTLE]) as endpoint, left_unsent(endpoint) as client:
+        assert sum(map(len, iter(lambda: client.recv(1_000), b""))) > len(LITTLE)
     assert not caplog.records
+
+
+def test_closing_drops_what_a_client_has_not_read():
+    gc.collect()
+    with warnings.catch_warnings(record=True) as warned, contextlib.ExitStack() as later:
+        warnings.simplefilter("always")
+        with FakeEndpoint(replies=[LITTLE]) as endpoint:
+            client = later.enter_context(left_unsent(endpoint))
+        gc.collect()
+        assert sum(map(len, iter(lambda: client.recv(100_000), b""))) < len(LITTLE)
+    assert not warned
 
 
 def test_a_port_that_is_taken_is_told_by_with():
