@@ -35,7 +35,7 @@ async def main():
                 await turn.keep([{"role": "user", "content": f"{name} {number} at {begin}"}])
                 await asyncio.sleep(0)
                 await turn.keep([{"role": "assistant", "content": f"{name} {number}"}])
-                print(name, number, flush=True)
+                print(f"{name} {number}\\n", end="", flush=True)  # in one write, which a kill does not cut
         except (SessionBusyError, OSError) as error:  # it stood still for too long
             print(type(error).__name__, file=sys.stderr, flush=True)
     await store.aclose()
