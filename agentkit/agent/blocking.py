@@ -30,6 +30,7 @@ __all__ = ["SyncStream", "block", "is_over"]
 
 _T = TypeVar("_T")
 _PATIENCE = 5.0  # seconds that a cancelled run gets to end
+_LOOK = 0.2  # seconds that the main thread waits without a look for signals
 
 _lock = threading.Lock()
 _forgotten: list[_Portal] = []  # of a forked child: closing them would unregister the parent's sockets
@@ -81,7 +82,7 @@ class _Portal:
 
         self.loop.call_soon_threadsafe(start)
         try:
-            return future.result()
+            return _waited(future)
         except (KeyboardInterrupt, SystemExit) as stop:
             self.loop.call_soon_threadsafe(lambda: [task.cancel() for task in tasks])
             stop.state = _state_at_end(future)  # type: ignore[union-attr] # any error can carry it
@@ -90,6 +91,15 @@ class _Portal:
 
 async def _made(make: Callable[[], Coroutine[Any, Any, _T]]) -> _T:
     return await make()  # in the task, so that what fails before there is a coroutine has somebody who waits for it
+
+
+def _waited(future: Future[_T]) -> _T:
+    """Wait for a run; where Ctrl-C comes just before a wait begins, or to another thread, it does not wake the wait."""
+    if threading.current_thread() is threading.main_thread():  # which alone handles signals
+        while not future.done():
+            with suppress(TimeoutError):  # the look's: the run's own is given here, not raised
+                future.exception(_LOOK)
+    return future.result()
 
 
 def _copy(done: asyncio.Task[Any], future: Future[Any]) -> None:

@@ -169,7 +169,7 @@ class FakeEndpoint:
                 await writer.wait_closed()
         finally:
             if not writer.is_closing() or writer.transport.get_write_buffer_size():
-                writer.transport.abort()  # never one that is closed: asyncio's transports may fail on it
+                writer.transport.abort()  # never one that has sent its last: asyncio's may fail on it
             self._open.discard(task)
 
     async def _talk(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:

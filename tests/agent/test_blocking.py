@@ -285,6 +285,29 @@ except KeyboardInterrupt as stop:
     ]
 
 
+@pytest.mark.skipif(not hasattr(signal, "pthread_kill"), reason="signals go to the process on this platform")
+def test_a_signal_that_another_thread_got_ends_the_wait_too():
+    assert program("""
+@tool
+async def hang() -> str:
+    signal.pthread_kill(threading.get_ident(), signal.SIGINT)  # the thread that waits does not wake up by it
+    await asyncio.Event().wait()
+
+try:
+    Agent(ScriptedModel([call("hang")]), tools=[hang]).run_sync("x")
+except KeyboardInterrupt as stop:
+    print(stop.state.messages[-1].role)
+""") == ["tool"]
+
+
+def test_an_error_of_the_run_that_is_a_timeout_is_given_at_once():
+    async def late():
+        raise TimeoutError("of its own")
+
+    with pytest.raises(TimeoutError, match=r"^of its own$"):
+        block(late)
+
+
 def test_ctrl_c_ends_a_sync_stream_and_a_hanging_sync_tool():
     process = program(
         """

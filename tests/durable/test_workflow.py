@@ -40,11 +40,12 @@ async def act(number: int) -> str:
 
 agent = Agent(scene.Steady(int(calls)), tools=[act], name="clerk" if below else "demo")
 durable = DurableAgent(scene.above(agent) if below else agent, db=db, lease=float(lease))
-durable.serve()
-print("works", flush=True)
 stop = threading.Event()
 signal.signal(signal.SIGTERM, lambda *_: stop.set())
-stop.wait()
+durable.serve()
+print("works", flush=True)
+while not stop.wait(0.1):  # a signal that comes just before a wait begins does not wake it
+    pass
 asyncio.run(durable.aclose())
 """
 
@@ -55,6 +56,7 @@ def worker(db, calls=3, where=9, lease=1.0, *, below=False, **marks):
     conftest = str(Path(__file__).parent / "conftest.py")
     arguments = [conftest, db, str(calls), str(where), repr(marks), str(lease), "below" if below else ""]
     process = subprocess.Popen([sys.executable, "-c", VICTIM, *arguments], stdout=subprocess.PIPE, bufsize=0)
+    process.said = []
     try:
         heard(process, "works")
         yield process
@@ -65,13 +67,13 @@ def worker(db, calls=3, where=9, lease=1.0, *, below=False, **marks):
 
 
 def heard(process, line):
-    """Read what a worker says until a line."""
-    while True:
+    """Read what a worker says until a line, which may have come before another one that was waited for."""
+    while line not in process.said:
         assert select.select([process.stdout], [], [], 30)[0], f"it never said {line!r}"
         said = process.stdout.readline()  # not buffered: select sees what no buffer holds
         assert said, f"it ended before it said {line!r}"
-        if said.decode().strip() == line:
-            return
+        process.said.append(said.decode().strip())
+    process.said.remove(line)
 
 
 def end(process, how, db):
