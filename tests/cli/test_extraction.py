@@ -154,7 +154,7 @@ def test_a_reader_that_leaves_ends_the_work(program, docs, reach, served_one):
     arguments = (*COMMAND[:4], "--out", "-", *COMMAND[6:])
     with subprocess.Popen(
         program.command(*arguments), cwd=docs, env={**program.environment, **reach(served_one)},
-        stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True,
+        stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, pipesize=4096,  # it cannot end before it is left
     ) as process:  # fmt: skip
         assert json.loads(process.stdout.readline())["id"] == "d0"
         process.stdout.close()

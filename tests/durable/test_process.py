@@ -3,7 +3,7 @@
 import asyncio
 import sqlite3
 import threading
-from contextlib import closing
+from contextlib import closing, suppress
 
 import pytest
 
@@ -105,14 +105,20 @@ def test_a_workflow_below_has_steps_and_an_outcome_of_its_own_and_its_error_is_r
 
 def test_a_workflow_below_that_is_cut_off_has_ended_so(engine):
     async def perform(workflow, text):
-        try:
-            async with asyncio.timeout(0.1):
-                await process.below("one", asyncio.Event().wait)
-        except TimeoutError:
-            return "late"
-        return ""
+        begun = asyncio.Event()
 
-    assert carried_out(engine, perform).outcome == "late"
+        async def stay():
+            begun.set()
+            await asyncio.Event().wait()
+
+        below = asyncio.create_task(process.below("one", stay))
+        await begun.wait()
+        below.cancel()
+        with suppress(asyncio.CancelledError):
+            await below
+        return "cut off"
+
+    assert carried_out(engine, perform).outcome == "cut off"
     (entry,) = engine.entries(name=BELOW)
     assert (entry.status, entry.outcome) == ("ERROR", "CancelledError")
 
@@ -258,6 +264,7 @@ def test_a_workflow_whose_end_cannot_be_written_when_the_process_ends_stays_open
     from dbos._sys_db import SystemDatabase
     from sqlalchemy.exc import OperationalError
 
+    monkeypatch.setattr(process, "_AGAIN", 3600.0)
     asked, write = threading.Event(), SystemDatabase.update_workflow_outcome
 
     def away(self, *outcome, **options):

@@ -33,7 +33,7 @@ from agentkit.durable import DurableAgent
 @tool(name="act", **eval(marks))
 async def act(number: int) -> str:
     \"\"\"Act.\"\"\"
-    print("begins", number, flush=True)
+    print(f"begins {number}\\n", end="", flush=True)  # in one write, which no other thread's stands in
     if number == int(where):
         await asyncio.sleep(60)
     return f"did {number}"
@@ -43,7 +43,7 @@ durable = DurableAgent(scene.above(agent) if below else agent, db=db, lease=floa
 stop = threading.Event()
 signal.signal(signal.SIGTERM, lambda *_: stop.set())
 durable.serve()
-print("works", flush=True)
+print("works\\n", end="", flush=True)
 while not stop.wait(0.1):  # a signal that comes just before a wait begins does not wake it
     pass
 asyncio.run(durable.aclose())
@@ -90,6 +90,14 @@ def end(process, how, db):
             return
         process.send_signal(signal.SIGCONT)
         end(process, how, db)
+
+
+def wake(frozen, durable):
+    """Let a worker go on that has lost its lease, until it has begun anew under another name."""
+    others = durable.engine.execute("SELECT id FROM agentkit_worker")
+    frozen.send_signal(signal.SIGCONT)
+    while len(durable.engine.execute("SELECT id FROM agentkit_worker")) == len(others):
+        assert frozen.poll() is None
 
 
 def submitted(durable):
@@ -144,10 +152,7 @@ def test_a_worker_that_stands_still_past_its_lease_writes_nothing_when_it_goes_o
         end(frozen, signal.SIGSTOP, db)
         result = durable.run_sync("go", run_id="order-1")
         steps = durable.engine.steps("order-1")
-        first = durable.engine.execute("SELECT id FROM agentkit_worker")
-        frozen.send_signal(signal.SIGCONT)
-        while len(durable.engine.execute("SELECT id FROM agentkit_worker")) == len(first):
-            pass  # until it has begun anew, under another name
+        wake(frozen, durable)
         assert durable.engine.steps("order-1") == steps
         submitted_again = asyncio.run(durable.submit("more", run_id="order-2"))
         assert asyncio.run(durable.result(submitted_again)).output == "done 2"
@@ -251,7 +256,9 @@ def test_what_an_agent_below_has_done_is_not_done_again_though_the_worker_is_kil
         heard(process, "begins 1")
         end(process, how, db)
         result = durable.run_sync("go", run_id="order-1")
-        process.send_signal(signal.SIGCONT)
+        if how == signal.SIGSTOP:
+            wake(process, durable)
+            end(process, signal.SIGKILL, db)  # else it might take up what is decided here
         (doubtful,) = result.pending
         assert doubtful.unknown.startswith("It was begun on ")
         asyncio.run(durable.decide("order-1", [doubtful.give("was done")]))

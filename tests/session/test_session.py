@@ -1,4 +1,5 @@
 import asyncio
+import time
 
 import pytest
 
@@ -139,10 +140,22 @@ def test_a_turn_that_fails_or_is_cancelled_frees_the_session(store):
 
 def test_a_turn_is_renewed_while_it_goes_on(place):
     async def main():
-        store = place.open(lease=1.5)
+        store, times, long = place.open(lease=1.5), [], asyncio.Event()
+        renew = store.renew
+
+        async def counted(*claim):
+            held = await renew(*claim)
+            times.append(time.monotonic())
+            if times[-1] - times[0] > 1.5:  # by now the first renewal alone would have ended
+                long.set()
+            return held
+
+        store.renew = counted
         async with store.session("a").turn() as turn:
+            async with asyncio.timeout(60):
+                await long.wait()
             with pytest.raises(SessionBusyError):
-                async with store.session("a", patience=2.0).turn():
+                async with store.session("a", on_busy="raise").turn():
                     pass
             await turn.keep([user("still mine")])
         await store.aclose()

@@ -45,7 +45,7 @@ asyncio.run(main())
 
 SLEEPER = """
 async def main():
-    store = opened(1)
+    store = opened(3)
     async with store.session("a").turn() as turn:
         await turn.keep([{"role": "user", "content": "sleeper begins"}])
         os.kill(os.getpid(), signal.SIGSTOP)  # before the lease is renewed: SQLite's own locks are not ours to end
@@ -113,7 +113,7 @@ def test_processes_that_hammer_one_session_mix_and_lose_nothing(shared_place):
 
 def test_processes_that_are_killed_lose_nothing_that_they_kept_and_free_the_session(shared_place):
     told = []
-    with started(HAMMER, shared_place, "steady", 30, 0.3) as steady:
+    with started(HAMMER, shared_place, "steady", 30, 30) as steady:
         for life in range(4):
             with started(HAMMER, shared_place, f"killed{life}", 1000, 0.3) as process:
                 told += [process.stdout.readline().strip() for _ in range(3)]
