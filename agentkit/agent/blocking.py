@@ -80,11 +80,17 @@ class _Portal:
             tasks.append(task)
             task.add_done_callback(lambda done: _copy(done, future))
 
-        self.loop.call_soon_threadsafe(start)
+        def cancel() -> None:
+            for task in tasks:
+                task.cancel()
+            if not tasks:  # Ctrl-C came before the start was on the loop: there is nothing to wait for
+                future.cancel()
+
         try:
+            self.loop.call_soon_threadsafe(start)  # in here: the run may be under way before this returns
             return _waited(future)
         except (KeyboardInterrupt, SystemExit) as stop:
-            self.loop.call_soon_threadsafe(lambda: [task.cancel() for task in tasks])
+            self.loop.call_soon_threadsafe(cancel)
             stop.state = _state_at_end(future)  # type: ignore[union-attr] # any error can carry it
             raise
 
@@ -116,7 +122,7 @@ def _copy(done: asyncio.Task[Any], future: Future[Any]) -> None:
 def _state_at_end(future: Future[Any]) -> RunState | None:
     try:
         return getattr(future.exception(_PATIENCE), "state", None)
-    except TimeoutError:
+    except (TimeoutError, CancelledError):
         return None
 
 

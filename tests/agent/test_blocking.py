@@ -300,6 +300,59 @@ except KeyboardInterrupt as stop:
 """) == ["tool"]
 
 
+@pytest.fixture
+def ctrl_c(monkeypatch):
+    """Have Ctrl-C come while a coroutine is put on the loop: once it runs, where `running` is given, or before."""
+    loop = block(_loop)
+    put = loop.call_soon_threadsafe
+
+    def comes(*, running=None):
+        def interrupted(start):
+            monkeypatch.setattr(loop, "call_soon_threadsafe", put)
+            if running is not None:
+                put(start)
+                assert running.wait(10)
+            raise KeyboardInterrupt
+
+        monkeypatch.setattr(loop, "call_soon_threadsafe", interrupted)
+
+    return comes
+
+
+async def _loop():
+    return asyncio.get_running_loop()
+
+
+def test_ctrl_c_while_a_run_is_put_on_the_loop_cancels_it(ctrl_c):
+    running = threading.Event()
+
+    async def run():
+        running.set()
+        try:
+            await asyncio.Event().wait()
+        except asyncio.CancelledError as cancelled:
+            cancelled.state = "as far as it came"
+            raise
+
+    ctrl_c(running=running)
+    with pytest.raises(KeyboardInterrupt) as stop:
+        block(run)
+    assert stop.value.state == "as far as it came"
+
+
+def test_ctrl_c_before_a_run_is_on_the_loop_ends_the_wait_at_once(ctrl_c):
+    begun = []
+
+    async def run():
+        begun.append(True)
+
+    ctrl_c()
+    with pytest.raises(KeyboardInterrupt) as stop:
+        block(run)
+    assert (stop.value.state, begun) == (None, [])
+    assert block(lambda: asyncio.sleep(0, "after")) == "after"
+
+
 def test_an_error_of_the_run_that_is_a_timeout_is_given_at_once():
     async def late():
         raise TimeoutError("of its own")
